@@ -1,0 +1,63 @@
+/* actor: the skeleton every domain actor runs in. An actor is its table of endpoints, its statements and a main:
+ *
+ *     const actor_t children_actor = {.name = "children", .endpoints = endpoints, .endpoint_count = ARRAY_SIZE(endpoints),
+ *         .statements = children_statements, .statement_count = children_statement_count};
+ *
+ * One row declares an endpoint; routing, validation, authorization, rate class, metrics and OpenAPI come from it
+ * (architecture.md, rule 5). */
+#pragma once
+#include "call.h"
+
+enum rate_class { RATE_API, RATE_LOGIN, RATE_UPLOAD, RATE_NONE };
+enum shape { SHAPE_ONE, SHAPE_LIST, SHAPE_NOTHING };
+
+enum { ANYONE = 0, PARENT = 1 << ROLE_PARENT, THERAPIST = 1 << ROLE_THERAPIST, ADMIN = 1 << ROLE_ADMIN,
+    MEMBER = PARENT | THERAPIST | ADMIN };
+
+typedef struct endpoint {
+    const char *operation; /* "children.create": in messages, logs, counters, OpenAPI's operationId */
+    const char *method, *path; /* "/api/v1/children/:id"; static paths win over parameters */
+    void (*handler)(call_t *);
+    const char *summary;       /* OpenAPI, English, no full stop */
+    unsigned roles;            /* who may call: a set of roles, ANYONE: no token needed */
+    const message_t *params;   /* path and query; must have a field for each :parameter */
+    const message_t *input;    /* body */
+    const message_t *output;   /* data */
+    enum shape shape;
+    int status;                /* of success; 0: 200 */
+    enum body_kind body;       /* BODY_FIELDS is implied by input */
+    enum rate_class rate;
+    const char *rate_field;    /* input field that is counted beside the address (an account's e-mail) */
+    const char *pool;          /* instances that answer it, "accounts-hash"; NULL: the actor's own service */
+    const char *headers;       /* request headers that are passed on, lower case, separated by spaces */
+    enum error_code errors[8]; /* beyond those that follow from the row; for OpenAPI */
+    bool writes;               /* changes something: never retried by the frontend on its own */
+} endpoint_t;
+
+typedef struct actor {
+    const char *name;
+    const endpoint_t *endpoints;
+    int endpoint_count;
+    const statement_t *const *statements;
+    int statement_count;
+    const char *data_keys; /* secret with the ring that seals its columns; NULL: it seals nothing */
+    /* Called once the lanes are open, before READY, inside a coroutine; may be NULL. 0, or -1 to fail the start. */
+    int (*start)(struct actor_context *);
+} actor_t;
+
+/* Runs until told to stop; the process's exit status. */
+int actor_main(const actor_t *);
+
+/* Two processes whose rows for a service differ do not talk: the frontend routes only to equal hashes. */
+uint64_t actor_schema_hash(const actor_t *, const char *service);
+
+/* Fields that several actors use. */
+#define ID_PARAMS(FIELD) FIELD(uuid, id, .required = true)
+MESSAGE(id_params, ID_PARAMS);
+
+/* page · limit at most 10,000 (product.md, section 9). */
+#define PAGE_PARAMS(FIELD)                                                                                         \
+    FIELD(integer, page, .min = 1, .max = 10000, .meaning = "From 1; page times limit is at most 10000")           \
+    FIELD(integer, limit, .min = 1, .max = 100, .meaning = "Items per page, 20 when absent")                       \
+    FIELD(text, cursor, .max = 200, .format = FORMAT_TOKEN, .meaning = "next_cursor of the page before, instead of page")
+MESSAGE(page_params, PAGE_PARAMS);

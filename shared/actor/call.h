@@ -1,0 +1,78 @@
+/* call: what a handler sees of the request it answers. A handler reads straight down: it queries, decides, replies. It never
+ * frees, never touches a connection; what cannot go on ends it by call_fail, which does not return.
+ *
+ * The transaction belongs to the call. The first statement of lane `write` begins it; it commits when the handler returns,
+ * and only then is the reply sent; call_fail rolls it back. On a serialization failure or a deadlock the handler runs again
+ * from its start (three times at most), so it must do nothing but SQL and replies before it returns. */
+#pragma once
+#include "../crypto/seal.h"
+#include "../crypto/token.h"
+#include "../pg/lanes.h"
+#include "../wire/envelope.h"
+#include "../wire/errors.h"
+
+struct endpoint;
+typedef struct call {
+    const struct endpoint *endpoint;
+    uuid_t id;
+    text_t trace, address, idempotency_key;
+    struct {
+        uuid_t user, session;
+        enum role role; /* ROLE_NONE: nobody is logged in */
+    } principal;
+    enum language language;
+    const void *params; /* struct of the row's params message; NULL without one */
+    const void *input;  /* struct of the row's input message; NULL without one */
+    text_t raw;         /* BODY_RAW: the body */
+    text_t headers;     /* pairs: those that the row names */
+    arena_t *arena;     /* ends with the call */
+    int64_t deadline;   /* clock_monotonic() */
+} call_t;
+
+/* --- SQL ------------------------------------------------------------------------------------------------------------- */
+
+/* Runs the statement on its lane and waits. Never NULL and never failed: what PostgreSQL cannot do now is answered 503, what
+ * breaks a constraint by db_on_violation's code, anything else 500 and a log line. */
+rows_t *db_query_params(call_t *, const statement_t *, const param_t *, int count);
+#define db_query(call, statement, ...)                                                                             \
+    db_query_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                                \
+        (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
+/* If a later statement of this call violates the constraint of this name, it is answered with this error. */
+void db_on_violation(call_t *, const char *constraint, enum error_code code);
+/* Row `index` as a struct of the statement's message, sealed fields opened; NULL when there is no such row. */
+const void *row_at(call_t *, const rows_t *, int index);
+#define row_first(call, rows) row_at((call), (rows), 0)
+/* The first row, or the call ends with 404. */
+const void *row_or_404(call_t *, const rows_t *);
+/* A text sealed for its place; a NULL text stays NULL. */
+param_t bind_sealed(call_t *, const char *table, const char *column, uuid_t row, text_t plain);
+
+/* --- replies ---------------------------------------------------------------------------------------------------------- */
+
+/* One value of the row's output message, with the row's status (200, or 201). */
+void reply_value(call_t *, const void *value);
+void reply_row(call_t *, const rows_t *); /* its first row; 404 when there is none */
+/* All rows as a list. `page` may be NULL; total < 0: not known. */
+typedef struct {
+    int64_t page, limit, total;
+    bool total_capped;
+    text_t next_cursor; /* data NULL: no more */
+} page_t;
+void reply_rows(call_t *, const rows_t *, const page_t *);
+/* {"success": true, "data": null} */
+void reply_nothing(call_t *);
+/* A response header. */
+void reply_header(call_t *, const char *name, text_t value);
+/* An error as the answer of a handler that returns: its transaction commits. */
+void reply_error(call_t *, enum error_code);
+/* An error with nothing done: rolls back. */
+_Noreturn void call_fail(call_t *, enum error_code);
+/* A 400 (or `code`) that names one field. */
+_Noreturn void call_fail_field(call_t *, enum error_code, const char *field, enum problem_kind);
+/* The value of a request header that the row names; data NULL when it was not sent. */
+text_t call_header(call_t *, const char *name);
+
+/* --- the actor around it ------------------------------------------------------------------------------------------------ */
+
+const config_t *call_config(const call_t *);
+segment_t *call_segment(const call_t *);

@@ -1,0 +1,97 @@
+/* config: every limit and address of the system, from one YAML file (h2o-conf/) and a few environment variables.
+ * The table in config.c is the documentation: name, type, default, range, meaning. An unknown name, a value of the wrong
+ * type or out of range is refused with file, line and reason. The supervisor reads the file and hands its text to each
+ * child on a descriptor, so that what was checked is what runs. */
+#pragma once
+#include "text.h"
+#include <stdio.h>
+
+typedef struct {
+    const char **items; /* NUL-terminated strings */
+    int count;
+} config_list_t;
+
+/* Durations are milliseconds, sizes bytes. */
+typedef struct config {
+    struct {
+        const char *https_address, *http_address; /* IPv4 or IPv6 literals */
+        int64_t https_port, http_port;            /* 0: not listened on */
+        const char *tls_certificate, *tls_key;    /* PEM paths; empty: made at first run below var/tls */
+        config_list_t trusted_proxies;            /* CIDR; their X-Forwarded-For is believed */
+        bool proxy_protocol;                      /* HAProxy's PROXY v1 on the plain port, from trusted proxies only */
+    } listen;
+    struct {
+        int64_t request_timeout;      /* a request's whole deadline */
+        int64_t idle_timeout;         /* a connection without a request */
+        int64_t drain_timeout;        /* the hard deadline of a graceful stop */
+        int64_t max_body;             /* 413 above it */
+        int64_t max_header;           /* all header fields of a request together: 431 above it */
+        int64_t max_url;              /* 414 above it */
+        int64_t max_json_depth;
+        int64_t max_pending;          /* requests waiting for actors; a full table answers 503 */
+        int64_t max_pending_instance; /* of these, for one actor instance */
+        int64_t max_pending_connection;
+        int64_t max_connections;         /* per frontend */
+        int64_t max_connections_address; /* per client address */
+    } http;
+    struct {
+        config_list_t origins; /* allowed origins, exactly as browsers send them */
+        int64_t max_age;
+    } cors;
+    struct {
+        bool enabled;
+        int64_t api_per_minute, login_per_minute, upload_per_hour;
+    } rate;
+    struct {
+        const char *issuer, *audience;
+        int64_t access_lifetime, refresh_lifetime;
+        int64_t bcrypt_cost;
+    } auth;
+    struct {
+        int64_t hsts_max_age; /* 0: no Strict-Transport-Security */
+    } security;
+    struct {
+        const char *level;
+        int64_t slow_request; /* access lines of requests slower than this are always written */
+        int64_t sample_one_in;
+        int64_t max_size, keep_files; /* rotation of each file below var/log */
+    } log;
+    struct {
+        int64_t connections;      /* of all processes of this machine together */
+        int64_t write_connections; /* per instance */
+        int64_t read_timeout, write_timeout, slow_timeout; /* statement_timeout of each lane */
+        int64_t idle_close;       /* a write connection unused this long is closed */
+    } database;
+    struct {
+        int64_t max_coroutines, coroutine_stack;
+        int64_t request_memory; /* an arena's limit */
+        int64_t drain_timeout;
+    } actor;
+    struct {
+        const char *url;
+    } redis;
+    struct {
+        /* instances of each service at start */
+        int64_t frontend, accounts, accounts_hash, children;
+    } instances;
+    struct {
+        const char *user;         /* children's user when started as root */
+        int64_t start_timeout;    /* READY=1 must come within */
+        int64_t watchdog;         /* WATCHDOG=1 must come within; 0: none */
+        int64_t stop_timeout;     /* SIGTERM to SIGKILL */
+        int64_t backoff_first, backoff_most;
+        int64_t intensity, intensity_window; /* more early deaths than this within the window: FAILED */
+        int64_t failed_retry;
+    } supervisor;
+} config_t;
+
+/* Reads the file; returns 0, or -1 with "file:line: reason" in error. The config lives until the process ends. */
+int config_load(const char *path, config_t *out, char *error, size_t error_size);
+/* Same, from a descriptor that the supervisor handed over (read from its beginning); `name` stands in messages. */
+int config_load_fd(int fd, const char *name, config_t *out, char *error, size_t error_size);
+/* Prints the whole table with defaults and meanings (aipotenctl config show). */
+void config_describe(FILE *out);
+/* All settings with their values in force, "name: value" a line. */
+void config_print(const config_t *config, FILE *out);
+/* Instances at start of a service by its name ("accounts-hash"); 0 when unknown. */
+int config_instances(const config_t *config, const char *service);

@@ -1,0 +1,25 @@
+/* hash: digests, random bytes, comparison in constant time, base64url, passwords. Over OpenSSL and libcrypt. */
+#pragma once
+#include "../base/memory.h"
+
+typedef struct {
+    uint8_t bytes[32];
+} digest_t;
+
+digest_t hash_sha256(text_t data);
+digest_t hash_hmac(const uint8_t key[static 32], text_t data);
+/* Cryptographically random; panics when the kernel has none. */
+void random_bytes(void *out, size_t size);
+/* In constant time for equal lengths. */
+bool secret_equal(text_t a, text_t b);
+
+/* Without padding (RFC 4648, section 5). */
+text_t base64url_encode(arena_t *, text_t data);
+/* false: a character that does not belong there. */
+bool base64url_decode(arena_t *, text_t encoded, text_t *data);
+
+/* bcrypt "$2b$". 55 ms at cost 10: only in hashing instances. `password` is 1 to 72 bytes without NUL. */
+text_t password_hash(arena_t *, text_t password, int cost);
+/* Constant time in the comparison. An empty `stored` still takes the time of a hash and gives false, so that an unknown
+ * e-mail address cannot be told by the clock. */
+bool password_matches(text_t password, text_t stored, int cost);

@@ -1,0 +1,60 @@
+/* lanes: an actor's connections to PostgreSQL (architecture.md, "Lanes"). Only this directory includes libpq. Every function
+ * that waits suspends the running coroutine; all have a deadline.
+ *
+ * Read: one pipelined connection; what one turn sends shares one Sync. A statement that fails aborts its batch; the aborted
+ * rest is retried alone. Write: a transaction holds a connection of its own, opened as needed, closed when idle. Slow: like
+ * read, with its own connection and time limit, opened at first use. A lost connection is opened again with back-off;
+ * meanwhile every use of it answers DB_UNAVAILABLE at once. */
+#pragma once
+#include "../base/loop.h"
+#include "../shm/process.h"
+#include "statement.h"
+
+enum db_status {
+    DB_OK,
+    DB_UNAVAILABLE,   /* no connection, or lost meanwhile: 503; the transaction did not commit */
+    DB_UNKNOWN,       /* lost during COMMIT: it may have committed */
+    DB_RETRY,         /* serialization failure or deadlock: the handler runs again */
+    DB_TIMEOUT,       /* statement_timeout or the call's deadline */
+    DB_CONSTRAINT,    /* unique, foreign key, check or exclusion: see rows->constraint */
+    DB_ERROR,         /* anything else: ours, logged */
+};
+
+typedef struct rows {
+    enum db_status status;
+    int count;
+    int64_t affected;       /* rows of an INSERT, UPDATE or DELETE */
+    const char *constraint; /* name of the violated one; NULL */
+    char sqlstate[6];
+    const statement_t *statement;
+    void *result; /* PGresult */
+    struct rows *next;
+} rows_t;
+
+typedef struct lanes lanes_t;
+typedef struct transaction transaction_t;
+
+/* Connects the read lane, prepares and describes every statement; waits at most until `config.supervisor.start_timeout`.
+ * NULL with a reason (also logged) when a statement does not fit. `url` is a libpq URI. */
+lanes_t *lanes_open(loop_t *, process_t *, const char *url, const statement_t *const *statements, int count,
+    char *error, size_t error_size);
+/* On the statement's lane, which must not be LANE_WRITE. `deadline` is clock_monotonic(). rows_free the answer. */
+rows_t *lanes_read(lanes_t *, const statement_t *, const param_t *, int count, int64_t deadline);
+
+/* BEGIN travels with the first statement. NULL when no connection came within the deadline (status says why). */
+transaction_t *transaction_begin(lanes_t *, int64_t deadline, enum db_status *status);
+rows_t *transaction_run(transaction_t *, const statement_t *, const param_t *, int count);
+/* Both end it, clear the caller's pointer and give the connection back. */
+enum db_status transaction_commit(transaction_t **);
+void transaction_rollback(transaction_t **);
+
+/* Is the read lane connected? For readiness and 503 at once. */
+bool lanes_ready(const lanes_t *);
+/* Nothing is under way on any lane. */
+bool lanes_idle(const lanes_t *);
+void lanes_close(lanes_t **);
+
+/* Reads row `index` into a struct of the statement's message; texts point into the result. Sealed fields stay sealed:
+ * call.h opens them. */
+void rows_read(const rows_t *, int index, void *out);
+void rows_free(rows_t **);

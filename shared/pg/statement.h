@@ -1,0 +1,51 @@
+/* statement: SQL lives in the actor's .sql file, each statement with its name, its lane and the message its rows fit:
+ *
+ *     -- child_get: read -> child_detail
+ *     -- The child as its guardian or an admin sees it.
+ *     SELECT … FROM children.children WHERE id = $1;
+ *
+ * tools/sqlc.c turns the file into NAME.sql.c and NAME.sql.h at build. All are prepared and described at start: a statement
+ * that does not fit the schema, or whose columns do not fit its message (a column per field, by name, of a type that the
+ * field can read), fails the start. */
+#pragma once
+#include "../wire/message.h"
+
+enum lane {
+    LANE_READ,  /* one pipelined read-only connection per instance, statement_timeout 200 ms */
+    LANE_WRITE, /* in the call's transaction, on a connection of its own */
+    LANE_SLOW,  /* read-only, analytics and exports */
+};
+
+typedef struct statement {
+    const char *name, *sql;
+    enum lane lane;
+    const message_t *row; /* NULL: gives no rows */
+    struct statement_state *state; /* columns and parameters as PostgreSQL described them; owned by the lanes */
+} statement_t;
+
+/* A parameter; its form on the wire follows the type that PostgreSQL infers for it. A NULL text, or BIND_NULL, is NULL. */
+typedef struct {
+    enum { PARAM_NULL, PARAM_TEXT, PARAM_INTEGER, PARAM_BOOLEAN, PARAM_UUID, PARAM_TIME, PARAM_DATE, PARAM_BYTES,
+        PARAM_DECIMAL } kind;
+    int scale; /* decimal */
+    text_t text;
+    int64_t number;
+    uuid_t uuid;
+} param_t;
+
+static inline param_t bind_text(text_t v) { return (param_t){.kind = v.data ? PARAM_TEXT : PARAM_NULL, .text = v}; }
+static inline param_t bind_bytes(text_t v) { return (param_t){.kind = v.data ? PARAM_BYTES : PARAM_NULL, .text = v}; }
+static inline param_t bind_integer(int64_t v) { return (param_t){.kind = PARAM_INTEGER, .number = v}; }
+static inline param_t bind_boolean(bool v) { return (param_t){.kind = PARAM_BOOLEAN, .number = v}; }
+static inline param_t bind_uuid(uuid_t v) { return (param_t){.kind = PARAM_UUID, .uuid = v}; }
+static inline param_t bind_time(int64_t v) { return (param_t){.kind = PARAM_TIME, .number = v}; }
+static inline param_t bind_date(int32_t v) { return (param_t){.kind = PARAM_DATE, .number = v}; }
+static inline param_t bind_decimal(int64_t v, int scale)
+{
+    return (param_t){.kind = PARAM_DECIMAL, .number = v, .scale = scale};
+}
+static inline param_t bind_null(void) { return (param_t){.kind = PARAM_NULL}; }
+/* The member of a message by its field's own type: NULL when it was not given. Any struct that MESSAGE made. */
+param_t bind_field(const message_t *, const void *value, int index);
+/* BIND(child_create, in, birth_date) */
+#define BIND(mname, value, member) bind_field(&mname##_message, (value), MESSAGE_INDEX((const mname##_t *)(value), member))

@@ -1,0 +1,34 @@
+/* process: how a child of the supervisor comes to life. Everything it may use was inherited as a descriptor:
+ *
+ *     AIPOTEN_SERVICE=accounts  AIPOTEN_INSTANCE=1  AIPOTEN_SLOT=3  AIPOTEN_RUN=/…/var/run
+ *     AIPOTEN_SEGMENT_FD, AIPOTEN_CONFIG_FD, AIPOTEN_SECRETS_FD, AIPOTEN_HTTPS_FD, AIPOTEN_HTTP_FD (-1 or absent: none)
+ *     AIPOTEN_LOG_DIR=/…/var/log (frontends: the access log), NOTIFY_SOCKET (sd_notify(3)) */
+#pragma once
+#include "../base/config.h"
+#include "segment.h"
+
+typedef struct {
+    const char *service;
+    int number;
+    uint64_t generation;
+    const char *run_directory, *log_directory;
+    segment_t *segment;
+    segment_instance_t *self;
+    config_t config;
+    int https_fd, http_fd; /* listening sockets, -1: none */
+} process_t;
+
+enum { EXIT_CONFIG = 78 }; /* sysexits(3) EX_CONFIG: the supervisor does not try again */
+
+/* Joins; exits with EXIT_CONFIG and a log line when something is missing or wrong. Sets the log's identity and level,
+ * ignores SIGPIPE, forbids core dumps of secrets. */
+void process_join(process_t *);
+/* A secret by name (services.c says who gets which); the text lives until the process ends. Exits with EXIT_CONFIG when it
+ * was not given. */
+text_t process_secret(const char *name);
+
+/* sd_notify's words, sent to NOTIFY_SOCKET; nothing happens without one. */
+void process_notify_ready(uint64_t schema_hash); /* READY=1 and X_SCHEMA=hex */
+void process_notify_status(const char *status);
+void process_notify_watchdog(void);
+void process_notify_stopping(void);
