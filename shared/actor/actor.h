@@ -41,8 +41,8 @@ typedef struct actor {
     const statement_t *const *statements;
     int statement_count;
     const char *data_keys; /* secret with the ring that seals its columns; NULL: it seals nothing */
-    /* Called once the lanes are open, before READY, inside a coroutine; may be NULL. 0, or -1 to fail the start. */
-    int (*start)(struct actor_context *);
+    /* Runs once as a call of nobody when the lanes are open, before READY; call_fail fails the start. May be NULL. */
+    void (*start)(call_t *);
 } actor_t;
 
 /* Runs until told to stop; the process's exit status. */

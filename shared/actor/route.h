@@ -1,0 +1,28 @@
+/* route: the endpoint rows of all actors as the frontend and aipotenctl see them. routes.c is written at build by
+ * tools/describe.c from the same rows that the actors run, so that a route and its handler cannot differ. */
+#pragma once
+#include "actor.h"
+
+typedef struct {
+    const char *operation, *method, *path;
+    const char *service;  /* the instances that answer it */
+    unsigned roles;       /* ANYONE or a set of roles */
+    enum rate_class rate;
+    const char *rate_field; /* NULL: none */
+    const char *headers;    /* NULL: none */
+    enum body_kind body;
+    bool writes;
+} route_t;
+
+typedef struct {
+    const char *service;
+    uint64_t schema_hash; /* actor_schema_hash of its rows at build */
+} route_service_t;
+
+extern const route_t routes[];
+extern const int route_count;
+extern const route_service_t route_services[];
+extern const int route_service_count;
+/* The OpenAPI 3.1 document, served at /api/v1/openapi.json. */
+extern const char openapi_json[];
+extern const size_t openapi_json_length;

@@ -1,0 +1,1 @@
+/* to be written */ extern int empty_unit;

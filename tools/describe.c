@@ -1,0 +1,1 @@
+/* to be written */ int main(void);int main(void){return 0;}
