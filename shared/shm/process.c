@@ -1,1 +1,240 @@
-/* to be written */ extern int empty_unit;
+/* process: joining the system as a child of the supervisor. Owns the process's copy of its secrets, which lives until the end
+ * and never reaches a core file.
+ *
+ * The text of the secrets' descriptor: a line "name=value" for each; in a value "\n" stands for a line feed and "\\" for a
+ * backslash, so a value may be any bytes.
+ *
+ * Who may look into the process: nobody. Only where the supervisor is an ordinary user (AIPOTEN_ADOPTABLE) the process stays
+ * traceable by its own user, because pidfd_getfd(2) asks for that and the next supervisor needs the segment and the listening
+ * sockets; that user can read the secrets' files anyway. */
+#include "process.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include "services.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { SECRETS_SIZE = 1 << 20, SECRETS_MOST = 16, NOTIFY_SIZE = 512 };
+
+/* Names and values point into one mapping that is not dumped. */
+static struct {
+    text_t name, value;
+} secrets[SECRETS_MOST];
+
+static struct {
+    int fd;
+    struct sockaddr_un address;
+    socklen_t address_length;
+    char ready[64]; /* what READY said; each WATCHDOG repeats it for a supervisor that came later */
+} notify = {.fd = -1};
+
+static _Noreturn void join_refuse(const char *what, const char *reason)
+{
+    log_event(LOG_ERROR, "join_failed", LOG_S("what", what), LOG_S("reason", reason),
+        LOG_S("next", "start it by the supervisor: aipotenctl start"));
+    exit(EXIT_CONFIG);
+}
+
+static const char *join_environment(const char *name)
+{
+    const char *value = getenv(name);
+    if (value == NULL || value[0] == '\0')
+        join_refuse(name, "not in the environment");
+    return value;
+}
+
+static int64_t join_number(const char *name, int64_t least, int64_t most)
+{
+    int64_t number;
+    if (!text_to_int(text_of(join_environment(name)), &number) || number < least || number > most)
+        join_refuse(name, "not a number in its range");
+    return number;
+}
+
+/* An inherited descriptor, closed in whatever this process may execute. */
+static int join_descriptor(const char *name)
+{
+    int fd = (int)join_number(name, 0, INT32_MAX);
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        join_refuse(name, strerror(errno));
+    return fd;
+}
+
+static int join_listener(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' || strcmp(value, "-1") == 0 ? -1 : join_descriptor(name);
+}
+
+static void join_guard(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    if (getenv("AIPOTEN_ADOPTABLE") != NULL)
+        prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+    else
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* Takes the escapes out where they stand; the new length. */
+static size_t secret_unescape(char *value, size_t length)
+{
+    size_t out = 0;
+    for (size_t in = 0; in < length; in++) {
+        char c = value[in];
+        if (c == '\\' && in + 1 < length) {
+            in++;
+            c = value[in] == 'n' ? '\n' : value[in];
+        }
+        value[out++] = c;
+    }
+    return out;
+}
+
+static void join_secrets(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || status.st_size > SECRETS_SIZE)
+        join_refuse("AIPOTEN_SECRETS_FD", "not readable, or too long");
+    size_t length = (size_t)status.st_size;
+    char *memory = mmap(NULL, length + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        join_refuse("AIPOTEN_SECRETS_FD", strerror(errno));
+    madvise(memory, length + 1, MADV_DONTDUMP);
+    if (pread(fd, memory, length, 0) != (ssize_t)length)
+        join_refuse("AIPOTEN_SECRETS_FD", "shorter than it says");
+    close(fd);
+
+    text_t rest = {.data = memory, .length = length}, line;
+    for (size_t count = 0; text_split(&rest, '\n', &line);) {
+        const char *sign = memchr(line.data, '=', line.length);
+        if (sign == NULL)
+            continue;
+        if (count == SECRETS_MOST)
+            join_refuse("AIPOTEN_SECRETS_FD", "more secrets than a process can have");
+        secrets[count].name = (text_t){.data = line.data, .length = (size_t)(sign - line.data)};
+        secrets[count].value = (text_t){.data = sign + 1,
+            .length = secret_unescape((char *)sign + 1, line.length - secrets[count].name.length - 1)};
+        count++;
+    }
+}
+
+static void join_notify(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    if (path == NULL || path[0] == '\0')
+        return;
+    size_t length = strlen(path);
+    if (length >= sizeof(notify.address.sun_path))
+        join_refuse("NOTIFY_SOCKET", "longer than a socket's path can be");
+    notify.address.sun_family = AF_UNIX;
+    memcpy(notify.address.sun_path, path, length + 1);
+    if (path[0] == '@')
+        notify.address.sun_path[0] = '\0'; /* sd_notify(3): an abstract socket */
+    notify.address_length =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '@' ? 0 : 1));
+    notify.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (notify.fd < 0)
+        join_refuse("NOTIFY_SOCKET", strerror(errno));
+    /* A supervisor that does not read must not stop us. */
+    setsockopt(notify.fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_usec = 200000}, sizeof(struct timeval));
+}
+
+void process_join(process_t *process)
+{
+    *process = (process_t){.https_fd = -1, .http_fd = -1};
+    join_guard();
+    process->service = join_environment("AIPOTEN_SERVICE");
+    process->number = (int)join_number("AIPOTEN_INSTANCE", 1, INT16_MAX);
+    log_identify(process->service, process->number);
+    process->run_directory = join_environment("AIPOTEN_RUN");
+    process->log_directory = join_environment("AIPOTEN_LOG_DIR");
+    join_notify();
+
+    char error[512];
+    if (config_load_fd(join_descriptor("AIPOTEN_CONFIG_FD"), "configuration", &process->config, error, sizeof(error)) != 0)
+        join_refuse("AIPOTEN_CONFIG_FD", error);
+    if (!log_set_level(process->config.log.level))
+        join_refuse("log.level", process->config.log.level);
+    process->segment = segment_attach(join_descriptor("AIPOTEN_SEGMENT_FD"), error, sizeof(error));
+    if (process->segment == NULL)
+        join_refuse("AIPOTEN_SEGMENT_FD", error);
+    process->self = segment_instance(process->segment, (int)join_number("AIPOTEN_SLOT", 0, SEGMENT_INSTANCES - 1));
+    process->generation = atomic_load(&process->self->generation);
+    if (!atomic_load(&process->self->used) || process->generation == 0 || process->self->number != process->number)
+        join_refuse("AIPOTEN_SLOT", "the instance table has another row there");
+    join_secrets(join_descriptor("AIPOTEN_SECRETS_FD"));
+    process->https_fd = join_listener("AIPOTEN_HTTPS_FD");
+    process->http_fd = join_listener("AIPOTEN_HTTP_FD");
+}
+
+text_t process_secret(const char *name)
+{
+    for (size_t i = 0; i < SECRETS_MOST; i++)
+        if (secrets[i].name.data != NULL && text_equal(secrets[i].name, text_of(name)))
+            return secrets[i].value;
+    join_refuse(name, "this secret was not given");
+}
+
+void process_secret_add(buffer_t *out, const char *name, text_t value)
+{
+    buffer_add_string(out, name);
+    buffer_add_char(out, '=');
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.data[i] == '\n')
+            buffer_add_string(out, "\\n");
+        else if (value.data[i] == '\\')
+            buffer_add_string(out, "\\\\");
+        else
+            buffer_add_char(out, value.data[i]);
+    }
+    buffer_add_char(out, '\n');
+}
+
+static void notify_send(const char *message)
+{
+    if (notify.fd < 0)
+        return;
+    /* Lost when no supervisor runs just now: the next WATCHDOG repeats READY. */
+    ssize_t sent = sendto(notify.fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *)&notify.address,
+        notify.address_length);
+    if (sent < 0 && errno != ECONNREFUSED && errno != ENOENT)
+        log_event(LOG_WARNING, "notify_failed", LOG_S("reason", strerror(errno)),
+            LOG_S("next", "see whether the supervisor runs: aipotenctl status"));
+}
+
+void process_notify_ready(uint64_t schema_hash)
+{
+    snprintf(notify.ready, sizeof(notify.ready), "READY=1\nX_SCHEMA=%016llx\n", (unsigned long long)schema_hash);
+    notify_send(notify.ready);
+}
+
+void process_notify_status(const char *status)
+{
+    char message[NOTIFY_SIZE];
+    snprintf(message, sizeof(message), "STATUS=%s\n", status);
+    notify_send(message);
+}
+
+void process_notify_watchdog(void)
+{
+    char message[NOTIFY_SIZE];
+    snprintf(message, sizeof(message), "%sWATCHDOG=1\n", notify.ready);
+    notify_send(message);
+}
+
+void process_notify_stopping(void)
+{
+    notify_send("STOPPING=1\n");
+}

@@ -2,9 +2,11 @@
  *
  *     AIPOTEN_SERVICE=accounts  AIPOTEN_INSTANCE=1  AIPOTEN_SLOT=3  AIPOTEN_RUN=/…/var/run
  *     AIPOTEN_SEGMENT_FD, AIPOTEN_CONFIG_FD, AIPOTEN_SECRETS_FD, AIPOTEN_HTTPS_FD, AIPOTEN_HTTP_FD (-1 or absent: none)
- *     AIPOTEN_LOG_DIR=/…/var/log (frontends: the access log), NOTIFY_SOCKET (sd_notify(3)) */
+ *     AIPOTEN_LOG_DIR=/…/var/log (frontends: the access log), NOTIFY_SOCKET (sd_notify(3))
+ *     AIPOTEN_ADOPTABLE=1 (the supervisor is no root: the next one must be let at the descriptors, see process.c) */
 #pragma once
 #include "../base/config.h"
+#include "../base/memory.h"
 #include "segment.h"
 
 typedef struct {
@@ -26,6 +28,8 @@ void process_join(process_t *);
 /* A secret by name (services.c says who gets which); the text lives until the process ends. Exits with EXIT_CONFIG when it
  * was not given. */
 text_t process_secret(const char *name);
+/* The supervisor's side of it: appends one secret, any bytes, to the text of AIPOTEN_SECRETS_FD. */
+void process_secret_add(buffer_t *out, const char *name, text_t value);
 
 /* sd_notify's words, sent to NOTIFY_SOCKET; nothing happens without one. */
 void process_notify_ready(uint64_t schema_hash); /* READY=1 and X_SCHEMA=hex */

@@ -1,1 +1,26 @@
-/* to be written */ extern int empty_unit;
+/* services: the table itself. Test builds of the supervisor link another table with the same three symbols. */
+#include "services.h"
+#include "../base/text.h"
+
+/* Secrets are named as in crypto/secrets.h; three more are composed by the supervisor: database_url (host, port and database of
+ * DATABASE_URL with the role's own name and password), tls_certificate and tls_key (the PEM texts). */
+static const char *const accounts_secrets[] = {
+    "database_url", "jwt_keys", "data_keys.accounts", "index_key", "token_key", NULL};
+static const char *const children_secrets[] = {"database_url", "data_keys.children", NULL};
+static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", NULL};
+
+const service_t services[] = {
+    {.name = "accounts", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts"},
+    {.name = "accounts-hash", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts"},
+    {.name = "children", .program = "children", .stage = 1, .secrets = children_secrets, .role = "children"},
+    {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},
+};
+const int service_count = ARRAY_SIZE(services);
+
+int service_find(const char *name)
+{
+    for (int i = 0; i < service_count; i++)
+        if (strcmp(services[i].name, name) == 0)
+            return i;
+    return -1;
+}
