@@ -25,7 +25,11 @@ void log_identify(const char *service, int instance);
 bool log_set_level(const char *name);
 /* The request whose handler runs now: its trace id stands in every line until it is cleared with an empty text. */
 void log_set_request(text_t trace_id);
+/* One write(2) of one line of at most 8 KB (longer ones are cut and say "truncated": true). Never waits for the reader: a line
+ * that standard error does not take at once is dropped and counted. */
 void log_write(enum log_level level, const char *event, const log_field_t *fields, size_t count);
+/* Lines that were dropped, since the start. */
+int64_t log_dropped(void);
 #define log_event(level, event, ...)                                                                               \
     log_write(level, event, (log_field_t[]){{0}, ##__VA_ARGS__} + 1,                                               \
         sizeof((log_field_t[]){{0}, ##__VA_ARGS__}) / sizeof(log_field_t) - 1)

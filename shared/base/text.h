@@ -38,5 +38,7 @@ bool text_split(text_t *rest, char separator, text_t *part);
 bool text_to_int(text_t text, int64_t *out);
 /* Well-formed UTF-8 without NUL (RFC 3629: no surrogates, no overlong forms). */
 bool text_is_utf8(text_t text);
+/* Bytes of the well-formed character that the text begins with; 0 when it begins with none (or with NUL, or is empty). */
+size_t text_utf8_next(text_t text);
 /* Unicode code points; the text must be well-formed. */
 size_t text_characters(text_t text);
