@@ -1,0 +1,19 @@
+/* demo: deterministic demo data (aipotenctl db demo): the same sizes give the same people, families and growth on every
+ * machine. Only for a database that has no users yet, since everybody's password is known. */
+#pragma once
+#include <stdio.h>
+
+enum { DEMO_USERS = 10000, DEMO_CHILDREN = 16000 };
+/* Of every demo account: parent@example.com, therapist@example.com, admin@example.com and all others. */
+#define DEMO_PASSWORD "aipoten-demo-1"
+
+typedef struct {
+    const char *url;               /* as in migrate.h */
+    const char *schema_directory;  /* name lists in its folder demo */
+    const char *secrets_directory; /* keys that seal phones and histories */
+    int users, children;           /* 0: DEMO_USERS, DEMO_CHILDREN */
+    FILE *out;
+} demo_options_t;
+
+/* 0 when the data is there (now, or since an earlier load with the same sizes), else 1 and a sentence in `out`. */
+int demo_load(const demo_options_t *);
