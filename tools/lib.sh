@@ -1,0 +1,186 @@
+# shellcheck shell=bash
+# lib.sh: what tools/run, stop, test and try share: words to the person, where things live, Debian packages, the build, and
+# processes by their pid. PostgreSQL and Redis are in services.sh. Sourced, never run; callers have `set -euo pipefail`.
+#
+# Always holds: $root is the clone, $AIPOTEN_VAR an absolute path that every process of ours can reach, $build the build tree.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+build=$(realpath -ms "${AIPOTEN_BUILD:-$root/build/release}")
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*"; }
+note() { printf '    %s\n' "$*"; }
+warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+# die SENTENCE [WHAT TO DO NEXT]
+die() {
+  printf '\n%s: %s\n' "${0##*/}" "$1" >&2
+  [ $# -lt 2 ] || printf '  %s\n' "${@:2}" >&2
+  exit 1
+}
+
+step_began=0
+# step WORDS: names what begins now; step_done [WORDS] says how it went and how long it took.
+step() {
+  step_began=${EPOCHREALTIME/[.,]/}
+  printf '==> %s\n' "$*"
+}
+step_done() {
+  local took=$(((${EPOCHREALTIME/[.,]/} - step_began) / 100000))
+  note "${1:-done} ($((took / 10)).$((took % 10)) s)"
+}
+
+# quietly LOG COMMAND…: its output goes to the file; when it fails the end of the file is shown.
+quietly() {
+  local log=$1
+  shift
+  mkdir -p "$(dirname "$log")"
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    return 1
+  fi
+}
+
+# --- where things live --------------------------------------------------------------------------------------------------
+
+is_root() { [ "$(id -u)" = 0 ]; }
+as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
+
+# Can every user walk to this path? Below /root or a private directory nobody but root can.
+path_is_open() {
+  local path=$1
+  while :; do
+    [ $((8#$(stat -Lc %a "$path") & 1)) = 1 ] || return 1
+    [ "$path" != / ] || return 0
+    path=$(dirname "$path")
+  done
+}
+
+# Settles AIPOTEN_VAR. Processes that do not run as root must reach it; when root's clone lies where they cannot go,
+# everything lives below /var/lib/aipoten instead, under a name made from the wished path, and that path becomes a link.
+var_resolve() {
+  local wished=${AIPOTEN_VAR:-$root/var} parent
+  wished=$(realpath -m "$wished")
+  if is_root && [ ! -L "$wished" ]; then
+    parent=$(dirname "$wished")
+    mkdir -p "$parent"
+    if ! path_is_open "$parent"; then
+      local moved
+      moved=/var/lib/aipoten/$(printf %s "$wished" | sha256sum | cut -c1-12)
+      mkdir -p "$moved"
+      chmod 755 /var/lib/aipoten "$moved"
+      rmdir "$wished" 2>/dev/null || true
+      [ -e "$wished" ] || ln -s "$moved" "$wished"
+      note "data, logs and sockets live in $moved: users other than root cannot reach $parent"
+      wished=$moved
+    fi
+  fi
+  mkdir -p "$wished"
+  [ ! -O "$wished" ] || chmod a+x "$wished"
+  export AIPOTEN_VAR=$wished
+}
+
+# The directory with the executables that are run: the build's own, or a copy when other users cannot reach that.
+programs_directory() {
+  local bin=$build/bin name
+  if ! is_root || path_is_open "$bin"; then
+    printf '%s\n' "$bin"
+    return
+  fi
+  mkdir -p "$AIPOTEN_VAR/bin"
+  for name in "$bin"/*; do
+    # A running program is replaced, not overwritten.
+    cmp -s "$name" "$AIPOTEN_VAR/bin/${name##*/}" || install -m 755 "$name" "$AIPOTEN_VAR/bin/${name##*/}"
+  done
+  printf '%s\n' "$AIPOTEN_VAR/bin"
+}
+
+# --- Debian packages ----------------------------------------------------------------------------------------------------
+
+# Names of packages/LIST… that are not installed.
+packages_missing() {
+  local name list
+  for list in "$@"; do
+    sed -E 's/#.*//; s/[[:space:]]+$//; /^$/d' "$root/tools/packages/$list"
+  done | while read -r name; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
+  done
+}
+
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# The list of packages is read again only when it does not know a package, or an install failed with the old list.
+packages_install() {
+  local log=$root/build/packages.log missing
+  mapfile -t missing < <(packages_missing "$@")
+  if [ ${#missing[@]} = 0 ]; then
+    note "all there"
+    return
+  fi
+  command -v apt-get >/dev/null || die "these packages are missing, and there is no apt-get: ${missing[*]}" \
+    "aipoten runs on Debian 12; elsewhere install what these packages hold, then run this again."
+  is_root || command -v sudo >/dev/null || die "packages are missing: ${missing[*]}" \
+    "Install them as root: apt-get install ${missing[*]}"
+  note "installing ${missing[*]}"
+  if ! apt_get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 </dev/null; then
+    quietly "$log" apt_get update || die "apt-get update failed (all of it: $log)" \
+      "Check the network and /etc/apt/sources.list, then run this again."
+    quietly "$log" apt_get install -y --no-install-recommends "${missing[@]}" || die "apt-get install failed (all of it: $log)" \
+      "Mend what it names (a full disk? a broken package?), then run this again."
+  fi
+}
+
+# --- the build ------------------------------------------------------------------------------------------------------------
+
+# build_tree DIRECTORY CMAKE_ARGUMENTS…: configured once, then ninja, which does nothing when nothing changed.
+build_tree() {
+  local tree=$1
+  shift
+  if [ ! -f "$tree/build.ninja" ]; then
+    quietly "$tree/configure.log" cmake -S "$root" -B "$tree" -G Ninja "$@" ||
+      die "cmake cannot configure $tree" "Mend what it names, or remove $tree and run this again."
+  fi
+  NINJA_STATUS='    [%f/%t] ' ninja -C "$tree" --quiet || die "the build in $tree failed, see above" \
+    "After mending: ninja -C $tree"
+}
+
+# --- processes ---------------------------------------------------------------------------------------------------------------
+
+# pid_of FILE NAME: prints the pid in the file's first line when such a process of that name lives; false otherwise.
+pid_of() {
+  local pid name
+  read -r pid 2>/dev/null <"$1" || return 1
+  [[ $pid =~ ^[0-9]+$ ]] || return 1
+  read -r name 2>/dev/null <"/proc/$pid/comm" || return 1
+  [ "$name" = "${2:0:15}" ] || return 1
+  printf '%s\n' "$pid"
+}
+
+# wait_for SECONDS COMMAND…: until the command succeeds; false when time is up.
+wait_for() {
+  local until=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $until ] || return 1
+    sleep 0.05
+  done
+}
+
+pid_gone() { [ ! -d "/proc/$1" ] || [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
+
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# A free loopback port, at random so that two systems starting at once do not meet.
+port_choose() {
+  local port tries
+  for tries in {1..200}; do
+    port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+    if port_is_free "$port"; then
+      printf '%s\n' "$port"
+      return
+    fi
+  done
+  die "no free port found in $tries tries" "Look at what listens: ss -ltn"
+}
+secret_make() { openssl rand -hex 24; }
