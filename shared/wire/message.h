@@ -167,5 +167,5 @@ bool message_read(const message_t *, text_t packed, enum message_source source, 
 void message_pack(const message_t *, const void *value, buffer_t *out);
 /* Appends the value as JSON. Fields that are neither given nor nullable are left out; nullable ones are null. */
 void message_json(const message_t *, const void *value, buffer_t *out);
-/* Appends a JSON string with quotes and escapes. */
-void json_string(buffer_t *out, text_t text);
+/* Appends a JSON string with quotes and escapes. (Not json_string: that is jansson's, and ours would take its place.) */
+void message_json_string(buffer_t *out, text_t text);

@@ -137,7 +137,7 @@ static const char escapes[256] = {
     [24] = 'u', [25] = 'u', [26] = 'u', [27] = 'u', [28] = 'u', [29] = 'u', [30] = 'u', [31] = 'u', [127] = 'u',
 };
 
-void json_string(buffer_t *out, text_t text)
+void message_json_string(buffer_t *out, text_t text)
 {
     buffer_reserve(out, text.length + 2);
     buffer_add_char(out, '"');
@@ -174,7 +174,7 @@ typedef void (*json_t)(buffer_t *, const field_t *, const void *member);
 static void json_text(buffer_t *out, const field_t *field, const void *member)
 {
     (void)field;
-    json_string(out, *(const text_t *)member);
+    message_json_string(out, *(const text_t *)member);
 }
 
 static void json_integer(buffer_t *out, const field_t *field, const void *member)
@@ -240,7 +240,7 @@ static void json_uuid(buffer_t *out, const field_t *field, const void *member)
 
 static void json_choice(buffer_t *out, const field_t *field, const void *member)
 {
-    json_string(out, text_of(field->names[*(const int *)member]));
+    message_json_string(out, text_of(field->names[*(const int *)member]));
 }
 
 static void json_raw(buffer_t *out, const field_t *field, const void *member)
