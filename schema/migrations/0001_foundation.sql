@@ -44,7 +44,7 @@ GRANT EXECUTE ON FUNCTION aipoten.bigrams(text) TO aipoten_accounts;
 
 -- Which demo data was loaded (aipotenctl db demo): one row at most.
 CREATE TABLE aipoten.demo_data (
-    only      boolean     PRIMARY KEY DEFAULT true CONSTRAINT demo_data_only_check CHECK (only),
+    id        boolean     PRIMARY KEY DEFAULT true CONSTRAINT demo_data_one_row_check CHECK (id),
     users     integer     NOT NULL,
     children  integer     NOT NULL,
     loaded_at timestamptz NOT NULL DEFAULT aipoten.app_now()
