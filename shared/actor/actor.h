@@ -43,6 +43,10 @@ typedef struct actor {
     const char *data_keys; /* secret with the ring that seals its columns; NULL: it seals nothing */
     /* Runs once as a call of nobody when the lanes are open, before READY; call_fail fails the start. May be NULL. */
     void (*start)(call_t *);
+    /* Background work of instance 1 alone, as a call of nobody with the deadline of a request: a short step at a time, first
+     * when READY. Returns the milliseconds until the next step, negative: there is none any more. A step that failed
+     * (call_fail, no database) is run again after ten seconds. May be NULL. */
+    int64_t (*chore)(call_t *);
 } actor_t;
 
 /* Runs until told to stop; the process's exit status. */

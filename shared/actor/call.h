@@ -59,6 +59,8 @@ typedef struct {
     text_t next_cursor; /* data NULL: no more */
 } page_t;
 void reply_rows(call_t *, const rows_t *, const page_t *);
+/* Like reply_rows, of structs of the row's output message that the handler made: `count` of them, one after the other. */
+void reply_values(call_t *, const void *values, size_t count, const page_t *);
 /* {"success": true, "data": null} */
 void reply_nothing(call_t *);
 /* A response header. */
@@ -69,6 +71,8 @@ void reply_error(call_t *, enum error_code);
 _Noreturn void call_fail(call_t *, enum error_code);
 /* A 400 (or `code`) that names one field. */
 _Noreturn void call_fail_field(call_t *, enum error_code, const char *field, enum problem_kind);
+/* The same with several problems; those of `problems`, which must have one at least. */
+_Noreturn void call_fail_problems(call_t *, enum error_code, const problems_t *);
 /* The value of a request header that the row names; data NULL when it was not sent. */
 text_t call_header(call_t *, const char *name);
 
@@ -76,3 +80,5 @@ text_t call_header(call_t *, const char *name);
 
 const config_t *call_config(const call_t *);
 segment_t *call_segment(const call_t *);
+/* The ring of actor_t.data_keys; NULL when the actor seals nothing. */
+const key_ring_t *call_data_keys(const call_t *);
