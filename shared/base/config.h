@@ -1,5 +1,5 @@
 /* config: every limit and address of the system, from one YAML file (h2o-conf/) and a few environment variables.
- * The table in config.c is the documentation: name, type, default, range, meaning. An unknown name, a value of the wrong
+ * The table in config_table.c is the documentation: name, type, default, range, meaning. An unknown name, a value of the wrong
  * type or out of range is refused with file, line and reason. The supervisor reads the file and hands its text to each
  * child on a descriptor, so that what was checked is what runs. */
 #pragma once
