@@ -20,14 +20,14 @@ die() {
 }
 
 step_began=0
-# step WORDS: names what begins now; step_done [WORDS] says how it went and how long it took.
+# step WORDS: names what begins now; step_done WORDS says how it went and how long it took.
 step() {
   step_began=${EPOCHREALTIME/[.,]/}
   printf '==> %s\n' "$*"
 }
 step_done() {
   local took=$(((${EPOCHREALTIME/[.,]/} - step_began) / 100000))
-  note "${1:-done} ($((took / 10)).$((took % 10)) s)"
+  note "$1 ($((took / 10)).$((took % 10)) s)"
 }
 
 # quietly LOG COMMAND…: its output goes to the file; when it fails the end of the file is shown.
