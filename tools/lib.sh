@@ -2,7 +2,7 @@
 # lib.sh: what tools/run, stop, test and try share: words to the person, where things live, Debian packages, the build, and
 # processes by their pid. PostgreSQL and Redis are in services.sh. Sourced, never run; callers have `set -euo pipefail`.
 #
-# Always holds: $root is the clone, $AIPOTEN_VAR an absolute path that every process of ours can reach, $build the build tree.
+# Always holds: $root is the clone, $build the build tree; after var_resolve $AIPOTEN_VAR is an absolute path.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=$(realpath -ms "${AIPOTEN_BUILD:-$root/build/release}")
@@ -46,53 +46,11 @@ quietly() {
 is_root() { [ "$(id -u)" = 0 ]; }
 as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
 
-# Can every user walk to this path? Below /root or a private directory nobody but root can.
-path_is_open() {
-  local path=$1
-  while :; do
-    [ $((8#$(stat -Lc %a "$path") & 1)) = 1 ] || return 1
-    [ "$path" != / ] || return 0
-    path=$(dirname "$path")
-  done
-}
-
-# Settles AIPOTEN_VAR. Processes that do not run as root must reach it; when root's clone lies where they cannot go,
-# everything lives below /var/lib/aipoten instead, under a name made from the wished path, and that path becomes a link.
+# Settles AIPOTEN_VAR: sockets, logs, secrets (the supervisor hands its children what they may use of it).
 var_resolve() {
-  local wished=${AIPOTEN_VAR:-$root/var} parent
-  wished=$(realpath -m "$wished")
-  if is_root && [ ! -L "$wished" ]; then
-    parent=$(dirname "$wished")
-    mkdir -p "$parent"
-    if ! path_is_open "$parent"; then
-      local moved
-      moved=/var/lib/aipoten/$(printf %s "$wished" | sha256sum | cut -c1-12)
-      mkdir -p "$moved"
-      chmod 755 /var/lib/aipoten "$moved"
-      rmdir "$wished" 2>/dev/null || true
-      [ -e "$wished" ] || ln -s "$moved" "$wished"
-      note "data, logs and sockets live in $moved: users other than root cannot reach $parent"
-      wished=$moved
-    fi
-  fi
-  mkdir -p "$wished"
-  [ ! -O "$wished" ] || chmod a+x "$wished"
-  export AIPOTEN_VAR=$wished
-}
-
-# The directory with the executables that are run: the build's own, or a copy when other users cannot reach that.
-programs_directory() {
-  local bin=$build/bin name
-  if ! is_root || path_is_open "$bin"; then
-    printf '%s\n' "$bin"
-    return
-  fi
-  mkdir -p "$AIPOTEN_VAR/bin"
-  for name in "$bin"/*; do
-    # A running program is replaced, not overwritten.
-    cmp -s "$name" "$AIPOTEN_VAR/bin/${name##*/}" || install -m 755 "$name" "$AIPOTEN_VAR/bin/${name##*/}"
-  done
-  printf '%s\n' "$AIPOTEN_VAR/bin"
+  AIPOTEN_VAR=$(realpath -m "${AIPOTEN_VAR:-$root/var}")
+  mkdir -p "$AIPOTEN_VAR"
+  export AIPOTEN_VAR
 }
 
 # --- Debian packages ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # services.sh: the private PostgreSQL 15 and Redis below $AIPOTEN_VAR, for who gives no DATABASE_URL or REDIS_URL.
-# Sourced after lib.sh and var_resolve.
+# Sourced after lib.sh; callers call var_resolve and services_load first.
 #
 # Always holds: both listen on loopback only, neither runs as root, both want a password that is made at first run and kept
 # in $AIPOTEN_VAR/services.env (0600) with their ports. PostgreSQL keeps its durable defaults (fsync, synchronous_commit).
@@ -11,12 +11,36 @@ postgres_bin=/usr/lib/postgresql/15/bin
 as_postgres() { if is_root; then (cd / && exec runuser -u postgres -- "$@"); else "$@"; fi; }
 as_redis() { if is_root; then (cd / && exec runuser -u redis -- "$@"); else "$@"; fi; }
 
+# Can every user walk to this path? Below /root or a private directory nobody but root can.
+path_is_open() {
+  local path=$1
+  while :; do
+    [ $((8#$(stat -Lc %a "$path") & 1)) = 1 ] || return 1
+    [ "$path" != / ] || return 0
+    path=$(dirname "$path")
+  done
+}
+
+# Sets services_home, where both keep their data: $AIPOTEN_VAR, or a directory below /var/lib/aipoten that is named after it
+# when root's clone lies where the users postgres and redis cannot go.
+services_place() {
+  services_home=$AIPOTEN_VAR
+  is_root || return 0
+  chmod a+x "$AIPOTEN_VAR"
+  if ! path_is_open "$AIPOTEN_VAR"; then
+    services_home=/var/lib/aipoten/$(printf %s "$AIPOTEN_VAR" | sha256sum | cut -c1-12)
+    mkdir -p "$services_home"
+    chmod 755 /var/lib/aipoten "$services_home"
+  fi
+}
+
 # --- ports and passwords -----------------------------------------------------------------------------------------------------
 
 services_file() { printf '%s\n' "$AIPOTEN_VAR/services.env"; }
 
 # Reads what is kept; sets DATABASE_URL and REDIS_URL where the environment gave none. False when nothing is kept yet.
 services_load() {
+  services_place
   postgres_is_ours=false redis_is_ours=false
   [ -n "${DATABASE_URL:-}" ] || postgres_is_ours=true
   [ -n "${REDIS_URL:-}" ] || redis_is_ours=true
@@ -64,19 +88,19 @@ services_settle() {
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------------
 
-postgres_pid() { pid_of "$AIPOTEN_VAR/postgres/postmaster.pid" postgres; }
+postgres_pid() { pid_of "$services_home/postgres/postmaster.pid" postgres; }
 
 # postgres_single STATEMENT…: as superuser on the stopped cluster. Nobody ever logs in as superuser over the network.
 postgres_single() {
   local said
-  said=$(printf '%s\n' "$@" | as_postgres "$postgres_bin/postgres" --single -D "$AIPOTEN_VAR/postgres" \
+  said=$(printf '%s\n' "$@" | as_postgres "$postgres_bin/postgres" --single -D "$services_home/postgres" \
     -c logging_collector=off -c log_min_messages=error postgres 2>&1 | sed "s/'[^']*'/'…'/g") || true
   ! grep -qE 'ERROR|FATAL|PANIC' <<<"$said" ||
-    die "PostgreSQL refuses to make the database or its role: $said" "Remove $AIPOTEN_VAR/postgres and run this again."
+    die "PostgreSQL refuses to make the database or its role: $said" "Remove $services_home/postgres and run this again."
 }
 
 postgres_settings() {
-  local data=$AIPOTEN_VAR/postgres sockets=
+  local data=$services_home/postgres sockets=
   # A socket's path has 107 bytes at most.
   [ $((${#data} + 20)) -gt 100 ] || sockets=$data
   cat <<CONF
@@ -110,7 +134,7 @@ CONF
 }
 
 postgres_create() {
-  local data=$AIPOTEN_VAR/postgres log=$AIPOTEN_VAR/initdb.log
+  local data=$services_home/postgres log=$AIPOTEN_VAR/initdb.log
   note "making a PostgreSQL cluster in $data"
   rm -rf "$data" # half made at most: it has no role of ours yet
   mkdir -p "$data"
@@ -132,7 +156,7 @@ HBA
 }
 
 postgres_start() {
-  local data=$AIPOTEN_VAR/postgres log=$AIPOTEN_VAR/postgres.log
+  local data=$services_home/postgres log=$services_home/postgres.log
   if postgres_pid >/dev/null; then
     return
   fi
@@ -151,16 +175,16 @@ postgres_start() {
 
 postgres_stop() {
   postgres_pid >/dev/null || return 0
-  as_postgres "$postgres_bin/pg_ctl" stop -D "$AIPOTEN_VAR/postgres" -m fast -w -t 60 -s ||
-    die "PostgreSQL does not stop within 60 s" "Its log: $AIPOTEN_VAR/postgres/log"
+  as_postgres "$postgres_bin/pg_ctl" stop -D "$services_home/postgres" -m fast -w -t 60 -s ||
+    die "PostgreSQL does not stop within 60 s" "Its log: $services_home/postgres/log"
 }
 
 # --- Redis -------------------------------------------------------------------------------------------------------------------
 
-redis_pid() { pid_of "$AIPOTEN_VAR/redis/redis.pid" redis-server; }
+redis_pid() { pid_of "$services_home/redis/redis.pid" redis-server; }
 
 redis_start() {
-  local home=$AIPOTEN_VAR/redis
+  local home=$services_home/redis
   if redis_pid >/dev/null; then
     return
   fi
@@ -195,5 +219,5 @@ redis_stop() {
   local pid
   pid=$(redis_pid) || return 0
   kill -TERM "$pid"
-  wait_for 30 pid_gone "$pid" || die "Redis (pid $pid) does not stop within 30 s" "Its log: $AIPOTEN_VAR/redis/redis.log"
+  wait_for 30 pid_gone "$pid" || die "Redis (pid $pid) does not stop within 30 s" "Its log: $services_home/redis/redis.log"
 }
