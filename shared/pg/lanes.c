@@ -1,1 +1,193 @@
-/* to be written */ extern int empty_unit;
+/* lanes: what the lanes share: waiting with a deadline, the machine's budget of connections, the tick that reconnects. */
+#include "internal.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- waiting ------------------------------------------------------------------------------------------------------------------- */
+
+static void wait_unlink(lanes_t *lanes, wait_t *wait)
+{
+    if (wait->previous)
+        wait->previous->next = wait->next;
+    else
+        lanes->waiting = wait->next;
+    if (wait->next)
+        wait->next->previous = wait->previous;
+    wait->next = wait->previous = NULL;
+}
+
+bool wait_for(lanes_t *lanes, wait_t *wait, int64_t deadline)
+{
+    *wait = (wait_t){.coroutine = coroutine_current(), .deadline = deadline, .next = lanes->waiting};
+    insist(wait->coroutine != NULL);
+    if (lanes->waiting)
+        lanes->waiting->previous = wait;
+    lanes->waiting = wait;
+    coroutine_suspend();
+    return !wait->expired;
+}
+
+/* Resuming is left to the end of the turn, so that no handler runs inside the loop that reads a connection. */
+void wait_wake(lanes_t *lanes, wait_t *wait)
+{
+    if (!wait->coroutine || wait->woken)
+        return;
+    wait->woken = true;
+    wait_unlink(lanes, wait);
+    *lanes->woken_end = wait;
+    lanes->woken_end = &wait->next;
+}
+
+static bool resume_woken(lanes_t *lanes)
+{
+    bool any = false;
+    while (lanes->woken) {
+        wait_t *wait = lanes->woken;
+        lanes->woken = wait->next;
+        if (!lanes->woken)
+            lanes->woken_end = &lanes->woken;
+        coroutine_t *coroutine = wait->coroutine;
+        wait->coroutine = NULL;
+        coroutine_resume(coroutine); /* the wait lies on its stack: not to be touched after this */
+        any = true;
+    }
+    return any;
+}
+
+static void expire(lanes_t *lanes, int64_t now)
+{
+    for (wait_t *wait = lanes->waiting, *next; wait; wait = next) {
+        next = wait->next;
+        if (wait->deadline > now)
+            continue;
+        wait->expired = true;
+        wait_wake(lanes, wait);
+    }
+}
+
+/* --- connections ------------------------------------------------------------------------------------------------------------------ */
+
+static int64_t connections_of_machine(segment_t *segment)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < SEGMENT_INSTANCES; i++) {
+        segment_instance_t *instance = segment_instance(segment, i);
+        if (atomic_load_explicit(&instance->used, memory_order_relaxed))
+            sum += atomic_load_explicit(&instance->database_connections, memory_order_relaxed);
+    }
+    return sum;
+}
+
+/* Counts itself first, so that two that ask at once cannot both take the last place. */
+bool connection_allowed(lanes_t *lanes)
+{
+    process_t *process = lanes->process;
+    counter_add(&process->self->database_connections, 1);
+    if (connections_of_machine(process->segment) <= process->config.database.connections) {
+        counter_add(lanes->counters.connections, 1);
+        return true;
+    }
+    counter_add(&process->self->database_connections, -1);
+    return false;
+}
+
+void connection_end(lanes_t *lanes, PGconn **pg)
+{
+    if (!*pg)
+        return;
+    PQfinish(*pg);
+    *pg = NULL;
+    counter_add(&lanes->process->self->database_connections, -1);
+    counter_add(lanes->counters.connections, -1);
+}
+
+PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
+{
+    char name[64];
+    snprintf(name, sizeof name, "aipoten %s.%d %s", lanes->process->service, lanes->process->number, role);
+    const char *keywords[] = {"dbname", "application_name", "options", "keepalives_idle", "tcp_user_timeout", NULL};
+    const char *values[] = {lanes->url, name, options, "30", "10000", NULL};
+    return PQconnectStartParams(keywords, values, 1);
+}
+
+/* --- the turn and the tick ---------------------------------------------------------------------------------------------------------- */
+
+static bool turn(void *argument)
+{
+    lanes_t *lanes = argument;
+    bool more = resume_woken(lanes);
+    pipeline_turn(lanes->read);
+    pipeline_turn(lanes->slow);
+    return more;
+}
+
+static void tick(void *argument)
+{
+    lanes_t *lanes = argument;
+    expire(lanes, clock_monotonic());
+    pipeline_tick(lanes->read);
+    pipeline_tick(lanes->slow);
+    writers_tick(lanes);
+}
+
+static void counters_declare(lanes_t *lanes)
+{
+    segment_instance_t *self = lanes->process->self;
+    lanes->counters.queries = counter_declare(self, "database_queries", "queries", "statements sent to PostgreSQL");
+    lanes->counters.failed = counter_declare(self, "database_failed", "queries", "statements that did not succeed");
+    lanes->counters.transactions = counter_declare(self, "database_commits", "commits", "transactions committed");
+    lanes->counters.rollbacks = counter_declare(self, "database_rollbacks", "rollbacks", "transactions rolled back");
+    lanes->counters.connections = counter_declare(self, "database_connections", "open", "connections to PostgreSQL");
+}
+
+lanes_t *lanes_open(loop_t *loop, process_t *process, const char *url, const statement_t *const *statements, int count)
+{
+    lanes_t *lanes = memory_zeroed(1, sizeof *lanes);
+    *lanes = (lanes_t){
+        .loop = loop, .process = process, .url = url, .statements = statements, .statement_count = count};
+    lanes->woken_end = &lanes->woken;
+    lanes->writer_queue_end = &lanes->writer_queue;
+    counters_declare(lanes);
+    lanes->read = pipeline_create(lanes, LANE_READ);
+    lanes->slow = pipeline_create(lanes, LANE_SLOW);
+    lanes->timer = loop->timer(loop, TICK_MILLISECONDS, tick, lanes);
+    loop->add_turn_hook(loop, turn, lanes);
+    return lanes;
+}
+
+rows_t *lanes_read(lanes_t *lanes, const statement_t *statement, const param_t *params, int count, int64_t deadline)
+{
+    insist(statement->lane != LANE_WRITE);
+    pipeline_t *lane = statement->lane == LANE_SLOW ? lanes->slow : lanes->read;
+    rows_t *rows = pipeline_query(lane, statement, params, count, deadline);
+    counter_add(lanes->counters.queries, 1);
+    if (rows->status != DB_OK)
+        counter_add(lanes->counters.failed, 1);
+    return rows;
+}
+
+bool lanes_ready(const lanes_t *lanes)
+{
+    return pipeline_ready(lanes->read);
+}
+
+bool lanes_idle(const lanes_t *lanes)
+{
+    return pipeline_idle(lanes->read) && pipeline_idle(lanes->slow) && lanes->writers_busy == 0 && !lanes->waiting;
+}
+
+void lanes_close(lanes_t **take_lanes)
+{
+    lanes_t *lanes = *take_lanes;
+    if (!lanes)
+        return;
+    *take_lanes = NULL;
+    lanes->loop->timer_stop(&lanes->timer);
+    pipeline_destroy(&lanes->read);
+    pipeline_destroy(&lanes->slow);
+    writers_close(lanes);
+    /* The turn hook stays registered in a loop that has ended, so the memory stays too. */
+}

@@ -34,10 +34,13 @@ typedef struct rows {
 typedef struct lanes lanes_t;
 typedef struct transaction transaction_t;
 
-/* Connects the read lane, prepares and describes every statement; waits at most until `config.supervisor.start_timeout`.
- * NULL with a reason (also logged) when a statement does not fit. `url` is a libpq URI. */
-lanes_t *lanes_open(loop_t *, process_t *, const char *url, const statement_t *const *statements, int count,
-    char *error, size_t error_size);
+/* Prepares and describes every statement on a connection of its own and remembers what PostgreSQL said: DB_OK;
+ * DB_UNAVAILABLE: no database now, try again; DB_ERROR: a statement does not fit the schema or its message, which fails the
+ * start. The reason goes to `error`. Blocks (two seconds at most): only before the process is ready. */
+enum db_status lanes_check(const char *url, const statement_t *const *statements, int count, char *error, size_t error_size);
+/* Begins to connect; lanes_ready tells when reads can run. `url` (a libpq URI, borrowed) and the statements must have been
+ * checked. Never NULL. */
+lanes_t *lanes_open(loop_t *, process_t *, const char *url, const statement_t *const *statements, int count);
 /* On the statement's lane, which must not be LANE_WRITE. `deadline` is clock_monotonic(). rows_free the answer. */
 rows_t *lanes_read(lanes_t *, const statement_t *, const param_t *, int count, int64_t deadline);
 

@@ -1,1 +1,384 @@
-/* to be written */ extern int empty_unit;
+/* pipeline: one read-only connection whose queries of one turn share a Sync (measured.md: one Sync per batch, not per query).
+ *
+ * What always holds: `head` lists the queries in the order PostgreSQL will answer them. A query whose caller gave up stays in
+ * the list until its answer has passed. A query that failed aborts those behind it in its batch; each of these is sent again
+ * with a Sync of its own, so it cannot be hit twice. */
+#include "internal.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    RECONNECT_FIRST = 40,  /* milliseconds, doubled up to RECONNECT_MOST: full service within a second of its return */
+    RECONNECT_MOST = 320,
+    CONNECT_TIMEOUT = 3000,
+    HUNG_AFTER = 3000, /* milliseconds beyond a query's deadline without its answer: the connection is given up */
+};
+
+enum state { DOWN, CONNECTING, PREPARING, READY };
+
+typedef struct query {
+    struct query *next;
+    const statement_t *statement;
+    const param_t *params; /* on the caller's stack: only while it waits */
+    int param_count;
+    int64_t deadline;
+    wait_t *wait; /* NULL: the caller gave up */
+    rows_t *rows;
+} query_t;
+
+struct pipeline {
+    lanes_t *lanes;
+    enum lane lane;
+    const char *name;
+    enum state state;
+    PGconn *pg;
+    loop_watch_t *watch;
+    query_t *head, **tail, *spare;
+    int syncs; /* sent and not yet answered */
+    bool unsynced, wanted, said_lost;
+    int64_t retry_at, connect_deadline, last_used; /* clock_monotonic */
+    int backoff;
+    wait_t *openers[64]; /* callers that wait for the lane to open; bounded */
+    int opener_count;
+};
+
+static void on_socket(void *argument, int events);
+
+/* --- opening and losing ----------------------------------------------------------------------------------------------------------- */
+
+static void wake_openers(pipeline_t *lane)
+{
+    for (int i = 0; i < lane->opener_count; i++)
+        wait_wake(lane->lanes, lane->openers[i]);
+    lane->opener_count = 0;
+}
+
+static void query_done(pipeline_t *lane, query_t *query, rows_t *take_rows)
+{
+    if (query->wait) {
+        query->rows = take_rows;
+        wait_wake(lane->lanes, query->wait);
+        return;
+    }
+    rows_free(&take_rows);
+    query->next = lane->spare;
+    lane->spare = query;
+}
+
+static void lose(pipeline_t *lane, const char *reason)
+{
+    if (reason && !lane->said_lost)
+        log_event(LOG_WARNING, "database_lost", LOG_S("lane", lane->name), LOG_S("reason", reason),
+            LOG_S("next", "reconnecting; requests that need it answer 503"));
+    lane->said_lost = lane->said_lost || reason;
+    if (lane->watch)
+        lane->lanes->loop->unwatch(&lane->watch);
+    connection_end(lane->lanes, &lane->pg);
+    lane->state = DOWN;
+    lane->syncs = 0;
+    lane->unsynced = false;
+    lane->backoff = lane->backoff ? lane->backoff * 2 : RECONNECT_FIRST;
+    if (lane->backoff > RECONNECT_MOST)
+        lane->backoff = RECONNECT_MOST;
+    lane->retry_at = clock_monotonic() + lane->backoff * CLOCK_MILLISECOND;
+    query_t *query = lane->head;
+    lane->head = NULL;
+    lane->tail = &lane->head;
+    for (query_t *next; query; query = next) {
+        next = query->next;
+        query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
+    }
+    wake_openers(lane);
+}
+
+static void open_lane(pipeline_t *lane)
+{
+    const config_t *config = &lane->lanes->process->config;
+    lane->retry_at = clock_monotonic() + RECONNECT_MOST * CLOCK_MILLISECOND;
+    if (!connection_allowed(lane->lanes)) {
+        log_event(LOG_WARNING, "database_budget", LOG_S("lane", lane->name),
+            LOG_S("next", "raise database.connections or run fewer instances"));
+        return;
+    }
+    char options[160];
+    snprintf(options, sizeof options,
+        "-c default_transaction_read_only=on -c jit=off -c statement_timeout=%lld -c idle_session_timeout=0",
+        (long long)(lane->lane == LANE_SLOW ? config->database.slow_timeout : config->database.read_timeout));
+    lane->pg = connection_start(lane->lanes, lane->name, options);
+    lane->connect_deadline = clock_monotonic() + CONNECT_TIMEOUT * CLOCK_MILLISECOND;
+    if (!lane->pg || PQstatus(lane->pg) == CONNECTION_BAD) {
+        lose(lane, lane->pg ? PQerrorMessage(lane->pg) : "out of memory");
+        return;
+    }
+    lane->state = CONNECTING;
+    lane->watch = lane->lanes->loop->watch(lane->lanes->loop, PQsocket(lane->pg), LOOP_WRITE, on_socket, lane);
+}
+
+/* All statements of the lane in one pipeline, one Sync. */
+static void prepare(pipeline_t *lane)
+{
+    PQsetnonblocking(lane->pg, 1);
+    PQenterPipelineMode(lane->pg);
+    for (int i = 0; i < lane->lanes->statement_count; i++) {
+        const statement_t *statement = lane->lanes->statements[i];
+        if (statement->lane == lane->lane)
+            PQsendPrepare(lane->pg, statement->name, statement->sql, 0, NULL);
+    }
+    PQpipelineSync(lane->pg);
+    lane->state = PREPARING;
+}
+
+static void connect_step(pipeline_t *lane)
+{
+    loop_t *loop = lane->lanes->loop;
+    PostgresPollingStatusType step = PQconnectPoll(lane->pg);
+    if (step == PGRES_POLLING_FAILED) {
+        lose(lane, PQerrorMessage(lane->pg));
+        return;
+    }
+    if (step == PGRES_POLLING_OK)
+        prepare(lane);
+    /* libpq may have gone on with another socket. */
+    loop->unwatch(&lane->watch);
+    lane->watch = loop->watch(loop, PQsocket(lane->pg),
+        step == PGRES_POLLING_OK ? LOOP_READ | LOOP_WRITE : step == PGRES_POLLING_READING ? LOOP_READ : LOOP_WRITE, on_socket,
+        lane);
+}
+
+static void prepared(pipeline_t *lane)
+{
+    for (PGresult *result; !PQisBusy(lane->pg);) {
+        result = PQgetResult(lane->pg);
+        ExecStatusType status = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
+        PQclear(result);
+        if (status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED) {
+            lose(lane, PQerrorMessage(lane->pg)); /* the schema changed under a running actor: tried again, and said */
+            return;
+        }
+        if (status != PGRES_PIPELINE_SYNC)
+            continue;
+        lane->state = READY;
+        lane->backoff = 0;
+        lane->last_used = clock_monotonic();
+        if (lane->said_lost)
+            log_event(LOG_INFO, "database_back", LOG_S("lane", lane->name));
+        lane->said_lost = false;
+        wake_openers(lane);
+        return;
+    }
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool send_query(pipeline_t *lane, query_t *query)
+{
+    bound_t bound;
+    params_bind(query->statement, query->params, query->param_count, &bound);
+    if (!PQsendQueryPrepared(lane->pg, query->statement->name, query->param_count, bound.values, bound.lengths,
+            bound.formats, 1))
+        return false;
+    query->next = NULL;
+    *lane->tail = query;
+    lane->tail = &query->next;
+    return true;
+}
+
+void pipeline_turn(pipeline_t *lane)
+{
+    if (lane->state != READY && lane->state != PREPARING)
+        return;
+    if (lane->unsynced) {
+        lane->unsynced = false;
+        lane->syncs++;
+        PQpipelineSync(lane->pg);
+    }
+    int left = PQflush(lane->pg);
+    if (left < 0)
+        lose(lane, PQerrorMessage(lane->pg));
+    else
+        lane->lanes->loop->watch_change(lane->watch, left ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+}
+
+/* Sends an aborted one again, with a Sync of its own. */
+static void send_alone(pipeline_t *lane, query_t *query)
+{
+    if (!query->wait || !send_query(lane, query) || !PQpipelineSync(lane->pg)) {
+        query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
+        return;
+    }
+    lane->syncs++;
+}
+
+/* --- answers --------------------------------------------------------------------------------------------------------------------------- */
+
+static void take_result(pipeline_t *lane, PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        PQclear(result);
+        lane->syncs--;
+        return;
+    }
+    query_t *query = lane->head;
+    insist(query != NULL);
+    lane->head = query->next;
+    if (!lane->head)
+        lane->tail = &lane->head;
+    if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
+        PQclear(result);
+        send_alone(lane, query);
+        return;
+    }
+    rows_t *rows = rows_of(query->statement, result);
+    bool outdated = strcmp(rows->sqlstate, "0A000") == 0;
+    query_done(lane, query, rows);
+    if (outdated)
+        lose(lane, "a migration changed what a prepared statement gives");
+}
+
+static void take_results(pipeline_t *lane)
+{
+    while ((lane->head || lane->syncs > 0) && !PQisBusy(lane->pg)) {
+        PGresult *result = PQgetResult(lane->pg);
+        if (result) /* a NULL stands between two queries */
+            take_result(lane, result);
+    }
+}
+
+static void on_socket(void *argument, int events)
+{
+    pipeline_t *lane = argument;
+    if (lane->state == CONNECTING) {
+        connect_step(lane);
+        return;
+    }
+    if (events & LOOP_READ && !PQconsumeInput(lane->pg)) {
+        lose(lane, PQerrorMessage(lane->pg));
+        return;
+    }
+    if (lane->state == PREPARING)
+        prepared(lane);
+    else
+        take_results(lane);
+    if (lane->pg && PQstatus(lane->pg) == CONNECTION_BAD)
+        lose(lane, PQerrorMessage(lane->pg));
+}
+
+/* --- the interface of lanes.c ------------------------------------------------------------------------------------------------------------ */
+
+pipeline_t *pipeline_create(lanes_t *lanes, enum lane lane)
+{
+    pipeline_t *pipeline = memory_zeroed(1, sizeof *pipeline);
+    *pipeline = (pipeline_t){.lanes = lanes, .lane = lane, .name = lane == LANE_SLOW ? "slow" : "read"};
+    pipeline->tail = &pipeline->head;
+    pipeline->wanted = lane == LANE_READ; /* the slow lane opens at its first use */
+    if (pipeline->wanted)
+        open_lane(pipeline);
+    return pipeline;
+}
+
+/* Waits until the lane is open: the slow one on its first use. */
+static bool wait_open(pipeline_t *lane, int64_t deadline)
+{
+    lane->wanted = true;
+    if (lane->state == DOWN && clock_monotonic() >= lane->retry_at)
+        open_lane(lane);
+    while (lane->state == CONNECTING || lane->state == PREPARING) {
+        if (lane->opener_count == ARRAY_SIZE(lane->openers))
+            return false;
+        wait_t wait;
+        lane->openers[lane->opener_count++] = &wait;
+        if (!wait_for(lane->lanes, &wait, deadline)) {
+            for (int i = 0; i < lane->opener_count; i++)
+                if (lane->openers[i] == &wait)
+                    lane->openers[i] = lane->openers[--lane->opener_count];
+            return false;
+        }
+    }
+    return lane->state == READY;
+}
+
+static query_t *query_create(pipeline_t *lane)
+{
+    query_t *query = lane->spare;
+    if (query)
+        lane->spare = query->next;
+    else
+        query = memory_allocate(sizeof *query);
+    memset(query, 0, sizeof *query);
+    return query;
+}
+
+rows_t *pipeline_query(pipeline_t *lane, const statement_t *statement, const param_t *params, int count, int64_t deadline)
+{
+    if (lane->state != READY && (lane->lane == LANE_READ || !wait_open(lane, deadline)))
+        return rows_failed(statement, DB_UNAVAILABLE);
+    wait_t wait;
+    query_t *query = query_create(lane);
+    *query = (query_t){.statement = statement, .params = params, .param_count = count, .deadline = deadline, .wait = &wait};
+    if (!send_query(lane, query)) {
+        query->next = lane->spare;
+        lane->spare = query;
+        return rows_failed(statement, DB_UNAVAILABLE);
+    }
+    lane->unsynced = true;
+    lane->last_used = clock_monotonic();
+    bool answered = wait_for(lane->lanes, &wait, deadline);
+    rows_t *rows = query->rows;
+    query->wait = NULL;
+    query->params = NULL;
+    if (!answered && !rows)
+        return rows_failed(statement, DB_TIMEOUT); /* the answer is dropped when it comes */
+    query->next = lane->spare;
+    lane->spare = query;
+    return rows;
+}
+
+void pipeline_tick(pipeline_t *lane)
+{
+    int64_t now = clock_monotonic();
+    if (lane->state == DOWN) {
+        if (lane->wanted && now >= lane->retry_at)
+            open_lane(lane);
+        return;
+    }
+    if (lane->state != READY) {
+        if (now > lane->connect_deadline)
+            lose(lane, "no connection within the time limit");
+        return;
+    }
+    if (lane->head && now > lane->head->deadline + HUNG_AFTER * CLOCK_MILLISECOND)
+        lose(lane, "no answer");
+    else if (lane->lane == LANE_SLOW && !lane->head &&
+             now > lane->last_used + lane->lanes->process->config.database.idle_close * CLOCK_MILLISECOND) {
+        lane->wanted = false;
+        lose(lane, NULL);
+        lane->backoff = 0;
+        lane->retry_at = 0;
+    }
+}
+
+bool pipeline_ready(const pipeline_t *lane)
+{
+    return lane->state == READY;
+}
+
+bool pipeline_idle(const pipeline_t *lane)
+{
+    return lane->head == NULL;
+}
+
+void pipeline_destroy(pipeline_t **take_lane)
+{
+    pipeline_t *lane = *take_lane;
+    *take_lane = NULL;
+    lane->wanted = false;
+    lose(lane, NULL);
+    for (query_t *query = lane->spare, *next; query; query = next) {
+        next = query->next;
+        free(query);
+    }
+    free(lane);
+}

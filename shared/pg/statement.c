@@ -1,1 +1,229 @@
-/* to be written */ extern int empty_unit;
+/* statement: checking statements against the schema at start, and parameters in the form PostgreSQL expects. */
+#include "internal.h"
+#include "types.h"
+#include "../base/panic.h"
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- the check at start ----------------------------------------------------------------------------------------------------- */
+
+static bool columns_check(const statement_t *statement, PGresult *described, statement_plan_t *plan, char *error, size_t size)
+{
+    const message_t *row = statement->row;
+    int columns = PQnfields(described), wanted = row ? row->count : 0;
+    for (int i = 0; i < wanted; i++) {
+        const field_t *field = &row->fields[i];
+        int column = -1;
+        for (int j = 0; j < columns; j++)
+            if (strcmp(PQfname(described, j), field->name) == 0)
+                column = j;
+        if (column < 0) {
+            snprintf(error, size, "statement %s gives no column %s, which %s needs", statement->name, field->name, row->name);
+            return false;
+        }
+        plan->columns[i] = column;
+        plan->types[i] = PQftype(described, column);
+        if (!column_fits(field, plan->types[i])) {
+            snprintf(error, size, "statement %s: column %s has type %u, which the field of %s cannot read", statement->name,
+                field->name, plan->types[i], row->name);
+            return false;
+        }
+    }
+    if (columns != wanted) {
+        snprintf(error, size, "statement %s gives %d columns, its message %s has %d fields", statement->name, columns,
+            row ? row->name : "(none)", wanted);
+        return false;
+    }
+    return true;
+}
+
+static bool statement_check(PGconn *pg, const statement_t *statement, int number, char *error, size_t size)
+{
+    PGresult *prepared = PQprepare(pg, statement->name, statement->sql, 0, NULL);
+    PGresult *described = PQresultStatus(prepared) == PGRES_COMMAND_OK ? PQdescribePrepared(pg, statement->name) : NULL;
+    bool good = described && PQresultStatus(described) == PGRES_COMMAND_OK;
+    if (!good)
+        snprintf(error, size, "statement %s: %s", statement->name, PQerrorMessage(pg));
+    statement_plan_t *plan = memory_zeroed(1, sizeof *plan);
+    plan->number = number;
+    if (good && (plan->param_count = PQnparams(described)) > PARAMS_MAX) {
+        snprintf(error, size, "statement %s has more than %d parameters", statement->name, PARAMS_MAX);
+        good = false;
+    }
+    for (int i = 0; good && i < plan->param_count; i++)
+        plan->params[i] = PQparamtype(described, i);
+    good = good && columns_check(statement, described, plan, error, size);
+    free(statement->plan);
+    /* The generated statements are not const; they are borrowed as const by everybody but this file. */
+    ((statement_t *)(uintptr_t)statement)->plan = plan;
+    PQclear(described);
+    PQclear(prepared);
+    return good;
+}
+
+enum db_status lanes_check(const char *url, const statement_t *const *statements, int count, char *error, size_t size)
+{
+    const char *keywords[] = {"dbname", "connect_timeout", "application_name", NULL};
+    const char *values[] = {url, "2", "aipoten check", NULL};
+    PGconn *pg = PQconnectdbParams(keywords, values, 1);
+    enum db_status status = DB_OK;
+    if (PQstatus(pg) != CONNECTION_OK) {
+        snprintf(error, size, "%s", PQerrorMessage(pg));
+        status = DB_UNAVAILABLE;
+    }
+    for (int i = 0; status == DB_OK && i < count; i++)
+        if (!statement_check(pg, statements[i], i, error, size))
+            status = PQstatus(pg) == CONNECTION_OK ? DB_ERROR : DB_UNAVAILABLE;
+    PQfinish(pg);
+    for (char *p = error; status != DB_OK && *p; p++)
+        if (*p == '\n')
+            *p = p[1] ? ' ' : '\0';
+    return status;
+}
+
+/* --- parameters ------------------------------------------------------------------------------------------------------------------ */
+
+static void bind_binary(bound_t *out, int i, const void *data, int length)
+{
+    memcpy(out->scratch[i], data, (size_t)length);
+    out->values[i] = out->scratch[i];
+    out->lengths[i] = length;
+    out->formats[i] = 1;
+}
+
+static bool bind_number(bound_t *out, int i, Oid type, int64_t value)
+{
+    if (type == TYPE_INT8) {
+        uint64_t big = htobe64((uint64_t)value);
+        bind_binary(out, i, &big, 8);
+    } else if (type == TYPE_INT4 && value >= INT32_MIN && value <= INT32_MAX) {
+        uint32_t big = htobe32((uint32_t)value);
+        bind_binary(out, i, &big, 4);
+    } else if (type == TYPE_INT2 && value >= INT16_MIN && value <= INT16_MAX) {
+        uint16_t big = htobe16((uint16_t)value);
+        bind_binary(out, i, &big, 2);
+    } else if (type == TYPE_NUMERIC || type == TYPE_TEXT) {
+        out->values[i] = out->scratch[i];
+        snprintf(out->scratch[i], PARAM_SCRATCH, "%lld", (long long)value);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool bind_scaled(bound_t *out, int i, Oid type, const param_t *param)
+{
+    int64_t unit = 1;
+    for (int digit = 0; digit < param->scale; digit++)
+        unit *= 10;
+    if (type != TYPE_NUMERIC)
+        return bind_number(out, i, type, param->number);
+    int64_t whole = param->number / unit, part = param->number % unit;
+    out->values[i] = out->scratch[i];
+    snprintf(out->scratch[i], PARAM_SCRATCH, "%s%lld.%0*lld", param->number < 0 ? "-" : "", (long long)llabs(whole),
+        param->scale ? param->scale : 1, (long long)llabs(part));
+    return true;
+}
+
+/* A text goes as it is to text types; for any other type PostgreSQL reads it, which needs it NUL-terminated: such texts are
+ * short (an interval, an address). */
+static bool bind_string(bound_t *out, int i, Oid type, text_t text)
+{
+    bool is_text = type == TYPE_TEXT || type == TYPE_VARCHAR || type == TYPE_BPCHAR || type == TYPE_JSON;
+    out->values[i] = text.data;
+    out->lengths[i] = (int)text.length;
+    out->formats[i] = 1;
+    if (is_text)
+        return true;
+    if (text.length >= PARAM_SCRATCH)
+        return false;
+    memcpy(out->scratch[i], text.data, text.length);
+    out->scratch[i][text.length] = '\0';
+    out->values[i] = out->scratch[i];
+    out->formats[i] = 0;
+    return true;
+}
+
+static bool param_bind(bound_t *out, int i, Oid type, const param_t *param)
+{
+    switch (param->kind) {
+    case PARAM_NULL:
+        return true;
+    case PARAM_TEXT:
+        return bind_string(out, i, type, param->text);
+    case PARAM_BYTES:
+        out->values[i] = param->text.data;
+        out->lengths[i] = (int)param->text.length;
+        out->formats[i] = 1;
+        return type == TYPE_BYTEA;
+    case PARAM_INTEGER:
+        return bind_number(out, i, type, param->number);
+    case PARAM_DECIMAL:
+        return bind_scaled(out, i, type, param);
+    case PARAM_BOOLEAN:
+        bind_binary(out, i, &(char){param->number != 0}, 1);
+        return type == TYPE_BOOL;
+    case PARAM_UUID:
+        bind_binary(out, i, param->uuid.bytes, 16);
+        return type == TYPE_UUID;
+    case PARAM_DATE:
+        bind_binary(out, i, &(uint32_t){htobe32((uint32_t)(param->number - POSTGRES_EPOCH_DAYS))}, 4);
+        return type == TYPE_DATE;
+    case PARAM_TIME:
+        bind_binary(out, i, &(uint64_t){htobe64((uint64_t)(param->number - POSTGRES_EPOCH_MICROSECONDS))}, 8);
+        return type == TYPE_TIMESTAMPTZ;
+    }
+    return false;
+}
+
+void params_bind(const statement_t *statement, const param_t *params, int count, bound_t *out)
+{
+    const statement_plan_t *plan = statement->plan;
+    if (!plan)
+        panic("statement %s was not checked: is it in its actor's list?", statement->name);
+    if (count != plan->param_count)
+        panic("statement %s takes %d parameters, not %d", statement->name, plan->param_count, count);
+    for (int i = 0; i < count; i++) {
+        out->values[i] = NULL;
+        out->lengths[i] = out->formats[i] = 0;
+        if (!param_bind(out, i, plan->params[i], &params[i]))
+            panic("statement %s: $%d has type %u, the parameter's kind %d does not fit", statement->name, i + 1,
+                plan->params[i], params[i].kind);
+    }
+}
+
+param_t bind_field(const message_t *message, const void *value, int index)
+{
+    const field_t *field = &message->fields[index];
+    const message_head_t *head = value;
+    const void *member = message_member(value, index);
+    if (!(head->given >> index & 1))
+        return bind_null();
+    switch (field->type) {
+    case FIELD_text:
+    case FIELD_json:
+        return bind_text(*(const text_t *)member);
+    case FIELD_bytes:
+        return bind_bytes(*(const text_t *)member);
+    case FIELD_integer:
+        return bind_integer(*(const int64_t *)member);
+    case FIELD_boolean:
+        return bind_boolean(*(const bool *)member);
+    case FIELD_decimal:
+        return bind_decimal(*(const int64_t *)member, field->scale);
+    case FIELD_date:
+        return bind_date(*(const int32_t *)member);
+    case FIELD_time:
+        return bind_time(*(const int64_t *)member);
+    case FIELD_uuid:
+        return bind_uuid(*(const uuid_t *)member);
+    case FIELD_choice:
+        return bind_text(text_of(field->names[*(const int *)member]));
+    case FIELD_object:
+    case FIELD_list:
+    case FIELD_TYPES:
+        break;
+    }
+    panic("%s.%s cannot be a parameter", message->name, field->name);
+}

@@ -20,7 +20,7 @@ typedef struct statement {
     const char *name, *sql;
     enum lane lane;
     const message_t *row; /* NULL: gives no rows */
-    struct statement_state *state; /* columns and parameters as PostgreSQL described them; owned by the lanes */
+    struct statement_plan *plan; /* columns and parameters as PostgreSQL described them; lanes_check fills it */
 } statement_t;
 
 /* A parameter; its form on the wire follows the type that PostgreSQL infers for it. A NULL text, or BIND_NULL, is NULL. */

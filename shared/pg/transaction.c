@@ -1,1 +1,371 @@
-/* to be written */ extern int empty_unit;
+/* transaction: connections for writing, each used by one transaction at a time. They are opened as needed up to
+ * database.write_connections and closed when idle, so that commits overlap and share an fsync. Statements are prepared on a
+ * connection at their first use there; BEGIN travels with the first statement. */
+#include "internal.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STATEMENTS_MAX = 512, CONNECT_TIMEOUT = 3000, ROLLBACK_TIMEOUT = 1000 };
+
+struct writer {
+    writer_t *next;
+    lanes_t *lanes;
+    PGconn *pg;
+    loop_watch_t *watch;
+    int watched; /* events */
+    wait_t *wait; /* the coroutine that waits for the socket */
+    bool busy;
+    int64_t last_used;
+    uint64_t prepared[STATEMENTS_MAX / 64];
+};
+
+struct transaction {
+    lanes_t *lanes;
+    writer_t *writer;
+    int64_t deadline;
+    bool begun, failed;
+};
+
+/* --- the socket ----------------------------------------------------------------------------------------------------------------- */
+
+static void on_socket(void *argument, int events)
+{
+    writer_t *writer = argument;
+    (void)events;
+    if (writer->wait)
+        wait_wake(writer->lanes, writer->wait);
+    else if (!writer->busy) { /* an idle connection says something: closed by the server; found when it is taken next */
+        writer->watched = 0;
+        writer->lanes->loop->watch_change(writer->watch, 0);
+    }
+}
+
+static bool wait_socket(writer_t *writer, int events, int64_t deadline)
+{
+    if (writer->watched != events)
+        writer->lanes->loop->watch_change(writer->watch, events);
+    writer->watched = events;
+    wait_t wait;
+    writer->wait = &wait;
+    bool ready = wait_for(writer->lanes, &wait, deadline);
+    writer->wait = NULL;
+    /* What is readable is read only while somebody waits for it. */
+    writer->lanes->loop->watch_change(writer->watch, 0);
+    writer->watched = 0;
+    return ready;
+}
+
+/* --- connections ------------------------------------------------------------------------------------------------------------------ */
+
+static void writer_close(writer_t *writer)
+{
+    lanes_t *lanes = writer->lanes;
+    writer_t **at = &lanes->writers;
+    while (*at != writer)
+        at = &(*at)->next;
+    *at = writer->next;
+    lanes->writer_count--;
+    if (writer->busy)
+        lanes->writers_busy--;
+    if (writer->watch)
+        lanes->loop->unwatch(&writer->watch);
+    connection_end(lanes, &writer->pg);
+    free(writer);
+}
+
+static void watch_socket(writer_t *writer)
+{
+    loop_t *loop = writer->lanes->loop;
+    if (writer->watch)
+        loop->unwatch(&writer->watch);
+    writer->watch = loop->watch(loop, PQsocket(writer->pg), 0, on_socket, writer);
+    writer->watched = 0;
+}
+
+/* Connects; suspends meanwhile. */
+static bool writer_connect(writer_t *writer, int64_t deadline)
+{
+    char options[160];
+    snprintf(options, sizeof options,
+        "-c jit=off -c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld",
+        (long long)writer->lanes->process->config.database.write_timeout,
+        (long long)writer->lanes->process->config.database.write_timeout,
+        (long long)writer->lanes->process->config.http.request_timeout);
+    writer->pg = connection_start(writer->lanes, "write", options);
+    if (!writer->pg || PQstatus(writer->pg) == CONNECTION_BAD)
+        return false;
+    int64_t limit = clock_monotonic() + CONNECT_TIMEOUT * CLOCK_MILLISECOND;
+    PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+    while (step != PGRES_POLLING_OK) {
+        watch_socket(writer);
+        if (!wait_socket(writer, step == PGRES_POLLING_READING ? LOOP_READ : LOOP_WRITE, deadline < limit ? deadline : limit))
+            return false;
+        step = PQconnectPoll(writer->pg);
+        if (step == PGRES_POLLING_FAILED)
+            return false;
+    }
+    watch_socket(writer);
+    PQsetnonblocking(writer->pg, 1);
+    PQenterPipelineMode(writer->pg);
+    return true;
+}
+
+/* An idle connection that the server has not closed meanwhile. */
+static writer_t *writer_idle(lanes_t *lanes)
+{
+    for (writer_t *writer = lanes->writers, *next; writer; writer = next) {
+        next = writer->next;
+        if (writer->busy)
+            continue;
+        if (PQconsumeInput(writer->pg) && PQstatus(writer->pg) == CONNECTION_OK)
+            return writer;
+        writer_close(writer);
+    }
+    return NULL;
+}
+
+/* NULL: no connection could be made; *status says why. */
+static writer_t *writer_open(lanes_t *lanes, int64_t deadline, enum db_status *status)
+{
+    *status = DB_UNAVAILABLE;
+    if (!connection_allowed(lanes))
+        return NULL;
+    writer_t *writer = memory_zeroed(1, sizeof *writer);
+    *writer = (writer_t){.next = lanes->writers, .lanes = lanes, .busy = true};
+    lanes->writers = writer;
+    lanes->writer_count++;
+    lanes->writers_busy++;
+    if (writer_connect(writer, deadline))
+        return writer;
+    log_event(LOG_WARNING, "database_unavailable", LOG_S("lane", "write"),
+        LOG_S("reason", writer->pg ? PQerrorMessage(writer->pg) : "out of memory"), LOG_S("next", "tried at the next write"));
+    writer_close(writer);
+    return NULL;
+}
+
+/* Callers in the order they came; bounded by the coroutines. */
+typedef struct queued {
+    wait_t wait;
+    struct queued *next;
+} queued_t;
+
+static void queue_add(lanes_t *lanes, queued_t *queued)
+{
+    *lanes->writer_queue_end = queued;
+    lanes->writer_queue_end = &queued->next;
+}
+
+static void queue_remove(lanes_t *lanes, queued_t *queued)
+{
+    for (queued_t **at = &lanes->writer_queue; *at; at = &(*at)->next)
+        if (*at == queued) {
+            *at = queued->next;
+            if (!*at)
+                lanes->writer_queue_end = at;
+            return;
+        }
+}
+
+static writer_t *writer_take(lanes_t *lanes, int64_t deadline, enum db_status *status)
+{
+    for (;;) {
+        writer_t *writer = writer_idle(lanes);
+        if (writer) {
+            writer->busy = true;
+            lanes->writers_busy++;
+            return writer;
+        }
+        if (lanes->writer_count < lanes->process->config.database.write_connections)
+            return writer_open(lanes, deadline, status);
+        queued_t queued = {0}; /* all are busy: the first in the queue gets the next one */
+        queue_add(lanes, &queued);
+        bool freed = wait_for(lanes, &queued.wait, deadline);
+        queue_remove(lanes, &queued);
+        if (!freed) {
+            *status = DB_TIMEOUT;
+            return NULL;
+        }
+    }
+}
+
+/* Back among the idle ones, or closed when its state is not known. */
+static void writer_give(writer_t *writer, bool clean)
+{
+    lanes_t *lanes = writer->lanes;
+    if (clean && PQtransactionStatus(writer->pg) == PQTRANS_IDLE) {
+        writer->busy = false;
+        writer->last_used = clock_monotonic();
+        lanes->writers_busy--;
+        lanes->loop->watch_change(writer->watch, LOOP_READ); /* to notice that the server closes it */
+        writer->watched = LOOP_READ;
+    } else {
+        writer_close(writer);
+    }
+    if (lanes->writer_queue) {
+        queued_t *first = lanes->writer_queue;
+        queue_remove(lanes, first);
+        wait_wake(lanes, &first->wait);
+    }
+}
+
+void writers_tick(lanes_t *lanes)
+{
+    int64_t oldest = clock_monotonic() - lanes->process->config.database.idle_close * CLOCK_MILLISECOND;
+    for (writer_t *writer = lanes->writers, *next; writer; writer = next) {
+        next = writer->next;
+        if (!writer->busy && writer->last_used < oldest)
+            writer_close(writer);
+    }
+}
+
+void writers_close(lanes_t *lanes)
+{
+    while (lanes->writers)
+        writer_close(lanes->writers);
+}
+
+/* --- one exchange: what was sent, a Sync, and the answers up to it ------------------------------------------------------------------ */
+
+/* Waits for the answers and gives the last result that is not a Sync, or the first error. NULL: the connection is lost or
+ * the deadline came, and the connection must be closed. */
+static PGresult *exchange(writer_t *writer, int64_t deadline)
+{
+    PGresult *kept = NULL;
+    if (!PQpipelineSync(writer->pg))
+        return NULL;
+    for (;;) {
+        int left = PQflush(writer->pg);
+        while (left >= 0 && !PQisBusy(writer->pg)) {
+            PGresult *result = PQgetResult(writer->pg);
+            ExecStatusType status = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
+            if (status == PGRES_PIPELINE_SYNC) {
+                PQclear(result);
+                return kept;
+            }
+            bool keep = result && status != PGRES_PIPELINE_ABORTED &&
+                        !(kept && PQresultStatus(kept) == PGRES_FATAL_ERROR);
+            if (keep) {
+                PQclear(kept);
+                kept = result;
+            } else {
+                PQclear(result);
+            }
+        }
+        if (left < 0 || PQstatus(writer->pg) == CONNECTION_BAD ||
+            !wait_socket(writer, left ? LOOP_READ | LOOP_WRITE : LOOP_READ, deadline) || !PQconsumeInput(writer->pg))
+            break;
+    }
+    PQclear(kept);
+    return NULL;
+}
+
+static void send_command(writer_t *writer, const char *command)
+{
+    PQsendQueryParams(writer->pg, command, 0, NULL, NULL, NULL, NULL, 0);
+}
+
+/* True when the statement was prepared with it. */
+static bool send_statement(writer_t *writer, const statement_t *statement, const param_t *params, int count)
+{
+    insist(statement->plan && statement->plan->number < STATEMENTS_MAX);
+    int number = statement->plan->number;
+    uint64_t bit = UINT64_C(1) << number % 64;
+    bool first = !(writer->prepared[number / 64] & bit);
+    if (first)
+        PQsendPrepare(writer->pg, statement->name, statement->sql, 0, NULL);
+    writer->prepared[number / 64] |= bit;
+    bound_t bound;
+    params_bind(statement, params, count, &bound);
+    PQsendQueryPrepared(writer->pg, statement->name, count, bound.values, bound.lengths, bound.formats, 1);
+    return first;
+}
+
+/* --- transactions ----------------------------------------------------------------------------------------------------------------------- */
+
+transaction_t *transaction_begin(lanes_t *lanes, int64_t deadline, enum db_status *status)
+{
+    *status = DB_OK;
+    writer_t *writer = writer_take(lanes, deadline, status);
+    if (!writer)
+        return NULL;
+    transaction_t *transaction = memory_zeroed(1, sizeof *transaction);
+    *transaction = (transaction_t){.lanes = lanes, .writer = writer, .deadline = deadline};
+    return transaction;
+}
+
+rows_t *transaction_run(transaction_t *transaction, const statement_t *statement, const param_t *params, int count)
+{
+    insist(statement->lane == LANE_WRITE && !transaction->failed);
+    writer_t *writer = transaction->writer;
+    int64_t deadline = transaction->deadline;
+    counter_add(transaction->lanes->counters.queries, 1);
+    if (!transaction->begun)
+        send_command(writer, "BEGIN");
+    transaction->begun = true;
+    bool first = send_statement(writer, statement, params, count);
+    PGresult *result = exchange(writer, deadline);
+    rows_t *rows;
+    if (result)
+        rows = rows_of(statement, result);
+    else
+        rows = rows_failed(statement, clock_monotonic() >= deadline ? DB_TIMEOUT : DB_UNAVAILABLE);
+    if (rows->status != DB_OK) {
+        transaction->failed = true;
+        counter_add(transaction->lanes->counters.failed, 1);
+        /* Its state, or what is prepared on it, cannot be relied on. */
+        if (!result || first || strcmp(rows->sqlstate, "0A000") == 0 || rows->status == DB_UNAVAILABLE) {
+            writer_give(writer, false);
+            transaction->writer = NULL;
+        }
+    }
+    return rows;
+}
+
+static void transaction_end(transaction_t **take, bool clean)
+{
+    transaction_t *transaction = *take;
+    *take = NULL;
+    if (transaction->writer)
+        writer_give(transaction->writer, clean);
+    free(transaction);
+}
+
+enum db_status transaction_commit(transaction_t **take)
+{
+    transaction_t *transaction = *take;
+    insist(!transaction->failed);
+    enum db_status status = DB_OK;
+    if (transaction->begun) {
+        send_command(transaction->writer, "COMMIT");
+        PGresult *result = exchange(transaction->writer, transaction->deadline);
+        if (!result)
+            status = DB_UNKNOWN;
+        else if (PQresultStatus(result) != PGRES_COMMAND_OK) /* a deferred constraint, a serialization failure */
+            status = status_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+        else if (strcmp(PQcmdStatus(result), "COMMIT") != 0)
+            status = DB_ERROR;
+        PQclear(result);
+    }
+    counter_add(transaction->lanes->counters.transactions, status == DB_OK);
+    transaction_end(take, status != DB_UNKNOWN);
+    return status;
+}
+
+void transaction_rollback(transaction_t **take)
+{
+    transaction_t *transaction = *take;
+    if (!transaction)
+        return;
+    bool clean = true;
+    if (transaction->writer && transaction->begun) {
+        send_command(transaction->writer, "ROLLBACK");
+        PGresult *result = exchange(transaction->writer, clock_monotonic() + ROLLBACK_TIMEOUT * CLOCK_MILLISECOND);
+        clean = result != NULL;
+        PQclear(result);
+    }
+    counter_add(transaction->lanes->counters.rollbacks, 1);
+    transaction_end(take, clean);
+}

@@ -1,0 +1,94 @@
+/* internal: what the files of shared/pg share. Nobody else includes it, or libpq. */
+#pragma once
+#include "lanes.h"
+#include "../base/coroutine.h"
+#include <libpq-fe.h>
+
+enum { PARAMS_MAX = 32, PARAM_SCRATCH = 40 };
+
+/* --- statement.c -------------------------------------------------------------------------------------------------------------- */
+
+/* What PostgreSQL said of a statement, and which column each field of its message reads. */
+typedef struct statement_plan {
+    int number; /* bit of the connections' prepared sets */
+    int param_count;
+    Oid params[PARAMS_MAX];
+    int columns[MESSAGE_FIELDS_MAX]; /* by field */
+    Oid types[MESSAGE_FIELDS_MAX];   /* by field */
+} statement_plan_t;
+
+/* Parameters as libpq takes them; pointers go into the params that were bound and into scratch. */
+typedef struct {
+    const char *values[PARAMS_MAX];
+    int lengths[PARAMS_MAX], formats[PARAMS_MAX];
+    char scratch[PARAMS_MAX][PARAM_SCRATCH];
+} bound_t;
+void params_bind(const statement_t *, const param_t *, int count, bound_t *out);
+
+/* Can a field be read from a column of this type? (rows.c) */
+bool column_fits(const field_t *, Oid type);
+
+/* --- rows.c ------------------------------------------------------------------------------------------------------------------- */
+
+/* Takes the result over and says what it means. */
+rows_t *rows_of(const statement_t *, PGresult *take_result);
+rows_t *rows_failed(const statement_t *, enum db_status status);
+enum db_status status_of_sqlstate(const char *sqlstate);
+
+/* --- lanes.c ------------------------------------------------------------------------------------------------------------------- */
+
+/* A coroutine that waits, with a deadline: suspended until wait_wake or the deadline (clock_monotonic). */
+typedef struct wait {
+    coroutine_t *coroutine;
+    int64_t deadline;
+    bool expired, woken;
+    struct wait *previous, *next;
+} wait_t;
+/* false when the deadline came first. */
+bool wait_for(lanes_t *, wait_t *, int64_t deadline);
+/* At the end of the turn; calling it twice or on one that expired does nothing. */
+void wait_wake(lanes_t *, wait_t *);
+
+typedef struct pipeline pipeline_t;
+typedef struct writer writer_t;
+
+struct lanes {
+    loop_t *loop;
+    process_t *process;
+    const char *url;
+    const statement_t *const *statements;
+    int statement_count;
+    wait_t *waiting;                 /* suspended, any order */
+    wait_t *woken, **woken_end;      /* to be resumed in this turn, in order */
+    pipeline_t *read, *slow;
+    writer_t *writers;               /* write connections, in use and idle */
+    int writer_count, writers_busy;
+    struct queued *writer_queue, **writer_queue_end; /* callers that wait for a write connection (transaction.c) */
+    loop_timer_t *timer;
+    struct {
+        _Atomic int64_t *queries, *failed, *transactions, *rollbacks, *connections;
+    } counters;
+};
+
+enum { TICK_MILLISECONDS = 20 };
+
+/* Starts a connection; `role` ("read") stands in application_name, options is for libpq's "options". */
+PGconn *connection_start(lanes_t *, const char *role, const char *options);
+/* Takes a place in the machine's budget; false: none is left. connection_end gives it back and finishes *pg. */
+bool connection_allowed(lanes_t *);
+void connection_end(lanes_t *, PGconn **pg);
+
+/* --- pipeline.c ---------------------------------------------------------------------------------------------------------------- */
+
+pipeline_t *pipeline_create(lanes_t *, enum lane lane);
+rows_t *pipeline_query(pipeline_t *, const statement_t *, const param_t *, int count, int64_t deadline);
+void pipeline_turn(pipeline_t *);   /* at the end of each turn: one Sync, flush */
+void pipeline_tick(pipeline_t *);   /* reconnects, deadlines */
+bool pipeline_ready(const pipeline_t *);
+bool pipeline_idle(const pipeline_t *);
+void pipeline_destroy(pipeline_t **);
+
+/* --- transaction.c --------------------------------------------------------------------------------------------------------------- */
+
+void writers_tick(lanes_t *); /* closes idle connections */
+void writers_close(lanes_t *);
