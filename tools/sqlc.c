@@ -261,7 +261,8 @@ static void header_write(FILE *out, const char *actor)
     fprintf(out, "/* Written by tools/sqlc from %s.sql. */\n#pragma once\n#include \"pg/statement.h\"\n\n", actor);
     for (int i = 0; i < definition_count; i++)
         fprintf(out, "extern statement_t SQL_%s;\n", definitions[i].name);
-    fprintf(out, "\nextern const statement_t *const %s_statements[];\nextern const int %s_statement_count;\n", actor, actor);
+    fprintf(out, "\nextern const statement_t *const %s_statements[];\nenum { %s_statement_count = %d };\n", actor, actor,
+        definition_count); /* a constant: it stands in the initializer of the actor's row */
 }
 
 /* One C string literal a line of SQL. */
@@ -303,7 +304,7 @@ static void source_write(FILE *out, const char *actor)
     fprintf(out, "\nconst statement_t *const %s_statements[] = {\n", actor);
     for (int i = 0; i < definition_count; i++)
         fprintf(out, "    &SQL_%s,\n", definitions[i].name);
-    fprintf(out, "};\nconst int %s_statement_count = %d;\n", actor, definition_count);
+    fprintf(out, "};\n");
 }
 
 /* Writes beside the target and renames, so that a build never sees half a file. */

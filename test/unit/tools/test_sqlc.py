@@ -53,7 +53,7 @@ def test_statements(sqlc):
     assert "\"SELECT a, '--;it''s', \\\"x;y\\\" -- hi; there\\n\"" in source
     assert '"  FROM t WHERE id = $1 AND $$;$$ <> $a$;$a$ /* ; */",' in source
     assert "\"UPDATE t SET a = E'\\\\\\\\x' WHERE id = $1\"," in source
-    assert "const int kids_statement_count = 2;" in source
+    assert "enum { kids_statement_count = 2 };" in header
 
 
 def test_output_is_c(sqlc):
