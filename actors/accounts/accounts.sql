@@ -1,0 +1,162 @@
+-- The statements of accounts. Their form: shared/pg/statement.h. Times of rows are aipoten.app_now(); the expiry of a session
+-- is given, because its token's lifetime is the configuration's.
+
+-- --- registering and logging in ---------------------------------------------------------------------------------------------
+
+-- email_find: read -> only_id
+-- Is the address taken? A deleted user keeps it until purge.
+SELECT id FROM accounts.users WHERE lower(email) = lower($1);
+
+-- user_create: write -> user
+INSERT INTO accounts.users (id, email, password_hash, name, phone, phone_index, role, language)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+RETURNING id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at;
+
+-- credentials_find: read -> credentials
+SELECT id, password_hash, role, status FROM accounts.users WHERE lower(email) = lower($1) AND status <> 'deleted';
+
+-- credentials_get: read -> credentials
+SELECT id, password_hash, role, status FROM accounts.users WHERE id = $1 AND status = 'active';
+
+-- session_create: write -> user
+-- The user's row is locked against a suspension or a new password that runs beside this: either that one sees this session
+-- and ends it, or this one sees that it may not begin.
+WITH who AS (
+    SELECT * FROM accounts.users WHERE id = $1 AND password_hash = $2 AND status = 'active' FOR SHARE
+), opened AS (
+    INSERT INTO accounts.auth_sessions (id, user_id, refresh_hash, delivery, user_agent, expires_at)
+    SELECT $3, who.id, $4, $5, $6, $7 FROM who
+)
+SELECT id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at FROM who;
+
+-- --- sessions -----------------------------------------------------------------------------------------------------------------
+
+-- session_lock: write -> family
+SELECT s.id, s.user_id, s.refresh_hash, s.rotation, s.delivery, s.expires_at, s.revoked_at IS NOT NULL AS revoked, u.role, u.status
+FROM accounts.auth_sessions s JOIN accounts.users u ON u.id = s.user_id
+WHERE s.id = $1
+FOR UPDATE OF s;
+
+-- session_rotate: write
+UPDATE accounts.auth_sessions
+SET refresh_hash = $2, rotation = $3, delivery = $4, expires_at = $5, last_used_at = aipoten.app_now()
+WHERE id = $1;
+
+-- session_end: write -> only_id
+UPDATE accounts.auth_sessions SET revoked_at = aipoten.app_now(), revoked_reason = $2
+WHERE id = $1 AND revoked_at IS NULL
+RETURNING id;
+
+-- session_end_own: write -> only_id
+-- Somebody else's, and one that is over, is not there.
+UPDATE accounts.auth_sessions SET revoked_at = aipoten.app_now(), revoked_reason = 'user'
+WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > aipoten.app_now()
+RETURNING id;
+
+-- sessions_end_others: write -> only_id
+UPDATE accounts.auth_sessions SET revoked_at = aipoten.app_now(), revoked_reason = 'password'
+WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > aipoten.app_now()
+RETURNING id;
+
+-- sessions_end_all: write
+UPDATE accounts.auth_sessions SET revoked_at = aipoten.app_now(), revoked_reason = $2
+WHERE user_id = $1 AND revoked_at IS NULL;
+
+-- sessions_of_user: read -> session
+SELECT id, id = $2 AS current, user_agent, delivery, created_at, last_used_at, expires_at
+FROM accounts.auth_sessions
+WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > aipoten.app_now()
+ORDER BY created_at DESC, id DESC
+LIMIT 100;
+
+-- sessions_ended_since: slow -> only_id
+SELECT id FROM accounts.auth_sessions WHERE revoked_at > $1;
+
+-- --- users --------------------------------------------------------------------------------------------------------------------
+
+-- user_get: read -> user
+SELECT id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at
+FROM accounts.users WHERE id = $1 AND status = 'active';
+
+-- user_update: write -> user
+-- $3: does the phone change? $7 and $8: the password's old and new hash, or both null.
+UPDATE accounts.users
+SET name = coalesce($2, name),
+    phone = CASE WHEN $3 THEN $4 ELSE phone END,
+    phone_index = CASE WHEN $3 THEN $5 ELSE phone_index END,
+    language = coalesce($6, language),
+    password_hash = coalesce($8, password_hash),
+    updated_at = aipoten.app_now()
+WHERE id = $1 AND status = 'active' AND ($7::text IS NULL OR password_hash = $7)
+RETURNING id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at;
+
+-- --- consents -----------------------------------------------------------------------------------------------------------------
+
+-- consents_of_user: read -> consent
+-- $2: what is asked for, consent_rules_json().
+SELECT asked.kind, asked.current_version, newest.version, coalesce(newest.granted, false) AS granted, newest.created_at
+FROM ROWS FROM (json_to_recordset($2::text::json) AS (kind text, current_version bigint))
+        WITH ORDINALITY AS asked (kind, current_version, place)
+    LEFT JOIN LATERAL (
+        SELECT c.version, c.granted, c.created_at
+        FROM accounts.consents c
+        WHERE c.user_id = $1 AND c.kind = asked.kind
+        ORDER BY c.created_at DESC, c.id DESC
+        LIMIT 1
+    ) newest ON true
+ORDER BY asked.place;
+
+-- consent_create: write -> consent
+INSERT INTO accounts.consents (id, user_id, kind, version, granted)
+VALUES ($1, $2, $3, $4, $5)
+RETURNING kind, version AS current_version, version, granted, created_at;
+
+-- --- administration -------------------------------------------------------------------------------------------------------------
+
+-- users_list: slow -> admin_user
+SELECT id, email, name, role, status, language, email_verified_at, created_at, updated_at
+FROM accounts.users
+WHERE ($1::text IS NULL OR role = $1) AND ($2::text IS NULL OR status = $2)
+    AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4))
+ORDER BY created_at DESC, id DESC
+LIMIT $5 OFFSET $6;
+
+-- users_count: slow -> total
+SELECT count(*) AS total
+FROM (SELECT FROM accounts.users
+    WHERE ($1::text IS NULL OR role = $1) AND ($2::text IS NULL OR status = $2)
+    LIMIT 10001) counted;
+
+-- users_search: slow -> admin_user
+-- $7: an e-mail address's pattern, $8: part of a name, $9: the index of a phone number.
+SELECT id, email, name, role, status, language, email_verified_at, created_at, updated_at
+FROM accounts.users
+WHERE ($1::text IS NULL OR role = $1) AND ($2::text IS NULL OR status = $2)
+    AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4))
+    AND (lower(email) LIKE $7
+        OR (aipoten.bigrams(name) @> aipoten.bigrams($8) AND strpos(lower(name), lower($8)) > 0)
+        OR phone_index = $9)
+ORDER BY created_at DESC, id DESC
+LIMIT $5 OFFSET $6;
+
+-- users_search_count: slow -> total
+SELECT count(*) AS total
+FROM (SELECT FROM accounts.users
+    WHERE ($1::text IS NULL OR role = $1) AND ($2::text IS NULL OR status = $2)
+        AND (lower(email) LIKE $3
+            OR (aipoten.bigrams(name) @> aipoten.bigrams($4) AND strpos(lower(name), lower($4)) > 0)
+            OR phone_index = $5)
+    LIMIT 10001) counted;
+
+-- admins_lock: write -> only_id
+SELECT id FROM accounts.users WHERE role = 'admin' AND status = 'active' ORDER BY id FOR NO KEY UPDATE;
+
+-- user_lock: write -> standing
+SELECT id, role, status FROM accounts.users WHERE id = $1 FOR NO KEY UPDATE;
+
+-- user_standing_update: write -> admin_user
+-- $4: false writes nothing new, only gives the row.
+UPDATE accounts.users
+SET status = $2, role = $3, updated_at = CASE WHEN $4 THEN aipoten.app_now() ELSE updated_at END
+WHERE id = $1
+RETURNING id, email, name, role, status, language, email_verified_at, created_at, updated_at;

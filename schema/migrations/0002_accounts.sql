@@ -51,6 +51,8 @@ CREATE TABLE accounts.auth_sessions (
     CONSTRAINT auth_sessions_revoked_check  CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
 ) WITH (fillfactor = 85); -- each refresh updates its row: no indexed column changes then, so there is room to stay on the page
 CREATE INDEX idx_auth_sessions_user_id ON accounts.auth_sessions (user_id, created_at) WHERE revoked_at IS NULL;
+-- What the actor tells a new shared memory at its start: the sessions that ended within the life of an access token.
+CREATE INDEX idx_auth_sessions_revoked_at ON accounts.auth_sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE, DELETE ON accounts.auth_sessions TO aipoten_accounts;
 
 -- Append-only: a withdrawal is a new row, and nobody may change what was said.

@@ -1,0 +1,59 @@
+/* accounts: what the files of this actor share: its handlers, its keys, and the few steps that several handlers take. */
+#pragma once
+#include "accounts.sql.h"
+#include "crypto/keys.h"
+#include "messages.h"
+#include "refresh_token.h"
+
+/* Read once, before the first call. */
+typedef struct {
+    key_ring_t jwt;
+    uint8_t token[KEY_BYTES]; /* refresh and CSRF tokens */
+    uint8_t index[KEY_BYTES]; /* phone numbers */
+} accounts_keys_t;
+const accounts_keys_t *accounts_keys(void);
+
+/* login.c */
+void account_register(call_t *);
+void account_login(call_t *);
+/* Ends the call when its deadline has passed: a hash that nobody waits for would only delay those behind it. */
+void hash_begin(call_t *);
+/* In the time of one hash, whatever `stored` is. */
+bool password_right(call_t *, text_t password, text_t stored);
+
+/* tokens.c: what a client is given, and what it shows for it. */
+/* A new access token and `token`, in the form that `delivery` asks for; the cookie is set on the reply. */
+tokens_t tokens_give(call_t *, uuid_t user, enum role role, text_t token, refresh_token_t made, enum delivery delivery);
+/* A new refresh token of a session. */
+text_t tokens_refresh_new(call_t *, refresh_token_t);
+/* The refresh token of the request: `given` from the body, else the cookie; data NULL when there is neither. A cookie must
+ * come with the right Origin and CSRF token, else the call ends with 403. Authentic: else the call ends with 401. */
+typedef struct {
+    text_t text;
+    refresh_token_t token;
+    enum delivery delivery;
+} shown_token_t;
+shown_token_t tokens_shown(call_t *, text_t given);
+void tokens_cookie_clear(call_t *);
+
+/* sessions.c */
+void session_refresh(call_t *);
+void session_logout(call_t *);
+void session_list(call_t *);
+void session_revoke(call_t *);
+/* Makes the revocation of these sessions (rows of only_id) work from the next request on. */
+void sessions_refuse(call_t *, const rows_t *);
+/* A token issued until now is refused for as long as it could live. */
+void subject_refuse(segment_t *, const config_t *, uuid_t session_or_user);
+
+/* users.c */
+void user_me(call_t *);
+void user_me_patch(call_t *);
+
+/* consents.c */
+void consent_list(call_t *);
+void consent_create(call_t *);
+
+/* admin.c */
+void admin_user_list(call_t *);
+void admin_user_patch(call_t *);

@@ -1,0 +1,80 @@
+/* login: registering and logging in. Both hash a password, 55 ms of this process's only thread, and so run in the instances
+ * of accounts-hash: a flood of logins delays only logins. No transaction is open while a hash is computed. */
+#include "accounts.h"
+#include "base/clock.h"
+#include "headers.h"
+#include "phone.h"
+
+enum { PASSWORD_BYTES_MAX = 72 }; /* bcrypt reads no more */
+
+void hash_begin(call_t *call)
+{
+    if (clock_monotonic() >= call->deadline)
+        call_fail(call, ERROR_TIMEOUT);
+}
+
+bool password_right(call_t *call, text_t password, text_t stored)
+{
+    int cost = (int)call_config(call)->auth.bcrypt_cost;
+    hash_begin(call);
+    /* Longer than any password that was ever set: wrong, but not sooner than another wrong one. */
+    if (password.length > PASSWORD_BYTES_MAX)
+        return password_matches(TEXT("longer"), (text_t){0}, cost);
+    return password_matches(password, stored, cost);
+}
+
+/* --- registering --------------------------------------------------------------------------------------------------------- */
+
+void account_register(call_t *call)
+{
+    const registration_t *in = call->input;
+    if (db_query(call, &SQL_email_find, bind_text(in->email))->count > 0)
+        call_fail(call, ERROR_EMAIL_TAKEN);
+    hash_begin(call);
+    text_t hash = password_hash(call->arena, in->password, (int)call_config(call)->auth.bcrypt_cost);
+
+    uuid_t id = uuid_new();
+    digest_t index = phone_index(call->arena, accounts_keys()->index, in->phone);
+    db_on_violation(call, "users_email_key", ERROR_EMAIL_TAKEN);
+    reply_row(call, db_query(call, &SQL_user_create, bind_uuid(id), bind_text(in->email), bind_text(hash), bind_text(in->name),
+        bind_sealed(call, "accounts.users", "phone", id, in->phone),
+        bind_bytes((text_t){.data = (const char *)index.bytes, .length = sizeof(index.bytes)}), BIND(registration, in, role),
+        bind_text(text_of(language_name(call->language)))));
+}
+
+/* --- logging in ---------------------------------------------------------------------------------------------------------- */
+
+/* The new session in the tables, and its user; NULL when the user was suspended or changed the password meanwhile. */
+static const user_t *session_open(call_t *call, const credentials_t *known, refresh_token_t made, text_t token,
+    enum delivery delivery)
+{
+    digest_t digest = refresh_token_digest(call->arena, token);
+    int64_t expires = clock_now() + call_config(call)->auth.refresh_lifetime * CLOCK_MILLISECOND;
+    return row_first(call, db_query(call, &SQL_session_create, bind_uuid(known->id), bind_text(known->password_hash),
+        bind_uuid(made.session), bind_bytes((text_t){.data = (const char *)digest.bytes, .length = sizeof(digest.bytes)}),
+        bind_text(text_of(deliveries[delivery])), bind_text(agent_label(call->arena, call_header(call, "user-agent"))),
+        bind_time(expires)));
+}
+
+void account_login(call_t *call)
+{
+    const login_t *in = call->input;
+    const credentials_t *known = row_first(call, db_query(call, &SQL_credentials_find, bind_text(in->email)));
+    if (!password_right(call, in->password, known ? known->password_hash : (text_t){0}))
+        call_fail(call, ERROR_INVALID_CREDENTIALS);
+    if (known->status == USER_SUSPENDED)
+        call_fail(call, ERROR_SUSPENDED);
+
+    enum delivery delivery = message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY;
+    refresh_token_t made = {.session = uuid_new(), .rotation = 0};
+    text_t token = tokens_refresh_new(call, made);
+    const user_t *user = session_open(call, known, made, token, delivery);
+    if (user == NULL)
+        call_fail(call, ERROR_INVALID_CREDENTIALS);
+
+    tokens_t tokens = tokens_give(call, user->id, (enum role)(user->role + 1), token, made, delivery);
+    login_result_t result = {0};
+    message_merge(&tokens_message, &tokens, &login_result_message, &result);
+    message_set(&result, user, user);
+    reply_value(call, &result);
+}
