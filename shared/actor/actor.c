@@ -1,1 +1,203 @@
-/* to be written */ extern int empty_unit;
+/* actor: the process around an actor's rows: joins the supervisor's segment, checks its statements, opens its lanes, binds
+ * its endpoint, reports READY, serves until SIGTERM, drains, leaves.
+ *
+ * Startup waits for PostgreSQL as long as it takes and says so in its STATUS; a statement that does not fit the schema ends
+ * it with EXIT_CONFIG, since trying again would not help. */
+#include "internal.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    RETRY_DATABASE = 100, /* milliseconds between two tries to reach PostgreSQL before READY */
+    READY_TICK = 5,
+    QUIET_BEFORE_EXIT = 100,  /* a drained actor waits this long for what is still on its way */
+    CHORE_RETRY = 10000,
+    HOUSEKEEPING_TICK = 50,
+};
+
+actor_context_t context;
+
+static struct {
+    bool ready, draining;
+    int64_t drain_deadline, quiet_since, chore_at, watchdog_at;
+    int64_t chore_next; /* what the last step of the chore returned */
+    loop_timer_t *timer;
+} life;
+
+static _Noreturn void fail_start(const char *reason)
+{
+    log_event(LOG_ERROR, "start_failed", LOG_S("reason", reason), LOG_S("next", "aipotenctl db status; aipotenctl history"));
+    process_notify_status(reason);
+    exit(EXIT_CONFIG);
+}
+
+/* --- before READY ---------------------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t told_to_stop;
+
+static void on_early_stop(int signal_number)
+{
+    (void)signal_number;
+    told_to_stop = 1;
+}
+
+static void wait_for_database(const char *url)
+{
+    char error[512];
+    signal(SIGTERM, on_early_stop);
+    for (bool said = false;; said = true) {
+        enum db_status status =
+            lanes_check(url, context.actor->statements, context.actor->statement_count, error, sizeof error);
+        if (status == DB_OK)
+            return;
+        if (status == DB_ERROR)
+            fail_start(error);
+        if (!said)
+            log_event(LOG_WARNING, "database_unavailable", LOG_S("reason", error), LOG_S("next", "waiting for it"));
+        process_notify_waiting("waiting for the database");
+        nanosleep(&(struct timespec){.tv_nsec = RETRY_DATABASE * 1000000L}, NULL);
+        if (told_to_stop)
+            exit(0);
+    }
+}
+
+static void counters_declare(void)
+{
+    segment_instance_t *self = context.process.self;
+    context.counters.calls = counter_declare(self, "calls", "calls", "requests received from frontends");
+    context.counters.errors = counter_declare(self, "calls_failed", "calls", "requests answered with a 5xx status");
+    context.counters.refused = counter_declare(self, "calls_refused", "calls", "requests not begun: too late or too many");
+    context.counters.retries =
+        counter_declare(self, "calls_retried", "runs", "handlers run again after a serialization failure or deadlock");
+    context.counters.in_flight = counter_declare(self, "calls_in_flight", "calls", "handlers that run or wait now");
+    context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
+}
+
+static void serve(bool start_failed)
+{
+    if (start_failed)
+        fail_start("the actor's start hook failed");
+    char endpoint[256];
+    segment_endpoint(context.process.self, context.process.run_directory, endpoint, sizeof endpoint);
+    context.server = link_server_open(context.loop, endpoint, job_receive, NULL);
+    if (!context.server)
+        fail_start("cannot bind the endpoint below AIPOTEN_RUN");
+    life.ready = true;
+    process_notify_ready(actor_schema_hash(context.actor, context.process.service));
+    log_event(LOG_INFO, "ready", LOG_I("statements", context.actor->statement_count));
+}
+
+static void lanes_opened(void)
+{
+    static bool started;
+    if (started || !lanes_ready(context.lanes))
+        return;
+    started = true;
+    if (context.actor->start)
+        job_system(context.actor->start, serve);
+    else
+        serve(false);
+}
+
+/* --- while it serves --------------------------------------------------------------------------------------------------------------- */
+
+static void run_chore(call_t *call)
+{
+    life.chore_next = context.actor->chore(call);
+}
+
+static void chore_done(bool failed)
+{
+    if (failed)
+        life.chore_next = CHORE_RETRY;
+    life.chore_at = life.chore_next < 0 ? INT64_MAX : clock_monotonic() + life.chore_next * CLOCK_MILLISECOND;
+}
+
+static void chore_begin(int64_t now)
+{
+    if (!context.actor->chore || context.process.number != 1 || !life.ready || life.draining || now < life.chore_at)
+        return;
+    if (strcmp(context.process.service, context.actor->name) != 0) /* a pool of another service */
+        return;
+    life.chore_at = INT64_MAX;
+    if (!job_system(run_chore, chore_done))
+        life.chore_at = now + CLOCK_SECOND;
+}
+
+static void drain_step(int64_t now)
+{
+    if (job_count() > 0)
+        life.quiet_since = now;
+    bool quiet = now - life.quiet_since > QUIET_BEFORE_EXIT * CLOCK_MILLISECOND;
+    if (quiet || now > life.drain_deadline)
+        loop_ev_stop(context.loop);
+}
+
+static void housekeeping(void *argument)
+{
+    (void)argument;
+    int64_t now = clock_monotonic();
+    if (!life.ready)
+        lanes_opened();
+    if (now >= life.watchdog_at) {
+        process_notify_watchdog();
+        life.watchdog_at = now + context.process.config.supervisor.watchdog * CLOCK_MILLISECOND / 3;
+    }
+    if (life.draining)
+        drain_step(now);
+    else
+        chore_begin(now);
+}
+
+/* Until READY the housekeeping is quicker: each of its ticks would be seen in the start's time. */
+static void starting(void *argument)
+{
+    (void)argument;
+    lanes_opened();
+    if (life.ready)
+        context.loop->timer_stop(&life.timer);
+}
+
+static void on_stop(void *argument)
+{
+    (void)argument;
+    if (life.draining)
+        return;
+    process_notify_stopping();
+    log_event(LOG_INFO, "draining", LOG_I("calls", job_count()));
+    life.draining = true;
+    life.quiet_since = clock_monotonic();
+    life.drain_deadline = life.quiet_since + context.process.config.actor.drain_timeout * CLOCK_MILLISECOND;
+}
+
+int actor_main(const actor_t *actor)
+{
+    context.actor = actor;
+    process_join(&context.process);
+    const config_t *config = &context.process.config;
+    coroutine_configure((size_t)config->actor.max_coroutines, (size_t)config->actor.coroutine_stack);
+    counters_declare();
+    if (actor->data_keys && key_ring_parse(process_secret(actor->data_keys), &context.data_keys) != 0)
+        fail_start("the ring of data keys cannot be read");
+    char *url = memory_string(process_secret("database_url").data);
+    wait_for_database(url);
+    context.loop = loop_ev_create();
+    loop_ev_signal(context.loop, SIGTERM, on_stop, NULL);
+    loop_ev_signal(context.loop, SIGINT, on_stop, NULL);
+    context.loop->add_turn_hook(context.loop, job_turn, NULL);
+    context.lanes = lanes_open(context.loop, &context.process, url, actor->statements, actor->statement_count);
+    life.timer = context.loop->timer(context.loop, READY_TICK, starting, NULL);
+    context.loop->timer(context.loop, HOUSEKEEPING_TICK, housekeeping, NULL);
+    if (!told_to_stop)
+        loop_ev_run(context.loop);
+    log_event(LOG_INFO, "stopped", LOG_I("calls_left", job_count()));
+    link_server_close(context.loop, &context.server);
+    lanes_close(&context.lanes);
+    return 0;
+}

@@ -1,1 +1,172 @@
-/* to be written */ extern int empty_unit;
+/* call: SQL on behalf of a handler, and the ways a call ends early. */
+#include "internal.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+
+const config_t *call_config(const call_t *call)
+{
+    (void)call;
+    return &context.process.config;
+}
+
+segment_t *call_segment(const call_t *call)
+{
+    (void)call;
+    return context.process.segment;
+}
+
+text_t call_header(call_t *call, const char *name)
+{
+    return pairs_get(call->headers, text_of(name));
+}
+
+void call_fail(call_t *call, enum error_code code)
+{
+    reply_reset(job_of(call));
+    reply_error(call, code);
+    _longjmp(job_of(call)->back, OUTCOME_FAILED);
+}
+
+void call_fail_field(call_t *call, enum error_code code, const char *field, enum problem_kind kind)
+{
+    problems_t *problems = arena_allocate(call->arena, sizeof *problems);
+    problems->arena = call->arena;
+    problem_add(problems, text_of(field), kind, NULL, 0);
+    call_fail_problems(call, code, problems);
+}
+
+void call_fail_problems(call_t *call, enum error_code code, const problems_t *problems)
+{
+    reply_reset(job_of(call));
+    reply_problems(job_of(call), code, problems);
+    _longjmp(job_of(call)->back, OUTCOME_FAILED);
+}
+
+void call_yield(call_t *call)
+{
+    job_running(NULL);
+    lanes_yield(context.lanes);
+    job_running(job_of(call));
+    if (clock_monotonic() >= call->deadline)
+        call_fail(call, ERROR_TIMEOUT);
+}
+
+/* --- SQL ---------------------------------------------------------------------------------------------------------------------- */
+
+void db_on_violation(call_t *call, const char *constraint, enum error_code code)
+{
+    job_t *job = job_of(call);
+    insist(job->violation_count < VIOLATIONS_MAX);
+    job->violations[job->violation_count].constraint = constraint;
+    job->violations[job->violation_count++].code = code;
+}
+
+_Noreturn static void fail_constraint(call_t *call, const rows_t *rows)
+{
+    job_t *job = job_of(call);
+    for (int i = 0; i < job->violation_count; i++)
+        if (rows->constraint && strcmp(rows->constraint, job->violations[i].constraint) == 0)
+            call_fail(call, job->violations[i].code);
+    log_event(LOG_ERROR, "constraint_violated", LOG_S("statement", rows->statement->name),
+        LOG_S("constraint", rows->constraint), LOG_S("next", "the handler should check it or name it by db_on_violation"));
+    call_fail(call, ERROR_CONFLICT);
+}
+
+_Noreturn static void fail_database(call_t *call, const rows_t *rows)
+{
+    job_t *job = job_of(call);
+    switch (rows->status) {
+    case DB_RETRY:
+        if (job->attempt < ATTEMPTS_MAX)
+            _longjmp(job->back, OUTCOME_RETRY);
+        call_fail(call, ERROR_UNAVAILABLE);
+    case DB_CONSTRAINT:
+        fail_constraint(call, rows);
+    case DB_TIMEOUT:
+        log_event(LOG_WARNING, "statement_timeout", LOG_S("statement", rows->statement->name),
+            LOG_S("next", "look at its plan, or at what holds its locks"));
+        call_fail(call, clock_monotonic() >= call->deadline ? ERROR_TIMEOUT : ERROR_UNAVAILABLE);
+    case DB_ERROR:
+        call_fail(call, ERROR_INTERNAL);
+    default:
+        call_fail(call, ERROR_UNAVAILABLE);
+    }
+}
+
+static rows_t *run_writing(call_t *call, const statement_t *statement, const param_t *params, int count)
+{
+    job_t *job = job_of(call);
+    if (!job->transaction) {
+        enum db_status status;
+        job->transaction = transaction_begin(context.lanes, call->deadline, &status);
+        if (!job->transaction)
+            return rows_failed(statement, status);
+    }
+    return transaction_run(job->transaction, statement, params, count);
+}
+
+rows_t *db_query_params(call_t *call, const statement_t *statement, const param_t *params, int count)
+{
+    job_t *job = job_of(call);
+    job_running(NULL); /* while it waits, this process may run another call */
+    rows_t *rows = statement->lane == LANE_WRITE ? run_writing(call, statement, params, count)
+                                                 : lanes_read(context.lanes, statement, params, count, call->deadline);
+    job_running(job);
+    rows->next = job->rows;
+    job->rows = rows;
+    if (rows->status != DB_OK)
+        fail_database(call, rows);
+    return rows;
+}
+
+/* --- rows --------------------------------------------------------------------------------------------------------------------- */
+
+static void open_sealed(call_t *call, const message_t *message, void *value)
+{
+    message_head_t *head = value;
+    for (int i = 0; i < message->count; i++) {
+        const field_t *field = &message->fields[i];
+        if (!field->sealed || !(head->given >> i & 1))
+            continue;
+        int id = message_find(message, TEXT("id"));
+        insist(id >= 0 && message->fields[id].type == FIELD_uuid && context.data_keys.count > 0);
+        seal_place_t place = {field->sealed, field->name, *(const uuid_t *)message_member(value, id)};
+        text_t *text = message_member(value, i);
+        if (seal_open(call->arena, &context.data_keys, place, *text, text))
+            continue;
+        log_event(LOG_ERROR, "seal_broken", LOG_S("table", field->sealed), LOG_S("column", field->name),
+            LOG_S("next", "is the key that sealed it still in the ring? was the row moved?"));
+        call_fail(call, ERROR_INTERNAL);
+    }
+}
+
+const void *row_at(call_t *call, const rows_t *rows, int index)
+{
+    if (index >= rows->count)
+        return NULL;
+    void *value = arena_allocate(call->arena, rows->statement->row->size);
+    rows_read(rows, index, value);
+    open_sealed(call, rows->statement->row, value);
+    return value;
+}
+
+const void *row_or_404(call_t *call, const rows_t *rows)
+{
+    if (rows->count == 0)
+        call_fail(call, ERROR_NOT_FOUND);
+    return row_first(call, rows);
+}
+
+param_t bind_sealed(call_t *call, const char *table, const char *column, uuid_t row, text_t plain)
+{
+    if (!plain.data)
+        return bind_null();
+    return bind_bytes(seal(call->arena, &context.data_keys, (seal_place_t){table, column, row}, plain));
+}
+
+const key_ring_t *call_data_keys(const call_t *call)
+{
+    (void)call;
+    return context.data_keys.count ? &context.data_keys : NULL;
+}

@@ -78,6 +78,9 @@ text_t call_header(call_t *, const char *name);
 
 /* --- the actor around it ------------------------------------------------------------------------------------------------ */
 
+/* Lets the process do everything else that is ready before the handler goes on: before work that keeps the processor for
+ * long (a password's hash). Ends the call with 504 when its deadline has passed. */
+void call_yield(call_t *);
 const config_t *call_config(const call_t *);
 segment_t *call_segment(const call_t *);
 /* The ring of actor_t.data_keys; NULL when the actor seals nothing. */

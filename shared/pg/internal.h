@@ -32,7 +32,6 @@ bool column_fits(const field_t *, Oid type);
 
 /* Takes the result over and says what it means. */
 rows_t *rows_of(const statement_t *, PGresult *take_result);
-rows_t *rows_failed(const statement_t *, enum db_status status);
 enum db_status status_of_sqlstate(const char *sqlstate);
 
 /* --- lanes.c ------------------------------------------------------------------------------------------------------------------- */
@@ -60,6 +59,7 @@ struct lanes {
     int statement_count;
     wait_t *waiting;                 /* suspended, any order */
     wait_t *woken, **woken_end;      /* to be resumed in this turn, in order */
+    wait_t *yielded, **yielded_end;  /* to be resumed in the next one, one a turn */
     pipeline_t *read, *slow;
     writer_t *writers;               /* write connections, in use and idle */
     int writer_count, writers_busy;

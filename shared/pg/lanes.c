@@ -57,6 +57,28 @@ static bool resume_woken(lanes_t *lanes)
     return any;
 }
 
+/* One a turn: whoever yields does so because its next step is long. */
+static bool resume_yielded(lanes_t *lanes)
+{
+    wait_t *wait = lanes->yielded;
+    if (!wait)
+        return false;
+    lanes->yielded = wait->next;
+    if (!lanes->yielded)
+        lanes->yielded_end = &lanes->yielded;
+    coroutine_resume(wait->coroutine);
+    return true;
+}
+
+void lanes_yield(lanes_t *lanes)
+{
+    wait_t wait = {.coroutine = coroutine_current()};
+    insist(wait.coroutine != NULL);
+    *lanes->yielded_end = &wait;
+    lanes->yielded_end = &wait.next;
+    coroutine_suspend();
+}
+
 static void expire(lanes_t *lanes, int64_t now)
 {
     for (wait_t *wait = lanes->waiting, *next; wait; wait = next) {
@@ -118,7 +140,9 @@ PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
 static bool turn(void *argument)
 {
     lanes_t *lanes = argument;
-    bool more = resume_woken(lanes);
+    bool more = resume_yielded(lanes); /* before the others: what yields in this turn goes on in the next */
+    more |= resume_woken(lanes);
+    more |= lanes->yielded != NULL;
     pipeline_turn(lanes->read);
     pipeline_turn(lanes->slow);
     return more;
@@ -149,6 +173,7 @@ lanes_t *lanes_open(loop_t *loop, process_t *process, const char *url, const sta
     *lanes = (lanes_t){
         .loop = loop, .process = process, .url = url, .statements = statements, .statement_count = count};
     lanes->woken_end = &lanes->woken;
+    lanes->yielded_end = &lanes->yielded;
     lanes->writer_queue_end = &lanes->writer_queue;
     counters_declare(lanes);
     lanes->read = pipeline_create(lanes, LANE_READ);
@@ -176,7 +201,7 @@ bool lanes_ready(const lanes_t *lanes)
 
 bool lanes_idle(const lanes_t *lanes)
 {
-    return pipeline_idle(lanes->read) && pipeline_idle(lanes->slow) && lanes->writers_busy == 0 && !lanes->waiting;
+    return pipeline_idle(lanes->read) && pipeline_idle(lanes->slow) && lanes->writers_busy == 0 && !lanes->waiting && !lanes->yielded;
 }
 
 void lanes_close(lanes_t **take_lanes)

@@ -57,6 +57,11 @@ bool lanes_ready(const lanes_t *);
 bool lanes_idle(const lanes_t *);
 void lanes_close(lanes_t **);
 
+/* An answer that no database gave, for the layer above. Never NULL. */
+rows_t *rows_failed(const statement_t *, enum db_status status);
+/* Suspends the running coroutine until the next turn of the loop. */
+void lanes_yield(lanes_t *);
+
 /* Reads row `index` into a struct of the statement's message; texts point into the result. Sealed fields stay sealed:
  * call.h opens them. */
 void rows_read(const rows_t *, int index, void *out);

@@ -220,6 +220,13 @@ void process_notify_ready(uint64_t schema_hash)
     notify_send(notify.ready);
 }
 
+void process_notify_waiting(const char *status)
+{
+    char message[256];
+    snprintf(message, sizeof(message), "STATUS=%s\nEXTEND_TIMEOUT_USEC=1000000\nWATCHDOG=1\n", status);
+    notify_send(message);
+}
+
 void process_notify_status(const char *status)
 {
     char message[NOTIFY_SIZE];

@@ -34,5 +34,7 @@ void process_secret_add(buffer_t *out, const char *name, text_t value);
 /* sd_notify's words, sent to NOTIFY_SOCKET; nothing happens without one. */
 void process_notify_ready(uint64_t schema_hash); /* READY=1 and X_SCHEMA=hex */
 void process_notify_status(const char *status);
+/* A start that takes longer for a reason from outside: the status, and EXTEND_TIMEOUT_USEC for another second. */
+void process_notify_waiting(const char *status);
 void process_notify_watchdog(void);
 void process_notify_stopping(void);

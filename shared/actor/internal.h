@@ -1,0 +1,89 @@
+/* internal: a call with everything that the skeleton keeps for it. Handlers see only its first member. */
+#pragma once
+#include "actor.h"
+#include "../base/coroutine.h"
+#include "../wire/link.h"
+#include <setjmp.h>
+
+enum { PAGE_WINDOW = 10000 /* page times limit (product.md, section 9) */, PAGE_LIMIT = 20 /* when it is absent */ };
+enum { REPLY_HEADERS_MAX = 8, VIOLATIONS_MAX = 8, ATTEMPTS_MAX = 4 /* the first and three retries */ };
+
+/* How a handler's run ended. */
+enum outcome {
+    OUTCOME_STARTED, /* what setjmp gives */
+    OUTCOME_FAILED,  /* call_fail: nothing is done */
+    OUTCOME_RETRY,   /* run it again */
+};
+
+typedef struct job {
+    call_t call;
+    struct job *next;
+    buffer_t packed; /* the request as it came: decoded texts point into it */
+    uint32_t peer;
+    int64_t ticket;
+    text_t packed_params, packed_body;
+    void (*system)(call_t *); /* a call of nobody: start hook, background work; no reply */
+    bool failed;              /* of a system call */
+
+    rows_t *rows; /* freed when the call ends */
+    transaction_t *transaction;
+    int attempt;
+    struct {
+        const char *constraint;
+        enum error_code code;
+    } violations[VIOLATIONS_MAX];
+    int violation_count;
+    jmp_buf back;
+
+    int status; /* of the reply; 0: none was given */
+    enum error_code error;
+    buffer_t body;
+    struct {
+        const char *name;
+        text_t value;
+    } headers[REPLY_HEADERS_MAX];
+    int header_count;
+    int64_t started; /* clock_monotonic() */
+} job_t;
+
+/* The one actor of this process. */
+typedef struct {
+    const actor_t *actor;
+    process_t process;
+    loop_t *loop;
+    lanes_t *lanes;
+    link_server_t *server;
+    key_ring_t data_keys;
+    struct {
+        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued;
+    } counters;
+} actor_context_t;
+extern actor_context_t context;
+
+/* --- job.c: the life of a call ----------------------------------------------------------------------------------------------- */
+
+/* A message from a frontend. */
+void job_receive(void *argument, text_t value, uint32_t peer);
+/* Starts what waits for a coroutine; a turn hook. */
+bool job_turn(void *argument);
+/* Runs `function` as a call of nobody; `done` hears whether it failed. One at a time. False when no coroutine is free. */
+bool job_system(void (*function)(call_t *), void (*done)(bool failed));
+/* Calls that are queued or run. */
+int job_count(void);
+/* Says that this call runs now (for crash reports and log lines); NULL: none does. */
+void job_running(const job_t *job);
+
+/* --- reply.c -------------------------------------------------------------------------------------------------------------------- */
+
+void reply_reset(job_t *job);
+void reply_problems(job_t *job, enum error_code code, const problems_t *problems);
+void reply_send(job_t *job);
+#ifdef AIPOTEN_TEST
+/* Aborts when a success body does not fit its row's output. */
+void answer_check(const endpoint_t *endpoint, text_t body);
+#endif
+
+static inline job_t *job_of(call_t *call)
+{
+    return (job_t *)call;
+}

@@ -1,0 +1,298 @@
+/* job: the life of a call: received, perhaps queued, validated by its row, run in a coroutine, committed, answered.
+ *
+ * What always holds: a job is in exactly one place: the free list, the queue, or its coroutine. Its reply leaves only after
+ * its transaction committed. Jobs are bounded: a frontend sends at most http.max_pending_instance to an instance, and
+ * what exceeds JOBS_MAX is answered 503 at once. */
+#include "internal.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include <stdlib.h>
+
+enum { JOBS_MAX = 8192, PACKED_KEPT = 65536 };
+
+static job_t *free_jobs, *queue, **queue_end = &queue;
+static int jobs_alive;
+static void (*system_done)(bool failed);
+
+int job_count(void)
+{
+    return jobs_alive;
+}
+
+void job_running(const job_t *job)
+{
+    if (!job) {
+        now_set(context.process.self, (text_t){0}, (uuid_t){{0}}, (text_t){0});
+        log_set_request((text_t){0});
+        return;
+    }
+    const endpoint_t *endpoint = job->call.endpoint;
+    now_set(context.process.self, endpoint ? text_of(endpoint->operation) : TEXT("background"), job->call.id, job->call.trace);
+    log_set_request(job->call.trace);
+}
+
+static void on_arena_limit(void *argument)
+{
+    log_event(LOG_ERROR, "request_memory", LOG_S("next", "raise actor.request_memory or find what the call collects"));
+    call_fail(argument, ERROR_UNAVAILABLE);
+}
+
+static job_t *job_create(void)
+{
+    job_t *job = free_jobs;
+    if (job) {
+        free_jobs = job->next;
+    } else {
+        job = memory_zeroed(1, sizeof *job);
+        job->call.arena = arena_create((size_t)context.process.config.actor.request_memory, on_arena_limit, &job->call);
+    }
+    jobs_alive++;
+    return job;
+}
+
+static void job_release(job_t *job)
+{
+    while (job->rows) {
+        rows_t *rows = job->rows;
+        job->rows = rows->next;
+        rows_free(&rows);
+    }
+    arena_t *arena = job->call.arena;
+    buffer_t packed = job->packed, body = job->body;
+    arena_reset(arena);
+    if (packed.capacity > PACKED_KEPT)
+        buffer_free(&packed);
+    if (body.capacity > PACKED_KEPT)
+        buffer_free(&body);
+    packed.length = body.length = 0;
+    memset(job, 0, sizeof *job);
+    job->packed = packed;
+    job->body = body;
+    job->call.arena = arena;
+    job->next = free_jobs;
+    free_jobs = job;
+    jobs_alive--;
+}
+
+/* --- validation --------------------------------------------------------------------------------------------------------------- */
+
+static bool read_part(job_t *job, const message_t *message, text_t packed, enum message_source source, const void **out,
+    problems_t *problems)
+{
+    if (!message)
+        return true;
+    void *value = arena_allocate(job->call.arena, message->size);
+    *out = value;
+    return message_read(message, packed.length ? packed : TEXT("\x80"), source, value, problems);
+}
+
+/* Deep pages are refused for every list alike: their cost grows with the window, a cursor's does not. */
+static bool check_page(const message_t *message, const void *params, problems_t *problems)
+{
+    int page = message ? message_find(message, TEXT("page")) : -1;
+    int limit = message ? message_find(message, TEXT("limit")) : -1;
+    if (page < 0 || limit < 0)
+        return true;
+    const message_head_t *head = params;
+    int64_t number = head->given >> page & 1 ? *(const int64_t *)message_member(params, page) : 1;
+    int64_t size = head->given >> limit & 1 ? *(const int64_t *)message_member(params, limit) : PAGE_LIMIT;
+    if (number < 0 || size < 0 || number * size <= PAGE_WINDOW)
+        return true;
+    problem_add(problems, TEXT("page"), PROBLEM_PAGE_WINDOW, &message->fields[page], PAGE_WINDOW);
+    return false;
+}
+
+/* Everything that is wrong with parameters and body, in one answer. */
+static bool validate(job_t *job)
+{
+    const endpoint_t *endpoint = job->call.endpoint;
+    if (endpoint->roles && !(endpoint->roles >> job->call.principal.role & 1)) {
+        reply_error(&job->call, job->call.principal.role ? ERROR_FORBIDDEN : ERROR_UNAUTHENTICATED);
+        return false;
+    }
+    problems_t *problems = arena_allocate(job->call.arena, sizeof *problems);
+    problems->arena = job->call.arena;
+    bool good = read_part(job, endpoint->params, job->packed_params, SOURCE_QUERY, &job->call.params, problems);
+    good = good && check_page(endpoint->params, job->call.params, problems);
+    good &= read_part(job, endpoint->input, job->packed_body, SOURCE_CLIENT, &job->call.input, problems);
+    job->call.raw = job->packed_body;
+    if (!good)
+        reply_problems(job, ERROR_VALIDATION, problems);
+    return good;
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------------------ */
+
+/* What a failed commit means for the client. */
+static void commit_failed(job_t *job, enum db_status status)
+{
+    if (status == DB_UNKNOWN)
+        log_event(LOG_ERROR, "commit_unknown", LOG_S("operation", job->call.endpoint ? job->call.endpoint->operation : ""),
+            LOG_S("next", "the connection was lost during COMMIT; the client was told 503 and may look"));
+    reply_reset(job);
+    reply_error(&job->call, status == DB_CONSTRAINT ? ERROR_CONFLICT : status == DB_ERROR ? ERROR_INTERNAL : ERROR_UNAVAILABLE);
+    job->failed = true;
+}
+
+static void work(job_t *job)
+{
+    if (job->system)
+        job->system(&job->call);
+    else if (validate(job))
+        job->call.endpoint->handler(&job->call);
+}
+
+/* One run of the handler. True when it must run again. */
+static bool attempt(job_t *job)
+{
+    reply_reset(job);
+    job->violation_count = 0;
+    job->attempt++;
+    int outcome = _setjmp(job->back);
+    if (outcome == OUTCOME_STARTED) {
+        job_running(job);
+        work(job);
+        enum db_status status = job->transaction ? transaction_commit(&job->transaction) : DB_OK;
+        job_running(job);
+        if (status == DB_RETRY && job->attempt < ATTEMPTS_MAX)
+            return true;
+        if (status != DB_OK)
+            commit_failed(job, status);
+        return false;
+    }
+    transaction_rollback(&job->transaction);
+    job_running(job);
+    job->failed = outcome == OUTCOME_FAILED;
+    return outcome == OUTCOME_RETRY;
+}
+
+static void job_run(void *argument)
+{
+    job_t *job = argument;
+    counter_add(context.counters.in_flight, 1);
+    while (attempt(job))
+        counter_add(context.counters.retries, 1);
+    counter_add(context.counters.in_flight, -1);
+    if (job->system) {
+        void (*done)(bool) = system_done;
+        system_done = NULL;
+        bool failed = job->failed;
+        job_running(NULL);
+        job_release(job);
+        done(failed);
+        return;
+    }
+    if (!job->status)
+        panic("handler of %s gave no reply", job->call.endpoint->operation);
+    reply_send(job);
+    job_running(NULL);
+    job_release(job);
+}
+
+/* --- receiving ---------------------------------------------------------------------------------------------------------------- */
+
+static const endpoint_t *endpoint_find(text_t operation)
+{
+    for (int i = 0; i < context.actor->endpoint_count; i++)
+        if (text_equal(operation, text_of(context.actor->endpoints[i].operation)))
+            return &context.actor->endpoints[i];
+    return NULL;
+}
+
+/* Answers without running anything. */
+static void refuse(job_t *job, enum error_code code)
+{
+    counter_add(context.counters.refused, 1);
+    reply_error(&job->call, code);
+    reply_send(job);
+    job_release(job);
+}
+
+static void job_fill(job_t *job, const request_t *request)
+{
+    call_t *call = &job->call;
+    job->ticket = request->ticket;
+    job->packed_params = request->params;
+    job->packed_body = request->body;
+    job->started = clock_monotonic();
+    call->id = request->call_id;
+    call->trace = request->trace;
+    call->address = request->address;
+    call->idempotency_key = request->idempotency_key;
+    call->principal.user = request->user;
+    call->principal.session = request->session;
+    call->principal.role = request->role > 0 && request->role < ROLES ? (enum role)request->role : ROLE_NONE;
+    call->language = request->language == LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_KO;
+    call->headers = request->headers;
+    call->deadline = job->started + request->left * CLOCK_MILLISECOND;
+    call->endpoint = endpoint_find(request->operation);
+}
+
+static void start_or_queue(job_t *job)
+{
+    if (!queue && coroutine_available()) {
+        coroutine_start(job_run, job);
+        return;
+    }
+    *queue_end = job;
+    queue_end = &job->next;
+    counter_add(context.counters.queued, 1);
+}
+
+void job_receive(void *argument, text_t value, uint32_t peer)
+{
+    (void)argument;
+    job_t *job = job_create();
+    job->peer = peer;
+    buffer_add(&job->packed, value.data, value.length);
+    problems_t problems = {.arena = job->call.arena};
+    request_t request;
+    counter_add(context.counters.calls, 1);
+    if (!message_read(&request_message, buffer_text(&job->packed), SOURCE_PEER, &request, &problems)) {
+        log_event(LOG_ERROR, "bad_envelope", LOG_T("field", problems.items[0].field),
+            LOG_S("next", "a frontend of another release? see aipotenctl status"));
+        job_release(job);
+        return;
+    }
+    job_fill(job, &request);
+    if (request.version != ENVELOPE_VERSION || !job->call.endpoint || jobs_alive > JOBS_MAX)
+        refuse(job, ERROR_UNAVAILABLE);
+    else if (request.left <= 0)
+        refuse(job, ERROR_TIMEOUT);
+    else
+        start_or_queue(job);
+}
+
+bool job_turn(void *argument)
+{
+    (void)argument;
+    bool any = false;
+    while (queue && coroutine_available()) {
+        job_t *job = queue;
+        queue = job->next;
+        if (!queue)
+            queue_end = &queue;
+        job->next = NULL;
+        counter_add(context.counters.queued, -1);
+        if (clock_monotonic() >= job->call.deadline)
+            refuse(job, ERROR_TIMEOUT); /* nobody waits for it any more */
+        else
+            coroutine_start(job_run, job);
+        any = true;
+    }
+    return any;
+}
+
+bool job_system(void (*function)(call_t *), void (*done)(bool failed))
+{
+    if (system_done || !coroutine_available())
+        return false;
+    job_t *job = job_create();
+    job->system = function;
+    job->call.id = uuid_random();
+    job->call.deadline = clock_monotonic() + context.process.config.http.request_timeout * CLOCK_MILLISECOND;
+    system_done = done;
+    coroutine_start(job_run, job);
+    return true;
+}
