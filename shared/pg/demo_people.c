@@ -198,6 +198,7 @@ static void child_histories(const demo_people_t *people, demo_child_t *child, di
 static void child_known(const demo_people_t *people, demo_child_t *child, const demo_user_t *parent, int ordinal)
 {
     const named_child_t *named = &named_children[ordinal];
+    child->build = (demo_build_t){.height = 250, .weight = 150};
     child->sex = named->sex;
     child->birth_date = date_of(named->year, named->month, named->day);
     child->gestational_weeks = named->weeks;
