@@ -1,0 +1,308 @@
+"""The matrix endpoint × role × own or other's, as one table. Each row is called with real data; its answer is validated
+against OpenAPI by the client; what it writes is read again in PostgreSQL, and what is refused must have written nothing.
+
+A new endpoint gets its rows in MATRIX; without them test_every_operation_has_its_rows fails."""
+import pytest
+
+from harness import people
+from harness.client import Client
+
+# Who calls. `parent` owns the child, the session and the record that a path names; `guardian` was invited to the child; the
+# others are strangers to them. `anyone` has no token.
+ANYONE, PARENT, GUARDIAN, OTHER_PARENT, THERAPIST, ADMIN = 'anyone', 'parent', 'guardian', 'other parent', 'therapist', 'admin'
+ROLES = {ANYONE: 'anyone', PARENT: 'parent', GUARDIAN: 'parent', OTHER_PARENT: 'parent', THERAPIST: 'therapist', ADMIN: 'admin'}
+UNKNOWN = '01890000-0000-7000-8000-000000000000'
+
+
+class World:
+    """Made for each row of the table: who calls, and whose things stand in the path. People come to life when first named."""
+
+    def __init__(self, system, database):
+        self.system, self.database, self.made = system, database, {}
+
+    def once(self, name, make):
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
+
+    def person(self, who):
+        if who == ADMIN:
+            return people.demo(self.system, 'admin')
+        return self.once(who, lambda: people.newcomer(self.system, ROLES[who]))
+
+    def client(self, who):
+        return Client(self.system) if who == ANYONE else self.person(who).client
+
+    @property
+    def parent(self):
+        return self.person(PARENT)
+
+    @property
+    def child(self):
+        """Of the parent, with the guardian and one measurement."""
+        def make():
+            child = self.parent.child(medical_history='천식')['id']
+            self.database.rows('INSERT INTO children.child_guardians (child_id, user_id, relation) VALUES (%s, %s, %s)',
+                               child, self.person(GUARDIAN).id, 'guardian')
+            self.parent.client.post(f'/api/v1/children/{child}/measurements',
+                                    {'measured_on': '2025-01-10', 'height': 72.5}).expect(201)
+            return child
+        return self.once('child', make)
+
+    @property
+    def session(self):
+        """A second session of the parent."""
+        def make():
+            people.log_in(self.system, self.parent.email, self.parent.password)
+            return self.database.value('SELECT id FROM accounts.auth_sessions WHERE user_id = %s ORDER BY created_at DESC LIMIT 1',
+                                       self.parent.id)
+        return self.once('session', make)
+
+    @property
+    def user(self):
+        return self.parent.id
+
+    @property
+    def caller_id(self):
+        return people.demo(self.system, 'admin').id
+
+    unknown = UNKNOWN
+
+    @property
+    def refresh_token(self):
+        return self.parent.refresh_token
+
+
+# --- what a row may have changed: read before and after in PostgreSQL --------------------------------------------------------
+
+def users_of(world, who):
+    return world.database.rows('SELECT id, name, language, status, role, phone IS NULL AS no_phone FROM accounts.users'
+                               ' WHERE id = %s', world.person(who).id if who != ANYONE else UNKNOWN)
+
+
+def registered(world, _):
+    return world.database.rows('SELECT email, role, status FROM accounts.users WHERE email = %s', world.body['email'])
+
+
+def sessions(world, _):
+    return world.database.rows('SELECT id, revoked_at IS NULL AS live, rotation FROM accounts.auth_sessions WHERE user_id = %s'
+                               ' ORDER BY created_at', world.parent.id)
+
+
+def consents(world, who):
+    return world.database.rows('SELECT kind, granted FROM accounts.consents WHERE user_id = %s ORDER BY created_at, id',
+                               world.person(who).id if who != ANYONE else UNKNOWN)
+
+
+def target_user(world, _):
+    return world.database.rows('SELECT status, role FROM accounts.users WHERE id IN (%s, %s) ORDER BY id', world.parent.id,
+                               world.caller_id)
+
+
+def child_row(world, _):
+    return world.database.rows('SELECT name, notes, medical_history, deleted_at FROM children.children WHERE id = %s',
+                               world.child)
+
+
+def children_of(world, who):
+    return world.database.rows('SELECT id, name FROM children.children WHERE user_id = %s AND deleted_at IS NULL',
+                               world.person(who).id if who != ANYONE else UNKNOWN)
+
+
+def measurements(world, _):
+    return world.database.rows('SELECT measured_on::text, weight::float FROM children.child_measurements WHERE child_id = %s'
+                               ' ORDER BY measured_on', world.child)
+
+
+# --- what a success must have written: (world, before, after, answer) --------------------------------------------------------
+
+def wrote_user(world, before, after, answer):
+    assert before == [] and after == [{'email': world.body['email'], 'role': world.body['role'], 'status': 'active'}]
+    assert answer.data['email'] == world.body['email']
+
+
+def wrote_session(_, before, after, answer):
+    assert len(after) == len(before) + 1 and after[-1]['live']
+    assert answer.data['access_token']
+
+
+def rotated_session(_, before, after, answer):
+    assert [row['rotation'] for row in after] == [row['rotation'] + 1 for row in before]
+    assert answer.data['refresh_token']
+
+
+def ended_session(_, before, after, __):
+    assert all(row['live'] for row in before) and [row['live'] for row in after].count(False) == 1
+
+
+def wrote_name(world, _, after, answer):
+    assert after[0]['name'] == world.body['name'] == answer.data['name']
+
+
+def wrote_consent(world, before, after, _):
+    assert after == before + [{'kind': world.body['kind'], 'granted': world.body['granted']}]
+
+
+def wrote_status(world, before, after, answer):
+    assert before != after and answer.data['status'] == world.body['status']
+
+
+def wrote_child(world, before, after, answer):
+    assert {'id': answer.data['id'], 'name': world.body['name']} in after and len(after) == len(before) + 1
+
+
+def changed_child(world, before, after, answer):
+    assert after[0]['name'] == world.body['name'] == answer.data['name']
+    assert answer.data['notes'] == world.body['notes'], 'what is sealed must open again'
+    assert world.body['notes'].encode() not in bytes(after[0]['notes']), 'notes stand in the table unsealed'
+    assert after[0]['medical_history'] != b'' and answer.data['medical_history'] == '천식', 'absent keeps'
+
+
+def deleted_child(_, before, after, __):
+    assert before[0]['deleted_at'] is None and after[0]['deleted_at'] is not None
+    assert after[0]['name'] == '' or after[0]['name'] != before[0]['name'], 'a tombstone holds no personal data'
+    assert after[0]['notes'] is None and after[0]['medical_history'] is None
+
+
+def wrote_measurement(world, before, after, _):
+    assert after == before + [{'measured_on': world.body['measured_on'], 'weight': world.body['weight']}]
+
+
+# --- the matrix ---------------------------------------------------------------------------------------------------------------
+
+ALL_200 = {ANYONE: 200, PARENT: 200, THERAPIST: 200, ADMIN: 200}
+MEMBERS_200 = {ANYONE: 401, PARENT: 200, THERAPIST: 200, ADMIN: 200}
+MEMBERS_201 = {ANYONE: 401, PARENT: 201, THERAPIST: 201, ADMIN: 201}
+NOT_FOUND = {ANYONE: 401, PARENT: 404, THERAPIST: 404, ADMIN: 404}
+ADMINS_200 = {ANYONE: 401, PARENT: 403, THERAPIST: 403, ADMIN: 200}
+CHILD_SEEN = {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 404, ADMIN: 200}
+CHILD_MEASURED = {ANYONE: 401, PARENT: 201, GUARDIAN: 201, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
+CHILD_CHANGED = {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
+CHILD_DELETED = {ANYONE: 401, PARENT: 200, GUARDIAN: 403, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
+CHILD_UNKNOWN = {ANYONE: 401, PARENT: 404, THERAPIST: 403, ADMIN: 403}
+SESSION_ENDED = {ANYONE: 401, PARENT: 200, OTHER_PARENT: 404, THERAPIST: 404, ADMIN: 404}
+
+
+def registering_as(role):
+    return lambda _: people.registration(role)
+
+
+def logging_in(world):
+    return {'email': world.parent.email, 'password': world.parent.password}
+
+
+def refreshing(world):
+    return {'refresh_token': world.refresh_token}
+
+
+CONSENT = {'kind': 'marketing', 'granted': True}
+CHILD_PATCH = {'name': '김바다', 'notes': '땅콩 알레르기'}
+MEASURED = {'measured_on': '2025-03-20', 'weight': 9.4}
+
+# operation, path, body, {caller: status}, state that is read before and after, what a success wrote
+MATRIX = [
+    ('auth.register', '/api/v1/auth/register', registering_as('parent'), dict.fromkeys(ALL_200, 201), registered, wrote_user),
+    ('auth.register', '/api/v1/auth/register', registering_as('therapist'), {ANYONE: 201}, registered, wrote_user),
+    ('auth.register', '/api/v1/auth/register', registering_as('admin'), dict.fromkeys(ALL_200, 400), registered, None),
+    ('auth.login', '/api/v1/auth/login', logging_in, ALL_200, sessions, wrote_session),
+    ('auth.login', '/api/v1/auth/login', lambda world: {**logging_in(world), 'password': 'wrong horse 1'}, {ANYONE: 401},
+     sessions, None),
+    ('auth.refresh', '/api/v1/auth/refresh', refreshing, ALL_200, sessions, rotated_session),
+    ('auth.refresh', '/api/v1/auth/refresh', {}, {ANYONE: 401}, sessions, None),
+    ('auth.logout', '/api/v1/auth/logout', refreshing, ALL_200, sessions, ended_session),
+    ('auth.logout', '/api/v1/auth/logout', {}, {PARENT: 200}, sessions, ended_session),
+    ('auth.logout', '/api/v1/auth/logout', {}, {ANYONE: 401}, sessions, None),
+
+    ('users.me', '/api/v1/users/me', None, MEMBERS_200, None, None),
+    ('users.me.update', '/api/v1/users/me', {'name': '박새이름'}, {ANYONE: 401, PARENT: 200, THERAPIST: 200}, users_of, wrote_name),
+    ('users.me.update', '/api/v1/users/me', {'name': '관리자'}, {ADMIN: 200}, users_of, wrote_name),
+    ('users.me.sessions', '/api/v1/users/me/sessions', None, MEMBERS_200, None, None),
+    ('users.me.sessions.revoke', '/api/v1/users/me/sessions/{session}', None, SESSION_ENDED, sessions, ended_session),
+    ('users.me.sessions.revoke', '/api/v1/users/me/sessions/{unknown}', None, NOT_FOUND, None, None),
+
+    ('consents.list', '/api/v1/consents', None, MEMBERS_200, None, None),
+    ('consents.create', '/api/v1/consents', CONSENT, MEMBERS_201, consents, wrote_consent),
+
+    ('admin.users.list', '/api/v1/admin/users?limit=5', None, ADMINS_200, None, None),
+    ('admin.users.update', '/api/v1/admin/users/{user}', {'status': 'suspended'}, ADMINS_200, target_user, wrote_status),
+    ('admin.users.update', '/api/v1/admin/users/{caller_id}', {'role': 'parent'}, {ADMIN: 409}, target_user, None),
+    ('admin.users.update', '/api/v1/admin/users/{unknown}', {'status': 'suspended'},
+     {ANYONE: 401, PARENT: 403, THERAPIST: 403, ADMIN: 404}, target_user, None),
+
+    ('children.list', '/api/v1/children?limit=5', None, {ANYONE: 401, PARENT: 200, THERAPIST: 403, ADMIN: 200}, None, None),
+    ('children.create', '/api/v1/children', people.CHILD, {ANYONE: 401, PARENT: 201, THERAPIST: 403, ADMIN: 403}, children_of,
+     wrote_child),
+    ('children.get', '/api/v1/children/{child}', None, CHILD_SEEN, None, None),
+    ('children.get', '/api/v1/children/{unknown}', None, NOT_FOUND, None, None),
+    ('children.update', '/api/v1/children/{child}', CHILD_PATCH, CHILD_CHANGED, child_row, changed_child),
+    ('children.update', '/api/v1/children/{unknown}', CHILD_PATCH, CHILD_UNKNOWN, None, None),
+    ('children.delete', '/api/v1/children/{child}', None, CHILD_DELETED, child_row, deleted_child),
+    ('children.delete', '/api/v1/children/{unknown}', None, CHILD_UNKNOWN, None, None),
+    ('children.measurements', '/api/v1/children/{child}/measurements', None, CHILD_SEEN, None, None),
+    ('children.measurements', '/api/v1/children/{unknown}/measurements', None, NOT_FOUND, None, None),
+    ('children.measure', '/api/v1/children/{child}/measurements', MEASURED, CHILD_MEASURED, measurements, wrote_measurement),
+    ('children.measure', '/api/v1/children/{unknown}/measurements', MEASURED, CHILD_UNKNOWN, None, None),
+]
+
+
+def cases():
+    for number, (operation, path, body, expected, state, wrote) in enumerate(MATRIX):
+        for who, status in expected.items():
+            yield pytest.param(operation, path, body, who, status, state, wrote,
+                               id=f'{number:02d}-{operation}-{who.replace(" ", "-")}-{status}')
+
+
+@pytest.mark.parametrize('operation, path, body, who, status, state, wrote', cases())
+def test_matrix(system, database, operation, path, body, who, status, state, wrote):
+    world = World(system, database)
+    row = next((row for row in system.openapi.operations if row.id == operation), None)
+    assert row is not None, f'the OpenAPI document has no operation {operation}'
+    names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown') if f'{{{name}}}' in path}
+    world.body = body(world) if callable(body) else body
+    client = world.client(who)
+    before = state(world, who) if state else None
+
+    answer = client.request(row.method, path.format(**names), world.body).expect(status)
+
+    assert system.openapi.find(row.method, answer.path)[0].id == operation
+    if state is None:
+        return
+    after = state(world, who)
+    if status < 300:
+        wrote(world, before, after, answer)
+    else:
+        assert after == before, f'{status}, and yet it wrote'
+
+
+def test_reads_give_only_ones_own(system, newcomer):
+    """Lists and records of one person hold nothing of another."""
+    mine, others = newcomer(), newcomer()
+    child, other_child = mine.child(name='내아이'), others.child(name='남의아이')
+    assert [row['id'] for row in mine.client.get('/api/v1/children').expect(200).data] == [child['id']]
+    assert [row['id'] for row in others.client.get('/api/v1/children').expect(200).data] == [other_child['id']]
+    assert mine.client.get('/api/v1/users/me').expect(200).data['email'] == mine.email
+    for row in mine.client.get('/api/v1/children').data:
+        assert not {'medical_history', 'family_history', 'treatment_history', 'notes'} & set(row), 'the list is a summary'
+
+
+def test_every_operation_has_its_rows(system):
+    """Derived from the document: each operation with each role, and with nobody; those with an id in the path also with
+    somebody else's."""
+    covered = {}
+    for operation, path, _, expected, _, _ in MATRIX:
+        covered.setdefault(operation, set()).update((ROLES[who], '{unknown}' in path or who == OTHER_PARENT) for who in expected)
+    missing = []
+    for row in system.openapi.operations:
+        if row.id in PUBLIC:
+            continue
+        roles = {role for role, _ in covered.get(row.id, ())}
+        missing += [f'{row.id}: {role}' for role in ('anyone', 'parent', 'therapist', 'admin') if role not in roles]
+        if '{id}' in row.template and not any(others for _, others in covered.get(row.id, ())):
+            missing.append(f'{row.id}: an id that is not the caller\'s')
+    assert not missing, 'rows missing in MATRIX:\n  ' + '\n  '.join(missing)
+    unknown = set(covered) - {row.id for row in system.openapi.operations}
+    assert not unknown, f'MATRIX has rows of operations that are no more: {sorted(unknown)}'
+
+
+# Answered by the frontend itself, the same for everybody.
+PUBLIC = set()
