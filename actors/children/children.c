@@ -1,1 +1,223 @@
-/* to be written */ int main(void);int main(void){return 0;}
+/* children: the children of parents, who may see them, how they grow. Owns the schema `children`; of accounts it reads the view
+ * current_consents alone.
+ *
+ * What always holds: only guardians and admins see a child, everybody else gets a 404; a child is registered only under the
+ * consents child_guardian and child_health; histories and notes are sealed before they leave this process and stand in no list
+ * and no log (product.md, sections 2 to 4). A deleted child stays as an empty row, because others refer to it. */
+#include "age.h"
+#include "children.h"
+#include "../../shared/actor/page.h"
+#include "../../shared/base/clock.h"
+#include "../../shared/base/log.h"
+
+enum { OLDEST_YEARS = 19 }; /* "children" in the law that this is about: under 19 */
+
+_Static_assert(offsetof(child_summary_t, updated_at) == offsetof(child_row_t, updated_at), "a summary begins with its row");
+_Static_assert(offsetof(child_detail_t, notes) == offsetof(child_record_t, notes), "a detail begins with its record");
+
+/* --- answers ------------------------------------------------------------------------------------------------------------ */
+
+/* Both answers end with the ages; the macro is there because their structs differ. */
+#define AGES_SET(child, today)                                                                                     \
+    do {                                                                                                           \
+        age_t age = age_on((child)->birth_date, (int)(child)->gestational_weeks, (today));                         \
+        message_set((child), chronological_age_months, age.chronological);                                         \
+        message_set((child), corrected_age_months, age.corrected);                                                 \
+        message_set((child), used_age_months, age.used);                                                           \
+    } while (0)
+
+static void detail_reply(call_t *call, const child_record_t *record)
+{
+    child_detail_t detail = {0};
+    memcpy(&detail, record, sizeof(*record));
+    AGES_SET(&detail, date_today_seoul());
+    reply_value(call, &detail);
+}
+
+/* --- who asks ----------------------------------------------------------------------------------------------------------- */
+
+bool viewer_is_admin(const call_t *call)
+{
+    return call->principal.role == ROLE_ADMIN;
+}
+
+void admin_read_log(const call_t *call, uuid_t child)
+{
+    if (!viewer_is_admin(call))
+        return;
+    char viewer[UUID_TEXT_SIZE], of[UUID_TEXT_SIZE] = "every";
+    uuid_format(call->principal.user, viewer);
+    if (!uuid_is_zero(child))
+        uuid_format(child, of);
+    log_event(LOG_INFO, "personal_data_read", LOG_S("by", viewer), LOG_S("child", of), LOG_S("operation", call->endpoint->operation));
+}
+
+/* --- the list ----------------------------------------------------------------------------------------------------------- */
+
+/* The id after which the page begins; no id is zero. */
+static uuid_t cursor_read(call_t *call, const window_t *window)
+{
+    uuid_t after = {{0}};
+    if (window->cursor.data && uuid_parse(window->cursor, &after) != 0)
+        call_fail_field(call, ERROR_VALIDATION, "cursor", PROBLEM_FORMAT);
+    return after;
+}
+
+static const rows_t *page_query(call_t *call, const window_t *window)
+{
+    uuid_t after = cursor_read(call, window);
+    if (viewer_is_admin(call))
+        return db_query(call, &SQL_children_page_all, bind_uuid(after), bind_integer(window->fetch),
+            bind_integer(window->offset));
+    return db_query(call, &SQL_children_page, bind_uuid(call->principal.user), bind_uuid(after),
+        bind_integer(window->fetch), bind_integer(window->offset));
+}
+
+static int64_t total_query(call_t *call)
+{
+    const rows_t *rows = viewer_is_admin(call)
+                             ? db_query(call, &SQL_children_count_all)
+                             : db_query(call, &SQL_children_count, bind_uuid(call->principal.user));
+    const total_row_t *row = row_first(call, rows);
+    return row->total;
+}
+
+static void children_list(call_t *call)
+{
+    const page_params_t *params = call->params;
+    window_t window = window_of(params->page, params->limit, params->cursor);
+    const rows_t *rows = page_query(call, &window);
+    size_t shown = window_shown(&window, rows);
+    int32_t today = date_today_seoul();
+    child_summary_t *children = arena_allocate(call->arena, (shown + 1) * sizeof(*children));
+    for (size_t i = 0; i < shown; i++) {
+        memcpy(&children[i], row_at(call, rows, (int)i), sizeof(child_row_t));
+        AGES_SET(&children[i], today);
+    }
+    int64_t total = window_needs_count(&window, rows) ? total_query(call) : window_total(&window, rows);
+    char next[UUID_TEXT_SIZE] = "";
+    if (shown > 0)
+        uuid_format(children[shown - 1].id, next);
+    page_t page = window_page(&window, rows, total, text_of(next));
+    admin_read_log(call, (uuid_t){{0}});
+    reply_values(call, children, shown, &page);
+}
+
+/* --- one child ---------------------------------------------------------------------------------------------------------- */
+
+static void child_get(call_t *call)
+{
+    const id_params_t *params = call->params;
+    const child_record_t *record = row_or_404(call, db_query(call, &SQL_child_get, bind_uuid(params->id),
+        bind_uuid(call->principal.user), bind_boolean(viewer_is_admin(call))));
+    admin_read_log(call, params->id);
+    detail_reply(call, record);
+}
+
+static void birth_date_check(call_t *call, int32_t birth_date)
+{
+    int32_t today = date_today_seoul();
+    if (birth_date > today)
+        call_fail_field(call, ERROR_VALIDATION, "birth_date", PROBLEM_FUTURE);
+    if (age_is_over(birth_date, today, OLDEST_YEARS))
+        call_fail_field(call, ERROR_VALIDATION, "birth_date", PROBLEM_TOO_EARLY);
+}
+
+/* 422 that names each consent that is not there (product.md, section 3). */
+static _Noreturn void consents_fail(call_t *call)
+{
+    const rows_t *rows = db_query(call, &SQL_consents_missing, bind_uuid(call->principal.user));
+    problems_t *problems = arena_allocate(call->arena, sizeof(*problems));
+    problems->arena = call->arena;
+    for (int i = 0; i < rows->count; i++) {
+        const consent_row_t *row = row_at(call, rows, i);
+        problem_add(problems, row->kind, PROBLEM_CONSENT, NULL, 0);
+    }
+    if (problems->count == 0) /* given between the two statements */
+        call_fail(call, ERROR_UNAVAILABLE);
+    call_fail_problems(call, ERROR_CONSENT_REQUIRED, problems);
+}
+
+/* A sealed column of one child, as a parameter. */
+#define SEALED(call, id, value, column) bind_sealed((call), "children.children", #column, (id), (value)->column)
+
+static void child_create(call_t *call)
+{
+    const child_create_t *in = call->input;
+    birth_date_check(call, in->birth_date);
+    uuid_t id = uuid_new();
+    const rows_t *rows = db_query(call, &SQL_child_insert, bind_uuid(id), bind_uuid(call->principal.user),
+        BIND(child_create, in, name), BIND(child_create, in, birth_date), BIND(child_create, in, gender),
+        BIND(child_create, in, gestational_weeks), BIND(child_create, in, birth_weight),
+        BIND(child_create, in, current_height), BIND(child_create, in, current_weight),
+        SEALED(call, id, in, medical_history), SEALED(call, id, in, family_history), SEALED(call, id, in, treatment_history),
+        SEALED(call, id, in, notes));
+    const child_record_t *record = row_first(call, rows);
+    if (record == NULL)
+        consents_fail(call);
+    detail_reply(call, record);
+}
+
+static void child_update(call_t *call)
+{
+    const id_params_t *params = call->params;
+    const child_patch_t *patch = call->input;
+    child_record_t child = *(const child_record_t *)row_or_404(call,
+        db_query(call, &SQL_child_lock, bind_uuid(params->id), bind_uuid(call->principal.user)));
+    message_merge(&child_patch_message, patch, &child_record_message, &child);
+    if (message_has(patch, birth_date))
+        birth_date_check(call, child.birth_date);
+    const rows_t *rows = db_query(call, &SQL_child_update, bind_uuid(child.id), BIND(child_record, &child, name),
+        BIND(child_record, &child, birth_date), BIND(child_record, &child, gender),
+        BIND(child_record, &child, gestational_weeks), BIND(child_record, &child, birth_weight),
+        BIND(child_record, &child, current_height), BIND(child_record, &child, current_weight),
+        SEALED(call, child.id, &child, medical_history), SEALED(call, child.id, &child, family_history),
+        SEALED(call, child.id, &child, treatment_history), SEALED(call, child.id, &child, notes));
+    detail_reply(call, row_or_404(call, rows));
+}
+
+static void child_delete(call_t *call)
+{
+    const id_params_t *params = call->params;
+    param_t id = bind_uuid(params->id), user = bind_uuid(call->principal.user);
+    if (row_first(call, db_query(call, &SQL_child_delete, id, user)) == NULL) {
+        row_or_404(call, db_query(call, &SQL_child_visible, id, user, bind_boolean(false)));
+        call_fail(call, ERROR_FORBIDDEN); /* a guardian, but not the owner */
+    }
+    reply_nothing(call);
+}
+
+/* --- the rows ----------------------------------------------------------------------------------------------------------- */
+
+#define CHILDREN "/api/v1/children"
+
+static const endpoint_t endpoints[] = {
+    {.operation = "children.list", .method = "GET", .path = CHILDREN, .handler = children_list, .roles = PARENT | ADMIN,
+        .summary = "A parent's children; for an admin everybody's", .params = &page_params_message,
+        .output = &child_summary_message, .shape = SHAPE_LIST},
+    {.operation = "children.create", .method = "POST", .path = CHILDREN, .handler = child_create, .roles = PARENT,
+        .summary = "Register a child", .input = &child_create_message, .output = &child_detail_message, .status = 201,
+        .errors = {ERROR_CONSENT_REQUIRED}, .writes = true},
+    {.operation = "children.get", .method = "GET", .path = CHILDREN "/:id", .handler = child_get, .roles = MEMBER,
+        .summary = "A child with its histories and notes", .params = &id_params_message, .output = &child_detail_message},
+    {.operation = "children.update", .method = "PATCH", .path = CHILDREN "/:id", .handler = child_update, .roles = PARENT,
+        .summary = "Change a child; null clears, absent keeps", .params = &id_params_message, .input = &child_patch_message,
+        .output = &child_detail_message, .writes = true},
+    {.operation = "children.delete", .method = "DELETE", .path = CHILDREN "/:id", .handler = child_delete, .roles = PARENT,
+        .summary = "Delete a child, by its owner", .params = &id_params_message, .shape = SHAPE_NOTHING, .writes = true},
+    {.operation = "children.measurements", .method = "GET", .path = CHILDREN "/:id/measurements",
+        .handler = measurements_list, .roles = MEMBER, .summary = "How a child grew, newest first",
+        .params = &measurement_params_message, .output = &measurement_message, .shape = SHAPE_LIST},
+    {.operation = "children.measure", .method = "POST", .path = CHILDREN "/:id/measurements",
+        .handler = measurements_create, .roles = PARENT, .summary = "Record a measurement", .params = &id_params_message,
+        .input = &measurement_create_message, .output = &measurement_message, .status = 201, .errors = {ERROR_CONFLICT},
+        .writes = true},
+};
+
+const actor_t children_actor = {.name = "children",
+    .endpoints = endpoints,
+    .endpoint_count = ARRAY_SIZE(endpoints),
+    .statements = children_statements,
+    .statement_count = children_statement_count,
+    .data_keys = "data_keys.children",
+    .chore = children_reseal};

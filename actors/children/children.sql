@@ -1,0 +1,157 @@
+-- children.sql: the statements of the children actor. Who may see a child is decided here: its guardians (the owner is one
+-- of them), and an admin where $3 says so.
+
+-- children_page: read -> child_row
+-- The viewer's children after $2, oldest registration first (ids are UUIDv7).
+SELECT c.id, c.name, c.birth_date, c.gender, c.gestational_weeks, c.birth_weight, c.current_height, c.current_weight,
+       c.created_at, c.updated_at
+FROM children.child_guardians g JOIN children.children c ON c.id = g.child_id
+WHERE g.user_id = $1 AND g.child_id > $2 AND c.deleted_at IS NULL
+ORDER BY g.child_id
+LIMIT $3 OFFSET $4;
+
+-- children_count: read -> total_row
+SELECT count(*) AS total
+FROM (SELECT FROM children.child_guardians g JOIN children.children c ON c.id = g.child_id
+      WHERE g.user_id = $1 AND c.deleted_at IS NULL LIMIT 10001) AS few;
+
+-- children_page_all: read -> child_row
+-- For admins: everybody's.
+SELECT id, name, birth_date, gender, gestational_weeks, birth_weight, current_height, current_weight, created_at, updated_at
+FROM children.children
+WHERE id > $1 AND deleted_at IS NULL
+ORDER BY id
+LIMIT $2 OFFSET $3;
+
+-- children_count_all: read -> total_row
+SELECT count(*) AS total FROM (SELECT FROM children.children WHERE deleted_at IS NULL LIMIT 10001) AS few;
+
+-- child_get: read -> child_record
+SELECT id, name, birth_date, gender, gestational_weeks, birth_weight, current_height, current_weight, created_at, updated_at,
+       medical_history, family_history, treatment_history, notes
+FROM children.children c
+WHERE id = $1 AND deleted_at IS NULL
+  AND ($3::boolean OR EXISTS (SELECT FROM children.child_guardians g WHERE g.child_id = c.id AND g.user_id = $2));
+
+-- child_visible: read -> key_row
+-- Whether the viewer may see the child at all.
+SELECT id
+FROM children.children c
+WHERE id = $1 AND deleted_at IS NULL
+  AND ($3::boolean OR EXISTS (SELECT FROM children.child_guardians g WHERE g.child_id = c.id AND g.user_id = $2));
+
+-- child_insert: write -> child_record
+-- The child and its owner, if the owner's consents stand now; no row otherwise.
+WITH consented AS (
+    SELECT count(*) AS kinds FROM accounts.current_consents
+    WHERE user_id = $2::uuid AND kind IN ('child_guardian', 'child_health') AND granted
+), added AS (
+    INSERT INTO children.children (id, user_id, name, birth_date, gender, gestational_weeks, birth_weight, current_height,
+                                   current_weight, medical_history, family_history, treatment_history, notes)
+    SELECT $1::uuid, $2::uuid, $3::text, $4::date, $5::text, $6::smallint, $7::numeric, $8::numeric, $9::numeric, $10::bytea,
+           $11::bytea, $12::bytea, $13::bytea
+    FROM consented WHERE kinds = 2
+    RETURNING *
+), guarded AS (
+    INSERT INTO children.child_guardians (child_id, user_id, relation) SELECT id, user_id, 'owner' FROM added
+)
+SELECT id, name, birth_date, gender, gestational_weeks, birth_weight, current_height, current_weight, created_at, updated_at,
+       medical_history, family_history, treatment_history, notes
+FROM added;
+
+-- consents_missing: write -> consent_row
+-- Which of the consents that a child needs the user has not given, or has taken back.
+SELECT kind
+FROM (VALUES ('child_guardian'), ('child_health')) AS needed (kind)
+WHERE NOT EXISTS (SELECT FROM accounts.current_consents c WHERE c.user_id = $1 AND c.kind = needed.kind AND c.granted);
+
+-- child_lock: write -> child_record
+-- As its guardian sees it, until the end of the transaction.
+SELECT id, name, birth_date, gender, gestational_weeks, birth_weight, current_height, current_weight, created_at, updated_at,
+       medical_history, family_history, treatment_history, notes
+FROM children.children c
+WHERE id = $1 AND deleted_at IS NULL
+  AND EXISTS (SELECT FROM children.child_guardians g WHERE g.child_id = c.id AND g.user_id = $2)
+FOR UPDATE;
+
+-- child_update: write -> child_record
+UPDATE children.children
+SET name = $2, birth_date = $3, gender = $4, gestational_weeks = $5, birth_weight = $6, current_height = $7,
+    current_weight = $8, medical_history = $9, family_history = $10, treatment_history = $11, notes = $12,
+    updated_at = aipoten.app_now()
+WHERE id = $1
+RETURNING id, name, birth_date, gender, gestational_weeks, birth_weight, current_height, current_weight, created_at, updated_at,
+          medical_history, family_history, treatment_history, notes;
+
+-- child_delete: write -> key_row
+-- By the owner alone. The row stays for those that refer to it, emptied of what it said about the child.
+WITH gone AS (
+    UPDATE children.children c
+    SET deleted_at = aipoten.app_now(), updated_at = aipoten.app_now(), name = '', birth_date = '1970-01-01',
+        gender = 'unknown', gestational_weeks = NULL, birth_weight = NULL, current_height = NULL, current_weight = NULL,
+        medical_history = NULL, family_history = NULL, treatment_history = NULL, notes = NULL
+    WHERE id = $1 AND deleted_at IS NULL
+      AND EXISTS (SELECT FROM children.child_guardians g
+                  WHERE g.child_id = c.id AND g.user_id = $2 AND g.relation = 'owner')
+    RETURNING id
+), unguarded AS (
+    DELETE FROM children.child_guardians WHERE child_id IN (SELECT id FROM gone)
+), unmeasured AS (
+    DELETE FROM children.child_measurements WHERE child_id IN (SELECT id FROM gone)
+)
+SELECT id FROM gone;
+
+-- measurements_page: read -> measurement
+-- Newest first, before the day $2.
+SELECT id, measured_on, height, weight, head_circumference, created_at
+FROM children.child_measurements
+WHERE child_id = $1 AND measured_on < $2
+ORDER BY measured_on DESC
+LIMIT $3 OFFSET $4;
+
+-- measurements_count: read -> total_row
+SELECT count(*) AS total FROM (SELECT FROM children.child_measurements WHERE child_id = $1 LIMIT 10001) AS few;
+
+-- child_birth: write -> birth_row
+-- Locks the child, so that two measurements agree on which is newer.
+SELECT birth_date
+FROM children.children c
+WHERE id = $1 AND deleted_at IS NULL
+  AND EXISTS (SELECT FROM children.child_guardians g WHERE g.child_id = c.id AND g.user_id = $2)
+FOR UPDATE;
+
+-- measurement_insert: write -> measurement
+-- One that is newer than all others says how tall and heavy the child is now.
+WITH added AS (
+    INSERT INTO children.child_measurements (id, child_id, measured_on, height, weight, head_circumference)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    RETURNING *
+), current AS (
+    UPDATE children.children c
+    SET current_height = coalesce(added.height, c.current_height),
+        current_weight = coalesce(added.weight, c.current_weight), updated_at = aipoten.app_now()
+    FROM added
+    WHERE c.id = added.child_id
+      AND NOT EXISTS (SELECT FROM children.child_measurements m
+                      WHERE m.child_id = added.child_id AND m.measured_on > added.measured_on)
+)
+SELECT id, measured_on, height, weight, head_circumference, created_at FROM added;
+
+-- children_stale: write -> sealed_row
+-- The next children after $2 of whom something is sealed with another key than the newest: $1 is how its values begin.
+-- Whoever holds one of them locked seals it anew by itself.
+SELECT id, medical_history, family_history, treatment_history, notes
+FROM children.children
+WHERE id > $2
+  AND (   substring(medical_history FROM 1 FOR octet_length($1)) <> $1::bytea
+       OR substring(family_history FROM 1 FOR octet_length($1)) <> $1
+       OR substring(treatment_history FROM 1 FOR octet_length($1)) <> $1
+       OR substring(notes FROM 1 FOR octet_length($1)) <> $1)
+ORDER BY id
+LIMIT 50
+FOR UPDATE SKIP LOCKED;
+
+-- child_reseal: write
+UPDATE children.children
+SET medical_history = $2, family_history = $3, treatment_history = $4, notes = $5
+WHERE id = $1;

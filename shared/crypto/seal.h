@@ -18,3 +18,5 @@ text_t seal(arena_t *, const key_ring_t *, seal_place_t, text_t plain);
 bool seal_open(arena_t *, const key_ring_t *, seal_place_t, text_t sealed, text_t *plain);
 /* Is it sealed with the ring's first key? (Rotation finds rows for which it is not.) */
 bool seal_is_current(const key_ring_t *, text_t sealed);
+/* How everything that the ring's first key sealed begins; for finding the rest in SQL. Bytes in the arena. */
+text_t seal_prefix(arena_t *, const key_ring_t *);

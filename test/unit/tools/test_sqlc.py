@@ -1,7 +1,6 @@
 """tools/sqlc: what an actor's SQL file becomes, and what is refused with which sentence."""
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,8 @@ def sqlc(tmp_path_factory):
 
 
 class Run:
-    def __init__(self, sqlc, text, name="kids.sql"):
-        self.directory = Path(tempfile.mkdtemp())
+    def __init__(self, sqlc, directory, text, name="kids.sql"):
+        self.directory = directory
         source = self.directory / name
         source.write_bytes(text if isinstance(text, bytes) else text.encode())
         done = subprocess.run([sqlc, source, self.directory], capture_output=True, text=True)
@@ -43,8 +42,8 @@ UPDATE t SET a = E'\\\\x' WHERE id = $1;
 """
 
 
-def test_statements(sqlc):
-    run = Run(sqlc, GOOD)
+def test_statements(sqlc, tmp_path):
+    run = Run(sqlc, tmp_path, GOOD)
     assert run.status == 0, run.error
     header, source = run.read("h"), run.read("c")
     assert "extern statement_t SQL_kid_get;" in header
@@ -56,15 +55,15 @@ def test_statements(sqlc):
     assert "enum { kids_statement_count = 2 };" in header
 
 
-def test_output_is_c(sqlc):
-    run = Run(sqlc, GOOD)
+def test_output_is_c(sqlc, tmp_path):
+    run = Run(sqlc, tmp_path, GOOD)
     (run.directory / "messages.h").write_text("#define KID(F) F(text, a)\nMESSAGE(kid_detail, KID);\n")
     subprocess.run(["gcc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "shared", "-I", run.directory, "-c", "-o",
                     "/dev/null", run.directory / "kids.sql.c"], check=True)
 
 
-def test_windows_line_ends(sqlc):
-    run = Run(sqlc, GOOD.replace("\n", "\r\n"))
+def test_windows_line_ends(sqlc, tmp_path):
+    run = Run(sqlc, tmp_path, GOOD.replace("\n", "\r\n"))
     assert run.status == 0, run.error
     assert "\r" not in run.read("c")
 
@@ -87,16 +86,16 @@ def test_windows_line_ends(sqlc):
     ("-- a: read\nSELECT\n1; SELECT 2;", 'kids.sql:3: nothing may follow the semicolon of "a" in its line'),
     (b"-- a: read\nSELECT '\0';", "kids.sql:0: holds a NUL byte"),
 ])
-def test_refused(sqlc, text, error):
-    run = Run(sqlc, text)
+def test_refused(sqlc, tmp_path, text, error):
+    run = Run(sqlc, tmp_path, text)
     assert run.status == 1
     assert run.error == error + "\n"
     assert not (run.directory / "kids.sql.c").exists()
 
 
 @pytest.mark.parametrize("name", ["Kids.sql", "kids.txt", "kids-x.sql"])
-def test_name_of_the_file(sqlc, name):
-    run = Run(sqlc, "-- a: read\nSELECT 1;", name)
+def test_name_of_the_file(sqlc, tmp_path, name):
+    run = Run(sqlc, tmp_path, "-- a: read\nSELECT 1;", name)
     assert run.status == 1
     assert "must be that of its actor" in run.error
 
