@@ -16,9 +16,9 @@ const accounts_keys_t *accounts_keys(void);
 /* login.c */
 void account_register(call_t *);
 void account_login(call_t *);
-/* Ends the call when its deadline has passed: a hash that nobody waits for would only delay those behind it. */
-void hash_begin(call_t *);
-/* In the time of one hash, whatever `stored` is. */
+/* Both keep the process busy for one hash. */
+text_t password_new(call_t *, text_t password);
+/* In the time of one hash, whatever `stored` is; an empty one never matches. */
 bool password_right(call_t *, text_t password, text_t stored);
 
 /* tokens.c: what a client is given, and what it shows for it. */

@@ -1,5 +1,6 @@
 /* login: registering and logging in. Both hash a password, 55 ms of this process's only thread, and so run in the instances
- * of accounts-hash: a flood of logins delays only logins. No transaction is open while a hash is computed. */
+ * of accounts-hash: a flood of logins delays only logins. Each waits for its turn of the loop before it hashes, and gives up
+ * when its deadline passed meanwhile: nobody waits for it any more. No transaction is open while a hash is computed. */
 #include "accounts.h"
 #include "base/clock.h"
 #include "headers.h"
@@ -7,20 +8,20 @@
 
 enum { PASSWORD_BYTES_MAX = 72 }; /* bcrypt reads no more */
 
-void hash_begin(call_t *call)
-{
-    if (clock_monotonic() >= call->deadline)
-        call_fail(call, ERROR_TIMEOUT);
-}
-
 bool password_right(call_t *call, text_t password, text_t stored)
 {
     int cost = (int)call_config(call)->auth.bcrypt_cost;
-    hash_begin(call);
+    call_yield(call);
     /* Longer than any password that was ever set: wrong, but not sooner than another wrong one. */
     if (password.length > PASSWORD_BYTES_MAX)
         return password_matches(TEXT("longer"), (text_t){0}, cost);
     return password_matches(password, stored, cost);
+}
+
+text_t password_new(call_t *call, text_t password)
+{
+    call_yield(call);
+    return password_hash(call->arena, password, (int)call_config(call)->auth.bcrypt_cost);
 }
 
 /* --- registering --------------------------------------------------------------------------------------------------------- */
@@ -30,8 +31,7 @@ void account_register(call_t *call)
     const registration_t *in = call->input;
     if (db_query(call, &SQL_email_find, bind_text(in->email))->count > 0)
         call_fail(call, ERROR_EMAIL_TAKEN);
-    hash_begin(call);
-    text_t hash = password_hash(call->arena, in->password, (int)call_config(call)->auth.bcrypt_cost);
+    text_t hash = password_new(call, in->password);
 
     uuid_t id = uuid_new();
     digest_t index = phone_index(call->arena, accounts_keys()->index, in->phone);

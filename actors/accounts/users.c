@@ -3,9 +3,17 @@
 #include "accounts.h"
 #include "phone.h"
 
+/* The caller's own row; who has none any more, by the time the token reached us, is nobody. */
+static const rows_t *own_row(call_t *call, const rows_t *rows)
+{
+    if (rows->count == 0)
+        call_fail(call, ERROR_UNAUTHENTICATED);
+    return rows;
+}
+
 void user_me(call_t *call)
 {
-    reply_row(call, db_query(call, &SQL_user_get, bind_uuid(call->principal.user)));
+    reply_row(call, own_row(call, db_query(call, &SQL_user_get, bind_uuid(call->principal.user))));
 }
 
 /* --- changing it ------------------------------------------------------------------------------------------------------------ */
@@ -28,12 +36,10 @@ static password_change_t password_change(call_t *call, const user_patch_t *in)
         return (password_change_t){0};
     password_fields_check(call, in);
     const credentials_t *known =
-        row_or_404(call, db_query(call, &SQL_credentials_get, bind_uuid(call->principal.user)));
+        row_first(call, own_row(call, db_query(call, &SQL_credentials_get, bind_uuid(call->principal.user))));
     if (!password_right(call, in->current_password, known->password_hash))
         call_fail(call, ERROR_INVALID_CREDENTIALS);
-    hash_begin(call);
-    return (password_change_t){.old_hash = known->password_hash,
-        .new_hash = password_hash(call->arena, in->new_password, (int)call_config(call)->auth.bcrypt_cost)};
+    return (password_change_t){.old_hash = known->password_hash, .new_hash = password_new(call, in->new_password)};
 }
 
 static param_t phone_index_bind(call_t *call, text_t phone)
@@ -60,7 +66,7 @@ void user_me_patch(call_t *call)
         bind_text(password.new_hash));
     if (rows->count == 0 && password.new_hash.data != NULL)
         call_fail(call, ERROR_INVALID_CREDENTIALS);
-    reply_row(call, rows);
+    reply_row(call, own_row(call, rows));
     if (password.new_hash.data != NULL)
         sessions_refuse(call, db_query(call, &SQL_sessions_end_others, bind_uuid(user), bind_uuid(call->principal.session)));
 }
