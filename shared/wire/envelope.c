@@ -1,5 +1,6 @@
 /* envelope: packed maps of strings, built and walked in place. */
 #include "envelope.h"
+#include "packed.h"
 #include <msgpack.h>
 
 static int append(void *out, const char *data, size_t length)
@@ -34,13 +35,15 @@ bool pairs_walk(text_t packed, void (*each)(void *argument, text_t name, text_t 
 {
     if (!packed.length)
         return true;
+    if (!packed_is_sane(packed))
+        return false;
     msgpack_zone zone;
     if (!msgpack_zone_init(&zone, 1024))
         return false;
     msgpack_object object;
     size_t offset = 0;
     bool good = msgpack_unpack(packed.data, packed.length, &offset, &zone, &object) == MSGPACK_UNPACK_SUCCESS &&
-                offset == packed.length && object.type == MSGPACK_OBJECT_MAP;
+                object.type == MSGPACK_OBJECT_MAP;
     for (uint32_t i = 0; good && i < object.via.map.size; i++) {
         const msgpack_object_kv *pair = &object.via.map.ptr[i];
         good = is_string(&pair->key) && is_string(&pair->val);

@@ -1,6 +1,7 @@
 /* message_read: msgpack becomes a validated struct. Decoding is typed, bounded and complete: a wrong field is a problem with
  * the field's name, never an abort, and all wrong fields are found in one pass. */
 #include "message.h"
+#include "packed.h"
 #include "../base/clock.h"
 #include "../base/panic.h"
 #include <math.h>
@@ -229,8 +230,10 @@ static bool read_decimal(
     for (int i = 0; i < field->scale; i++)
         unit *= 10;
     if (number_of(reader, object, &value)) {
+        bool negative = value < 0;
         if (reader->source != SOURCE_PEER && __builtin_mul_overflow(value, unit, &value))
-            return wrong(reader, place, value < 0 ? PROBLEM_TOO_SMALL : PROBLEM_TOO_LARGE, field, field->max);
+            return wrong(reader, place, negative ? PROBLEM_TOO_SMALL : PROBLEM_TOO_LARGE, field,
+                negative ? field->min : field->max);
     } else if (object->type == MSGPACK_OBJECT_FLOAT64 || object->type == MSGPACK_OBJECT_FLOAT32) {
         double scaled = object->via.f64 * (double)unit, nearest = nearbyint(scaled);
         if (!(fabs(scaled) < 9e15))
@@ -442,8 +445,8 @@ bool message_read(const message_t *message, text_t packed, enum message_source s
     reader_t reader = {.source = source, .problems = problems};
     msgpack_object object;
     size_t offset = 0;
-    msgpack_unpack_return result = msgpack_unpack(packed.data, packed.length, &offset, zone, &object);
-    bool good = result == MSGPACK_UNPACK_SUCCESS && offset == packed.length
+    bool good = packed_is_sane(packed) &&
+                        msgpack_unpack(packed.data, packed.length, &offset, zone, &object) == MSGPACK_UNPACK_SUCCESS
                     ? read_message(&reader, NULL, message, &object, out)
                     : wrong(&reader, NULL, PROBLEM_SYNTAX, NULL, (int64_t)offset);
     msgpack_zone_clear(zone);
