@@ -106,4 +106,5 @@ const actor_t accounts_actor = {.name = "accounts",
     .statements = accounts_statements,
     .statement_count = accounts_statement_count,
     .data_keys = "data_keys.accounts",
-    .start = accounts_start};
+    .start = accounts_start,
+    .chore = accounts_reseal};

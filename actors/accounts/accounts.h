@@ -50,6 +50,9 @@ void subject_refuse(segment_t *, const config_t *, uuid_t session_or_user);
 void user_me(call_t *);
 void user_me_patch(call_t *);
 
+/* reseal.c */
+int64_t accounts_reseal(call_t *);
+
 /* consents.c */
 void consent_list(call_t *);
 void consent_create(call_t *);

@@ -85,6 +85,12 @@ MESSAGE(login_result, LOGIN_RESULT);
         .meaning = "8 to 72 bytes; ends all other sessions of the user")
 MESSAGE(user_patch, USER_PATCH);
 
+/* The stored bytes themselves, for sealing them anew. */
+#define SEALED_PHONE(FIELD)                                                                                        \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(bytes, phone)
+MESSAGE(sealed_phone, SEALED_PHONE);
+
 /* What a login is decided by; never leaves the actor. */
 #define CREDENTIALS(FIELD)                                                                                         \
     FIELD(uuid, id)                                                                                                \
