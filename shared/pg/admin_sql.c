@@ -23,12 +23,26 @@ static void notice_write(void *argument, const PGresult *notice)
         PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY));
 }
 
+/* libpq's own words about a malformed address would repeat it, with the password in it. */
+static bool url_check(const char *url, FILE *out)
+{
+    text_t text = text_of(url);
+    bool good = text_starts_with(text, TEXT("postgresql://")) || text_starts_with(text, TEXT("postgres://"));
+    if (good) {
+        PQconninfoOption *parsed = PQconninfoParse(url, NULL);
+        good = parsed != NULL;
+        PQconninfoFree(parsed);
+    }
+    if (!good)
+        fprintf(out, "%s: set DATABASE_URL to the migrator's address, postgresql://USER:PASSWORD@HOST:PORT/NAME\n",
+            text.length ? "the database's address is not a URI that PostgreSQL understands" : "no database is named");
+    return good;
+}
+
 PGconn *admin_connect(const char *url, FILE *out)
 {
-    if (!url || !*url) {
-        fprintf(out, "no database is named: set DATABASE_URL to the migrator's address, postgresql://USER:PASSWORD@HOST:PORT/NAME\n");
+    if (!url_check(url, out))
         return NULL;
-    }
     const char *const names[] = {"dbname", "connect_timeout", "fallback_application_name", NULL};
     const char *const values[] = {url, "10", "aipotenctl db", NULL};
     PGconn *connection = PQconnectdbParams(names, values, 1);
@@ -61,7 +75,7 @@ void admin_explain(PGconn *connection, const PGresult *result, FILE *out, const 
         text_t message = text_of(PQerrorMessage(connection)), line;
         fprintf(out, "%s:", doing);
         while (text_split(&message, '\n', &line))
-            if (line.length)
+            if ((line = text_trim(line)).length)
                 fprintf(out, " %.*s", TEXT_ARG(line));
         fputc('\n', out);
         return;

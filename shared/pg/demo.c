@@ -345,10 +345,10 @@ static bool index_key_load(const char *directory, uint8_t key[static KEY_BYTES],
 
 enum state { STATE_FAILED, STATE_EMPTY, STATE_LOADED };
 
-static enum state state_compare(PGresult *result, const demo_people_t *people, FILE *out)
+static enum state state_compare(PGresult *result, const demo_options_t *asked, const demo_people_t *people, FILE *out)
 {
     int users = atoi(PQgetvalue(result, 0, 0)), children = atoi(PQgetvalue(result, 0, 1));
-    if (users == people->users && children == people->children) {
+    if ((!asked->users || users == asked->users) && (!asked->children || children == asked->children)) {
         fprintf(out, "the demo data is there already: %d users, %d children\n", users, children);
         return STATE_LOADED;
     }
@@ -358,8 +358,9 @@ static enum state state_compare(PGresult *result, const demo_people_t *people, F
     return STATE_FAILED;
 }
 
-static enum state state_read(PGconn *connection, const demo_people_t *people, FILE *out)
+static enum state state_read(PGconn *connection, const demo_options_t *asked, const demo_people_t *people)
 {
+    FILE *out = asked->out;
     int64_t migrated, users;
     if (!admin_number(connection, out, "could not look at the schema",
             "SELECT (to_regclass('aipoten.demo_data') IS NOT NULL)::int", &migrated))
@@ -372,7 +373,7 @@ static enum state state_read(PGconn *connection, const demo_people_t *people, FI
         connection, out, "could not look for demo data", "SELECT users, children FROM aipoten.demo_data", 0, NULL);
     if (!result)
         return STATE_FAILED;
-    enum state state = PQntuples(result) ? state_compare(result, people, out) : STATE_EMPTY;
+    enum state state = PQntuples(result) ? state_compare(result, asked, people, out) : STATE_EMPTY;
     PQclear(result);
     if (state != STATE_EMPTY)
         return state;
@@ -383,21 +384,34 @@ static enum state state_read(PGconn *connection, const demo_people_t *people, FI
     return users ? STATE_FAILED : STATE_EMPTY;
 }
 
-static bool load_connected(demo_t *demo, PGconn *connection, FILE *out)
+static bool load_connected(demo_t *demo, PGconn *connection, const demo_options_t *asked)
 {
-    if (!admin_lock(connection, out, WAIT_SECONDS))
+    if (!admin_lock(connection, asked->out, WAIT_SECONDS))
         return false;
-    enum state state = state_read(connection, &demo->people, out);
+    enum state state = state_read(connection, asked, &demo->people);
     if (state != STATE_EMPTY)
         return state == STATE_LOADED;
     arena_t *password_arena = arena_create(ARENA_BYTES, NULL, NULL);
     text_t hash = password_hash(password_arena, TEXT(DEMO_PASSWORD), PASSWORD_COST);
     demo->password_hash = arena_string(password_arena, hash);
     demo->arena = arena_create(ARENA_BYTES, NULL, NULL);
-    bool loaded = tables_load(demo, connection, out);
+    bool loaded = tables_load(demo, connection, asked->out);
     arena_destroy(&demo->arena);
     arena_destroy(&password_arena);
     return loaded;
+}
+
+static int children_for(int users)
+{
+    int64_t usual = (int64_t)users * DEMO_CHILDREN / DEMO_USERS, most = demo_children_most(users);
+    return (int)(usual < DEMO_NAMED_CHILDREN ? DEMO_NAMED_CHILDREN : usual > most ? most : usual);
+}
+
+static bool keys_load(demo_t *demo, const char *directory, FILE *out)
+{
+    return ring_load(directory, "data_keys.accounts", &demo->accounts_keys, out) &&
+           ring_load(directory, "data_keys.children", &demo->children_keys, out) &&
+           index_key_load(directory, demo->index_key, out);
 }
 
 int demo_load(const demo_options_t *options)
@@ -405,14 +419,13 @@ int demo_load(const demo_options_t *options)
     FILE *out = options->out;
     demo_t demo = {0};
     demo_lists_t lists = {0};
-    int users = options->users ? options->users : DEMO_USERS, children = options->children ? options->children : DEMO_CHILDREN;
+    int users = options->users ? options->users : DEMO_USERS;
+    int children = options->children ? options->children : children_for(users);
     bool loaded = false;
-    if (demo_lists_read(options->schema_directory, &lists, out) && demo_people_plan(&demo.people, &lists, users, children, out) &&
-        ring_load(options->secrets_directory, "data_keys.accounts", &demo.accounts_keys, out) &&
-        ring_load(options->secrets_directory, "data_keys.children", &demo.children_keys, out) &&
-        index_key_load(options->secrets_directory, demo.index_key, out)) {
+    if (demo_lists_read(options->schema_directory, &lists, out) &&
+        demo_people_plan(&demo.people, &lists, users, children, out) && keys_load(&demo, options->secrets_directory, out)) {
         PGconn *connection = admin_connect(options->url, out);
-        loaded = connection && load_connected(&demo, connection, out);
+        loaded = connection && load_connected(&demo, connection, options);
         PQfinish(connection);
     }
     demo_people_free(&demo.people);

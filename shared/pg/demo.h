@@ -11,9 +11,10 @@ typedef struct {
     const char *url;               /* as in migrate.h */
     const char *schema_directory;  /* name lists in its folder demo */
     const char *secrets_directory; /* keys that seal phones and histories */
-    int users, children;           /* 0: DEMO_USERS, DEMO_CHILDREN */
+    int users;                     /* 0: DEMO_USERS, or however many are there already */
+    int children;                  /* 0: as many for each user as DEMO_CHILDREN for DEMO_USERS */
     FILE *out;
 } demo_options_t;
 
-/* 0 when the data is there (now, or since an earlier load with the same sizes), else 1 and a sentence in `out`. */
+/* 0 when the data is there (now, or since an earlier load with the sizes that were given), else 1 and a sentence in `out`. */
 int demo_load(const demo_options_t *);

@@ -1,10 +1,11 @@
 /* demo_people: see the header. */
 #include "demo_people.h"
 #include "../base/panic.h"
+#include <inttypes.h>
 #include <stdlib.h>
 
-/* Users came one after the other in the 540 days before demo_today. */
-enum { JOINED_DAYS = 540, SUSPENDED_PER_MILLE = 3, ENGLISH_PER_MILLE = 15, UNVERIFIED_PER_MILLE = 40 };
+/* Users came one after the other in the 540 days that end two days before demo_today: what they do at first still fits. */
+enum { JOINED_DAYS = 540, JOINED_END = 2, SUSPENDED_PER_MILLE = 3, ENGLISH_PER_MILLE = 15, UNVERIFIED_PER_MILLE = 40 };
 enum { MOTHERS_PER_MILLE = 700, TWINS_PER_MILLE = 25, AGE_DAYS_MAX = 2550 };
 enum { PRETERM_PER_MILLE = 85, WEEKS_UNTOLD_PER_MILLE = 60, SEX_UNKNOWN_PER_MILLE = 3 };
 
@@ -62,12 +63,12 @@ bool demo_is_parent(int user)
     return user == DEMO_PARENT || (user >= DEMO_NAMED && user % DEMO_THERAPIST_EACH != 0);
 }
 
-static int parents_beside_named(int users)
+int64_t demo_children_most(int users)
 {
-    int count = 0;
+    int64_t most = DEMO_NAMED_CHILDREN;
     for (int i = DEMO_NAMED; i < users; i++)
-        count += demo_is_parent(i);
-    return count;
+        most += demo_is_parent(i) ? DEMO_FAMILY_MAX : 0;
+    return most;
 }
 
 /* One pass gives each parent a family as they are; what is left over then goes round, one child at a time. */
@@ -96,9 +97,9 @@ bool demo_people_plan(demo_people_t *people, const demo_lists_t *lists, int user
         fprintf(out, "demo data has %d to 1000000 users\n", DEMO_NAMED);
         return false;
     }
-    int64_t most = DEMO_NAMED_CHILDREN + (int64_t)DEMO_FAMILY_MAX * parents_beside_named(users);
-    if (children < DEMO_NAMED_CHILDREN || children > most) {
-        fprintf(out, "demo data with %d users has %d to %lld children\n", users, DEMO_NAMED_CHILDREN, (long long)most);
+    if (children < DEMO_NAMED_CHILDREN || children > demo_children_most(users)) {
+        fprintf(out, "demo data with %d users has %d to %" PRId64 " children\n", users, DEMO_NAMED_CHILDREN,
+            demo_children_most(users));
         return false;
     }
     people->families = memory_zeroed((size_t)users, 1);
@@ -147,7 +148,7 @@ demo_user_t demo_user(const demo_people_t *people, int index)
     dice_t dice = dice_of("user", (uint64_t)index);
     int64_t step = JOINED_DAYS * CLOCK_DAY / people->users;
     demo_user_t user = {.index = index};
-    user.created_at = day_begin(demo_today() - JOINED_DAYS) + step * index + (int64_t)(dice_bits(&dice) % (uint64_t)step);
+    user.created_at = day_begin(demo_today() - JOINED_END - JOINED_DAYS) + step * index + (int64_t)(dice_bits(&dice) % (uint64_t)step);
     user.id = dice_uuid(&dice, user.created_at);
     if (index < DEMO_NAMED)
         user_known(&user);

@@ -44,6 +44,8 @@ typedef struct {
     int64_t created_at;
 } demo_child_t;
 
+/* The most children that so many users can have. */
+int64_t demo_children_most(int users);
 /* Shares the children out. false with a sentence in `out` when so many do not fit so few parents. */
 bool demo_people_plan(demo_people_t *, const demo_lists_t *, int users, int children, FILE *out);
 void demo_people_free(demo_people_t *);

@@ -110,6 +110,18 @@ static bool history_fits(const migrations_t *files, const history_t *history, FI
 
 enum outcome { APPLIED, REFUSED, LOCKED };
 
+/* Line of the file at PostgreSQL's position, which counts characters from 1; 0 when it told none. */
+static int line_of(const migration_t *migration, const PGresult *result)
+{
+    const char *told = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION), *byte = migration->sql;
+    int line = told ? 1 : 0;
+    for (int64_t left = told ? strtoll(told, NULL, 10) : 0; left > 1 && *byte; byte++) {
+        line += *byte == '\n';
+        left -= (byte[1] & 0xc0) != 0x80;
+    }
+    return line;
+}
+
 /* The file's statements inside the open transaction, which must be the same one afterwards. */
 static enum outcome statements_run(PGconn *connection, const migration_t *migration, FILE *out)
 {
@@ -123,6 +135,9 @@ static enum outcome statements_run(PGconn *connection, const migration_t *migrat
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         bool locked = state && (strcmp(state, "55P03") == 0 || strcmp(state, "40P01") == 0);
+        int line = line_of(migration, result);
+        if (line)
+            snprintf(doing + strlen(doing), sizeof doing - strlen(doing), " (line %d)", line);
         if (!locked)
             admin_explain(connection, result, out, doing);
         PQclear(result);
