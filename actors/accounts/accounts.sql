@@ -95,7 +95,7 @@ RETURNING id, email, name, phone, role, status, language, email_verified_at, cre
 -- one of them locked is about to write, or will be found by the next start.
 SELECT id, phone
 FROM accounts.users
-WHERE id > $2 AND substring(phone FROM 1 FOR octet_length($1)) <> $1::bytea
+WHERE id > $2 AND substring(phone FROM 1 FOR octet_length($1::bytea)) <> $1
 ORDER BY id
 LIMIT 100
 FOR NO KEY UPDATE SKIP LOCKED;
