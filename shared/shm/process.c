@@ -83,8 +83,10 @@ static void join_guard(void)
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     if (getenv("AIPOTEN_ADOPTABLE") != NULL)
         prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+#ifndef AIPOTEN_TEST /* LeakSanitizer stops its own process by ptrace */
     else
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }
 
 /* Takes the escapes out where they stand; the new length. */
@@ -158,6 +160,7 @@ void process_join(process_t *process)
     process->service = join_environment("AIPOTEN_SERVICE");
     process->number = (int)join_number("AIPOTEN_INSTANCE", 1, INT16_MAX);
     log_identify(process->service, process->number);
+    prctl(PR_SET_NAME, process->service, 0, 0, 0); /* executed by descriptor, it would be called by a number in ps(1) */
     process->run_directory = join_environment("AIPOTEN_RUN");
     process->log_directory = join_environment("AIPOTEN_LOG_DIR");
     join_notify();

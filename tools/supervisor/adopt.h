@@ -1,0 +1,17 @@
+/* adopt: what a supervisor leaves for the next one, and what the next one makes of it.
+ *
+ * var/run/state names each process with its start time (a pid that was used again is not adopted). The segment and the
+ * listening sockets are taken out of the living processes themselves: pidfd_getfd(2), which root may always do and an
+ * ordinary user because its children allow it (shared/shm/process.c); failing that, the segment through /proc/PID/fd. When
+ * they cannot be had, or the processes belong to a build with another segment, they are ended in order and all starts anew.
+ *
+ * Adopted processes are not our children: their death is seen (pidfd), its status is not. */
+#pragma once
+#include "supervisor.h"
+
+/* Fills segment, sockets and instances from processes that still run. True: adopted; false: nothing runs any more. */
+bool adopt(supervisor_t *);
+/* Writes var/run/state when it is out of date. */
+void state_save(supervisor_t *);
+/* After an orderly stop. */
+void state_remove(const supervisor_t *);

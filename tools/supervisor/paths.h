@@ -1,0 +1,37 @@
+/* paths: where everything of one system lives, below AIPOTEN_VAR.
+ *
+ *     var/run       control.sock, supervisor.lock, state, history          the supervisor's
+ *     var/run/ipc   sockets of the actors, notify                           the children's user's, 0700
+ *     var/log       supervisor.log, SERVICE.N.log, the access logs
+ *     var/secrets   keys and passwords, 0700        var/tls   the certificate of the first run
+ *
+ * Children reach var/run/ipc and var/log by a descriptor (CHILD_IPC_FD, CHILD_LOG_FD) whenever the path itself may be out of
+ * their reach (a clone below /root) or too long for a socket's address. */
+#pragma once
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+/* A unix socket's path has 107 bytes; "/SERVICE.N.GENERATION" needs its share of them. */
+enum { PATHS_NAME_ROOM = 48 };
+
+typedef struct {
+    char var[PATH_MAX], run[PATH_MAX], ipc[PATH_MAX], log[PATH_MAX], secrets[PATH_MAX], tls[PATH_MAX];
+    int run_fd, ipc_fd, log_fd; /* the directories, O_PATH, close-on-exec */
+    uid_t uid;                  /* children run as this user */
+    gid_t gid;
+    bool switch_user;           /* we are root, they are not */
+    char user[64];
+    char child_run[PATH_MAX], child_log[PATH_MAX]; /* how children name ipc and log */
+} paths_t;
+
+/* The directories' names only. 0, or -1 with a reason. */
+int paths_name(paths_t *, const char *var, char *error, size_t error_size);
+/* Makes what is missing and opens it; `user` is whom the children run as when we are root. 0, or -1 with a reason. */
+int paths_open(paths_t *, const char *user, char *error, size_t error_size);
+/* Cuts the two parts that do not fit; false: the result was too long. */
+bool paths_join(char *out, size_t out_size, const char *directory, const char *name);
+/* The address of a socket in an open directory, whatever the length of its path. */
+struct sockaddr_un paths_socket(int directory_fd, const char *name);

@@ -1,0 +1,337 @@
+/* Stages open one after the other at the start and stay open: the gate is for the order of the start alone, a later death of an
+ * actor never holds back a frontend. A stage opens when each instance before it is READY or has failed once; a broken actor
+ * must not keep the rest of the platform from serving. */
+#include "plan.h"
+#include "../../shared/base/clock.h"
+#include "../../shared/base/log.h"
+#include "../../shared/base/memory.h"
+#include "instance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { CONFIG_MOST = 1 << 20 };
+
+int target_parse(const char *text, target_t *out, char *error, size_t error_size)
+{
+    *out = (target_t){.service = -1};
+    if (text == NULL)
+        return 0;
+    char name[64];
+    snprintf(name, sizeof(name), "%s", text);
+    char *dot = strrchr(name, '.');
+    int64_t number = 0;
+    if (dot != NULL) {
+        *dot = '\0';
+        if (!text_to_int(text_of(dot + 1), &number) || number < 1 || number > INT16_MAX) {
+            snprintf(error, error_size, "%s: an instance is named SERVICE.NUMBER", text);
+            return -1;
+        }
+    }
+    out->service = service_find(name);
+    out->number = (int)number;
+    if (out->service >= 0)
+        return 0;
+    int length = snprintf(error, error_size, "there is no service %s; there are", name);
+    for (int i = 0; i < service_count && length < (int)error_size; i++)
+        length += snprintf(error + length, error_size - (size_t)length, " %s", services[i].name);
+    return -1;
+}
+
+bool target_has(target_t target, const instance_t *instance)
+{
+    return (target.service < 0 || target.service == instance->service) &&
+           (target.number == 0 || target.number == instance->number);
+}
+
+static int count_of(const supervisor_t *supervisor, int service)
+{
+    int count = 0;
+    EACH_INSTANCE((supervisor_t *)supervisor, instance)
+    count += instance->service == service && !instance->leaving;
+    return count;
+}
+
+int plan_populate(supervisor_t *supervisor, char *error, size_t error_size)
+{
+    for (int service = 0; service < service_count; service++)
+        if (count_of(supervisor, service) == 0 &&
+            plan_scale(supervisor, service, config_instances(&supervisor->config, services[service].name), error, error_size) != 0)
+            return -1;
+    return 0;
+}
+
+/* --- the configuration --------------------------------------------------------------------------------------------------- */
+
+/* The file's text in a memfd that nobody can change; -1 with a reason. */
+static int config_copy(const char *path, char *error, size_t error_size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int copy = file < 0 ? -1 : memfd_create("aipoten-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    ssize_t copied = copy < 0 ? -1 : 0, length = 0;
+    char bytes[4096];
+    while (copied >= 0 && length <= CONFIG_MOST && (copied = read(file, bytes, sizeof(bytes))) > 0) {
+        length += copied;
+        if (write(copy, bytes, (size_t)copied) != copied)
+            copied = -1;
+    }
+    if (copied != 0 || fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        snprintf(error, error_size, "%s: %s", path, copied > 0 ? "longer than a configuration can be" : strerror(errno));
+        if (copy >= 0)
+            close(copy);
+        copy = -1;
+    }
+    if (file >= 0)
+        close(file);
+    return copy;
+}
+
+int plan_configure(supervisor_t *supervisor, char *error, size_t error_size)
+{
+    config_t fresh;
+    int fd = config_copy(supervisor->config_path, error, error_size);
+    if (fd < 0)
+        return -1;
+    if (config_load_fd(fd, supervisor->config_path, &fresh, error, error_size) != 0) {
+        close(fd);
+        return -1;
+    }
+    config_t former = supervisor->config;
+    bool first = supervisor->config_fd < 0;
+    if (!first)
+        close(supervisor->config_fd);
+    supervisor->config = fresh;
+    supervisor->config_fd = fd;
+    for (int service = 0; !first && service < service_count; service++) {
+        int count = config_instances(&fresh, services[service].name);
+        if (count != config_instances(&former, services[service].name) &&
+            plan_scale(supervisor, service, count, error, error_size) != 0)
+            log_event(LOG_WARNING, "scale_failed", LOG_S("reason", error), LOG_S("next", "lower instances in the configuration"));
+    }
+    return 0;
+}
+
+/* --- commands ---------------------------------------------------------------------------------------------------------------- */
+
+static void queue_remove(supervisor_t *supervisor, int index)
+{
+    memmove(supervisor->restart_queue + index, supervisor->restart_queue + index + 1,
+        (size_t)(supervisor->restart_count - index - 1) * sizeof(int));
+    supervisor->restart_count--;
+    if (index == 0)
+        supervisor->restart_generation = 0;
+}
+
+static void queue_forget(supervisor_t *supervisor, int slot)
+{
+    for (int i = supervisor->restart_count - 1; i >= 0; i--)
+        if (supervisor->restart_queue[i] == slot)
+            queue_remove(supervisor, i);
+}
+
+void plan_start(supervisor_t *supervisor, target_t target)
+{
+    EACH_INSTANCE(supervisor, instance)
+    if (target_has(target, instance) && !instance->leaving) {
+        instance->wanted = true;
+        instance_event(instance, EVENT_START);
+    }
+    supervisor->dirty = true;
+}
+
+void plan_stop(supervisor_t *supervisor, target_t target)
+{
+    EACH_INSTANCE(supervisor, instance)
+    if (target_has(target, instance)) {
+        instance->wanted = false;
+        queue_forget(supervisor, instance->slot);
+        instance_event(instance, EVENT_STOP);
+    }
+    supervisor->dirty = true;
+}
+
+/* Stage by stage, number by number: of two instances one always serves. */
+void plan_restart(supervisor_t *supervisor, target_t target)
+{
+    for (int service = 0; service < service_count; service++)
+        for (int number = 1; number <= SEGMENT_INSTANCES; number++) {
+            instance_t *instance = instance_find(supervisor, service, number);
+            if (instance == NULL || !target_has(target, instance) || instance->leaving)
+                continue;
+            queue_forget(supervisor, instance->slot);
+            instance->wanted = true;
+            supervisor->restart_queue[supervisor->restart_count++] = instance->slot;
+        }
+}
+
+int plan_scale(supervisor_t *supervisor, int service, int count, char *error, size_t error_size)
+{
+    int more = count - count_of(supervisor, service), free_places = SEGMENT_INSTANCES;
+    EACH_INSTANCE(supervisor, instance)
+    free_places--;
+    if (count < 0 || more > free_places) {
+        snprintf(error, error_size, "%s cannot have %d instances: the table has %d places, %d are free",
+            services[service].name, count, SEGMENT_INSTANCES, free_places);
+        return -1;
+    }
+    for (int number = 1; number <= count; number++) {
+        instance_t *instance = instance_find(supervisor, service, number);
+        if (instance == NULL)
+            instance = instance_create(supervisor, service, number);
+        instance->leaving = false;
+        instance->wanted = true;
+    }
+    EACH_INSTANCE(supervisor, instance)
+    if (instance->service == service && instance->number > count) {
+        instance->leaving = true;
+        instance->wanted = false;
+        queue_forget(supervisor, instance->slot);
+        instance_event(instance, EVENT_STOP);
+    }
+    supervisor->dirty = true;
+    return 0;
+}
+
+void plan_stop_all(supervisor_t *supervisor)
+{
+    if (supervisor->stopping)
+        return;
+    log_event(LOG_INFO, "stopping", LOG_I("pid", getpid()));
+    supervisor->stopping = true;
+    supervisor->restart_count = 0;
+    EACH_INSTANCE(supervisor, instance)
+    instance->wanted = false;
+}
+
+/* --- once per turn ---------------------------------------------------------------------------------------------------------- */
+
+static void step_deadlines(supervisor_t *supervisor)
+{
+    int64_t now = clock_monotonic();
+    EACH_INSTANCE(supervisor, instance)
+    if (instance->deadline != 0 && instance->deadline <= now) {
+        instance->deadline = 0;
+        instance_event(instance, EVENT_TIME);
+    }
+}
+
+/* The highest stage with something that is not down; -1: all is. */
+static int highest_stage(const supervisor_t *supervisor)
+{
+    int stage = -1;
+    EACH_INSTANCE((supervisor_t *)supervisor, instance)
+    if (instance_state(instance) != INSTANCE_DOWN && services[instance->service].stage > stage)
+        stage = services[instance->service].stage;
+    return stage;
+}
+
+static void step_stopping(supervisor_t *supervisor)
+{
+    int stage, next = highest_stage(supervisor);
+    do { /* again when a stage had no process at all */
+        stage = next;
+        EACH_INSTANCE(supervisor, instance)
+        if (services[instance->service].stage == stage)
+            instance_event(instance, EVENT_STOP);
+        next = highest_stage(supervisor);
+    } while (next != stage);
+    supervisor->ended = stage < 0;
+}
+
+/* It runs, or it has had its chance. */
+static bool settled(const instance_t *instance)
+{
+    enum instance_state state = instance_state(instance);
+    return !instance->wanted || state == INSTANCE_READY || state == INSTANCE_FAILED || instance->restarts > 0;
+}
+
+static void step_stages(supervisor_t *supervisor)
+{
+    int last = 0;
+    for (int i = 0; i < service_count; i++)
+        last = services[i].stage > last ? services[i].stage : last;
+    for (; supervisor->open_stage < last; supervisor->open_stage++)
+        EACH_INSTANCE(supervisor, instance)
+        if (services[instance->service].stage <= supervisor->open_stage && !settled(instance))
+            return;
+}
+
+static void step_instances(supervisor_t *supervisor)
+{
+    EACH_INSTANCE(supervisor, instance)
+    {
+        if (instance_state(instance) != INSTANCE_DOWN)
+            continue;
+        if (instance->leaving) {
+            atomic_store(&instance->row->used, 0);
+            segment_touch(supervisor->segment);
+            instance->row = NULL;
+            supervisor->dirty = true;
+        } else if (instance->wanted && services[instance->service].stage <= supervisor->open_stage) {
+            instance_event(instance, EVENT_START);
+        }
+    }
+}
+
+/* Has the head of the queue come back? */
+static void step_restarts(supervisor_t *supervisor)
+{
+    while (supervisor->restart_count > 0) {
+        instance_t *instance = &supervisor->instances[supervisor->restart_queue[0]];
+        enum instance_state state = instance_state(instance);
+        uint64_t generation = atomic_load(&instance->row->generation);
+        if (supervisor->restart_generation == 0) {
+            supervisor->restart_generation = generation + 1; /* never 0 */
+            bool waiting = state == INSTANCE_DOWN || state == INSTANCE_BACKOFF || state == INSTANCE_FAILED;
+            instance_event(instance, waiting ? EVENT_START : EVENT_STOP);
+            return;
+        }
+        if (generation + 1 == supervisor->restart_generation)
+            return; /* the old one still */
+        if (state == INSTANCE_READY) {
+            queue_remove(supervisor, 0);
+            continue;
+        }
+        if (state == INSTANCE_BACKOFF || state == INSTANCE_FAILED) {
+            log_event(LOG_ERROR, "restart_ended", LOG_S("instance", instance_name(instance)),
+                LOG_S("reason", instance->reason), LOG_S("next", "the instances after it were left as they are"));
+            supervisor->restart_count = 0;
+            supervisor->restart_generation = 0;
+        }
+        return;
+    }
+}
+
+void plan_step(supervisor_t *supervisor)
+{
+    step_deadlines(supervisor);
+    if (supervisor->stopping) {
+        step_stopping(supervisor);
+        return;
+    }
+    step_restarts(supervisor);
+    step_stages(supervisor);
+    step_instances(supervisor);
+}
+
+int64_t plan_deadline(const supervisor_t *supervisor)
+{
+    int64_t first = 0;
+    EACH_INSTANCE((supervisor_t *)supervisor, instance)
+    if (instance->deadline != 0 && (first == 0 || instance->deadline < first))
+        first = instance->deadline;
+    return first;
+}
+
+bool plan_all_ready(const supervisor_t *supervisor)
+{
+    EACH_INSTANCE((supervisor_t *)supervisor, instance)
+    if (instance->wanted && instance_state(instance) != INSTANCE_READY)
+        return false;
+    return true;
+}
