@@ -15,8 +15,10 @@ bool secret_equal(text_t a, text_t b);
 
 /* Without padding (RFC 4648, section 5). */
 text_t base64url_encode(arena_t *, text_t data);
-/* false: a character that does not belong there. */
+/* false: a character that does not belong there, or a length or last character that no encoder writes. */
 bool base64url_decode(arena_t *, text_t encoded, text_t *data);
+/* Same, into `size` bytes at `out`; false as well when they do not suffice. */
+bool base64url_decode_into(text_t encoded, void *out, size_t size, size_t *length);
 
 /* bcrypt "$2b$". 55 ms at cost 10: only in hashing instances. `password` is 1 to 72 bytes without NUL. */
 text_t password_hash(arena_t *, text_t password, int cost);

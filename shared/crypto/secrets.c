@@ -1,1 +1,314 @@
-/* to be written */ extern int empty_unit;
+/* secrets: files, each one value. A file is written whole under another name, synced, and renamed, so that a crash leaves the
+ * old value or the new one; a lock on the directory keeps two makers apart. Modes do not depend on the umask, and a file that
+ * others may read is put right or refused. Values never stand in a message. */
+#include "secrets.h"
+#include "hash.h"
+#include "keys.h"
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SECRET_SIZE_MAX = 4096, LOCK_TRIES = 100, LOCK_PAUSE = 50 /* milliseconds */ };
+
+enum kind { KIND_RING, KIND_KEY, KIND_TEXT };
+
+/* Adding an actor with sealed columns is a ring here, one with tables a password. */
+static const struct {
+    const char *name;
+    enum kind kind;
+} secrets[] = {
+    {"jwt_keys", KIND_RING},
+    {"data_keys.accounts", KIND_RING},
+    {"data_keys.children", KIND_RING},
+    {"index_key", KIND_KEY},
+    {"token_key", KIND_KEY},
+    {"db.accounts", KIND_TEXT},
+    {"db.children", KIND_TEXT},
+};
+
+/* The directory of one call. */
+typedef struct {
+    int fd;
+    const char *path;
+    char *error;
+    size_t error_size;
+} place_t;
+
+static int fail(const place_t *place, const char *name, const char *reason)
+{
+    snprintf(place->error, place->error_size, "%s%s%s: %s", place->path, name ? "/" : "", name ? name : "", reason);
+    return -1;
+}
+
+static int secret_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
+        if (strcmp(secrets[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* Opens the directory and, when asked, holds its lock until place_close. */
+static int place_open(place_t *place, bool lock)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE * 1000000L};
+    int tries = 0;
+
+    place->fd = open(place->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (place->fd < 0)
+        return fail(place, NULL, strerror(errno));
+    while (lock && flock(place->fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || ++tries == LOCK_TRIES) {
+            int reason = errno;
+            close(place->fd);
+            return fail(place, NULL, reason == EWOULDBLOCK ? "locked by another process" : strerror(reason));
+        }
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+static void place_close(place_t *place)
+{
+    close(place->fd); /* and the lock with it */
+}
+
+static bool write_all(int fd, text_t value)
+{
+    while (value.length > 0) {
+        ssize_t written = write(fd, value.data, value.length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        value.data += written;
+        value.length -= (size_t)written;
+    }
+    return true;
+}
+
+/* Puts the value under the name, whatever stood there. The lock is held. */
+static int secret_write(const place_t *place, const char *name, text_t value)
+{
+    char temporary[128];
+    snprintf(temporary, sizeof(temporary), ".%s.new", name);
+    unlinkat(place->fd, temporary, 0); /* left by a crash: the lock says that nobody is writing it now */
+    int fd = openat(place->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool good = fd >= 0 && fchmod(fd, 0600) == 0 && write_all(fd, value) && fsync(fd) == 0;
+    int reason = errno;
+
+    if (fd >= 0)
+        close(fd);
+    if (good && (renameat(place->fd, temporary, place->fd, name) != 0 || fsync(place->fd) != 0)) {
+        reason = errno;
+        good = false;
+    }
+    if (good)
+        return 0;
+    unlinkat(place->fd, temporary, 0);
+    return fail(place, name, strerror(reason));
+}
+
+/* Reads a file of at most SECRET_SIZE_MAX bytes; errno ENOENT when there is none. */
+static int file_read(const place_t *place, const char *name, buffer_t *out)
+{
+    struct stat what;
+    int fd = openat(place->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    ssize_t got = 0;
+
+    if (fd < 0) {
+        int reason = errno;
+        fail(place, name, reason == ENOENT ? "missing" : strerror(reason));
+        errno = reason;
+        return -1;
+    }
+    bool file = fstat(fd, &what) == 0 && S_ISREG(what.st_mode) && what.st_size <= SECRET_SIZE_MAX;
+    bool closed = file && ((what.st_mode & 077) == 0 || fchmod(fd, 0600) == 0);
+    if (closed) {
+        buffer_reserve(out, SECRET_SIZE_MAX + 1);
+        while ((got = read(fd, out->data + out->length, SECRET_SIZE_MAX + 1 - out->length)) > 0)
+            out->length += (size_t)got;
+    }
+    close(fd);
+    errno = 0;
+    if (!file)
+        return fail(place, name, "no regular file of a secret's size");
+    if (!closed)
+        return fail(place, name, "others may read it, and its mode cannot be changed; make it 0600");
+    return got < 0 ? fail(place, name, "unreadable") : 0;
+}
+
+static void buffer_wipe(buffer_t *buffer)
+{
+    if (buffer->data != NULL)
+        explicit_bzero(buffer->data, buffer->capacity);
+    buffer_free(buffer);
+}
+
+static bool is_valid(enum kind kind, text_t value)
+{
+    key_ring_t ring;
+
+    if (kind == KIND_RING) {
+        bool good = key_ring_parse(value, &ring) == 0;
+        explicit_bzero(&ring, sizeof(ring));
+        return good;
+    }
+    if (kind == KIND_KEY)
+        return value.length == KEY_BYTES;
+    for (size_t i = 0; i < value.length; i++)
+        if (!isgraph((unsigned char)value.data[i]))
+            return false;
+    return value.length > 0;
+}
+
+/* Reads and checks; what a person wrote with an editor may end with a line's end. */
+static int secret_load(const place_t *place, int index, buffer_t *out)
+{
+    if (file_read(place, secrets[index].name, out) != 0)
+        return -1;
+    if (secrets[index].kind != KIND_KEY && out->length > 0 && out->data[out->length - 1] == '\n')
+        out->length--;
+    if (is_valid(secrets[index].kind, buffer_text(out)))
+        return 0;
+    errno = 0;
+    return fail(place, secrets[index].name, "damaged; put its backup back, because what it protects cannot be read without");
+}
+
+static void add_random_base64(buffer_t *out)
+{
+    uint8_t key[KEY_BYTES];
+    arena_t *arena = arena_create(1024, NULL, NULL);
+
+    random_bytes(key, sizeof(key));
+    text_t encoded = base64url_encode(arena, (text_t){(char *)key, sizeof(key)});
+    buffer_add_text(out, encoded);
+    explicit_bzero((char *)(uintptr_t)encoded.data, encoded.length);
+    explicit_bzero(key, sizeof(key));
+    arena_destroy(&arena);
+}
+
+static int secret_make(const place_t *place, int index)
+{
+    uint8_t key[KEY_BYTES];
+    buffer_t value = {0};
+
+    if (secrets[index].kind == KIND_KEY) {
+        random_bytes(key, sizeof(key));
+        buffer_add(&value, key, sizeof(key));
+        explicit_bzero(key, sizeof(key));
+    } else {
+        if (secrets[index].kind == KIND_RING)
+            buffer_add_string(&value, "k1:");
+        add_random_base64(&value);
+    }
+    int result = secret_write(place, secrets[index].name, buffer_text(&value));
+    buffer_wipe(&value);
+    return result;
+}
+
+/* What is there must be good; what is not there is made. */
+static int secret_ensure(const place_t *place, int index)
+{
+    buffer_t value = {0};
+    int result = secret_load(place, index, &value), reason = errno;
+
+    buffer_wipe(&value);
+    return result != 0 && reason == ENOENT ? secret_make(place, index) : result;
+}
+
+int secrets_ensure(const char *directory, char *error, size_t error_size)
+{
+    place_t place = {.path = directory, .error = error, .error_size = error_size};
+    int result = 0;
+
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+        return fail(&place, NULL, strerror(errno));
+    if (place_open(&place, true) != 0)
+        return -1;
+    if (fchmod(place.fd, 0700) != 0)
+        result = fail(&place, NULL, strerror(errno));
+    for (size_t i = 0; i < ARRAY_SIZE(secrets) && result == 0; i++)
+        result = secret_ensure(&place, (int)i);
+    place_close(&place);
+    return result;
+}
+
+int secrets_read(const char *directory, const char *name, buffer_t *out, char *error, size_t error_size)
+{
+    place_t place = {.path = directory, .error = error, .error_size = error_size};
+    int index = secret_find(name);
+    buffer_t value = {0};
+
+    if (index < 0)
+        return fail(&place, NULL, "no secret has that name");
+    if (place_open(&place, false) != 0)
+        return -1;
+    int result = secret_load(&place, index, &value);
+    if (result == 0)
+        buffer_add_text(out, buffer_text(&value));
+    buffer_wipe(&value);
+    place_close(&place);
+    return result;
+}
+
+/* The number of a ring's newest id: ids are "k1", "k2", …; 0 when none is. */
+static int64_t newest_number(const key_ring_t *ring)
+{
+    int64_t newest = 0, number;
+
+    for (int i = 0; i < ring->count; i++)
+        if (ring->keys[i].id[0] == 'k' && text_to_int(text_of(ring->keys[i].id + 1), &number) && number > newest)
+            newest = number;
+    return newest;
+}
+
+/* The ring's text with a new first key, and without its last one when it is full. */
+static bool ring_rotate(text_t old, buffer_t *out)
+{
+    char id[32];
+    key_ring_t ring;
+    text_t key;
+
+    if (key_ring_parse(old, &ring) != 0)
+        return false;
+    int kept = ring.count < KEY_RING_MAX ? ring.count : KEY_RING_MAX - 1;
+    int length = snprintf(id, sizeof(id), "k%lld", (long long)newest_number(&ring) + 1);
+    explicit_bzero(&ring, sizeof(ring));
+    if (length >= KEY_ID_SIZE)
+        return false;
+    buffer_add_string(out, id);
+    buffer_add_char(out, ':');
+    add_random_base64(out);
+    while (kept-- > 0 && text_split(&old, ',', &key)) {
+        buffer_add_char(out, ',');
+        buffer_add_text(out, key);
+    }
+    return true;
+}
+
+int secrets_rotate(const char *directory, const char *ring, char *error, size_t error_size)
+{
+    place_t place = {.path = directory, .error = error, .error_size = error_size};
+    int index = secret_find(ring);
+    buffer_t old = {0}, new = {0};
+
+    if (index < 0 || secrets[index].kind != KIND_RING)
+        return fail(&place, NULL, "no ring has that name");
+    if (place_open(&place, true) != 0)
+        return -1;
+    int result = secret_load(&place, index, &old);
+    if (result == 0)
+        result = ring_rotate(buffer_text(&old), &new) ? secret_write(&place, ring, buffer_text(&new))
+                                                      : fail(&place, ring, "its ids leave no room for another");
+    buffer_wipe(&old);
+    buffer_wipe(&new);
+    place_close(&place);
+    return result;
+}
