@@ -126,7 +126,7 @@ static void schema_describe(json_t *schema, const field_t *field)
     char text[400];
     const char *meaning = field->meaning ? field->meaning : "";
     if (field->type == FIELD_decimal)
-        snprintf(text, sizeof(text), "%s%sAt most %d digits after the point", meaning, *meaning ? ". " : "", field->scale);
+        snprintf(text, sizeof(text), "%s%sDecimal places: %d at most", meaning, *meaning ? ". " : "", field->scale);
     else
         snprintf(text, sizeof(text), "%s", meaning);
     if (text[0] != '\0')

@@ -143,7 +143,7 @@ SELECT id, measured_on, height, weight, head_circumference, created_at FROM adde
 SELECT id, medical_history, family_history, treatment_history, notes
 FROM children.children
 WHERE id > $2
-  AND (   substring(medical_history FROM 1 FOR octet_length($1)) <> $1::bytea
+  AND (   substring(medical_history FROM 1 FOR octet_length($1::bytea)) <> $1
        OR substring(family_history FROM 1 FOR octet_length($1)) <> $1
        OR substring(treatment_history FROM 1 FOR octet_length($1)) <> $1
        OR substring(notes FROM 1 FOR octet_length($1)) <> $1)

@@ -52,10 +52,10 @@ MESSAGE(child_detail, CHILD_DETAIL);
     FIELD(decimal, birth_weight, .nullable = true, .scale = 2, .min = 20, .max = 1000, .meaning = "kg")            \
     FIELD(decimal, current_height, .nullable = true, .scale = 1, .min = 200, .max = 2500, .meaning = "cm")         \
     FIELD(decimal, current_weight, .nullable = true, .scale = 2, .min = 20, .max = 30000, .meaning = "kg")         \
-    FIELD(text, medical_history, .nullable = true, .max = 5000, .secret = true)                                    \
-    FIELD(text, family_history, .nullable = true, .max = 5000, .secret = true)                                     \
-    FIELD(text, treatment_history, .nullable = true, .max = 5000, .secret = true)                                  \
-    FIELD(text, notes, .nullable = true, .max = 5000, .secret = true)
+    FIELD(text, medical_history, .nullable = true, .max = 5000)                                    \
+    FIELD(text, family_history, .nullable = true, .max = 5000)                                     \
+    FIELD(text, treatment_history, .nullable = true, .max = 5000)                                  \
+    FIELD(text, notes, .nullable = true, .max = 5000)
 #define CHILD_CREATE(FIELD) CHILD_FACTS(FIELD, true)
 #define CHILD_PATCH(FIELD) CHILD_FACTS(FIELD, false)
 MESSAGE(child_create, CHILD_CREATE);
