@@ -2,79 +2,80 @@
  * of their ids: two who remove each other meet there, and the second finds that it is no longer one. So there is always an
  * administrator left. */
 #include "accounts.h"
+#include "actor/page.h"
 #include "base/log.h"
 #include "phone.h"
 #include "user_search.h"
 
 /* --- list -------------------------------------------------------------------------------------------------------------------- */
 
-enum { LIMIT_DEFAULT = 20, TOTAL_MAX = 10000 };
-
 typedef struct {
-    param_t prefix, name, phone; /* all NULL without q */
+    window_t window;
     user_cursor_t cursor;
-    bool after_cursor;
-    int64_t page, limit;
+    param_t role, status;
+    param_t prefix, name, phone; /* of q; all NULL without it */
+    bool by_text;
 } user_search_t;
+
+static void search_text(call_t *call, text_t q, user_search_t *search)
+{
+    digest_t index = phone_index(call->arena, accounts_keys()->index, q);
+    text_t bytes = {.data = (const char *)index.bytes, .length = sizeof(index.bytes)};
+    search->by_text = true;
+    search->prefix = bind_text(like_prefix(call->arena, q));
+    search->name = bind_text(q);
+    search->phone = bind_bytes(arena_copy(call->arena, bytes));
+}
 
 static user_search_t search_of(call_t *call, const admin_users_params_t *in)
 {
-    user_search_t search = {.prefix = bind_null(), .name = bind_null(), .phone = bind_null(),
-        .page = message_has(in, page) ? in->page : 1,
-        .limit = message_has(in, limit) ? in->limit : LIMIT_DEFAULT,
-        .after_cursor = message_has(in, cursor)};
-    if (search.after_cursor && !user_cursor_read(call->arena, in->cursor, &search.cursor))
+    user_search_t search = {.window = window_of(in->page, in->limit, in->cursor),
+        .role = BIND(admin_users_params, in, role),
+        .status = BIND(admin_users_params, in, status)};
+    if (message_has(in, cursor) && !user_cursor_read(call->arena, in->cursor, &search.cursor))
         call_fail_field(call, ERROR_VALIDATION, "cursor", PROBLEM_FORMAT);
-    if (message_has(in, q)) {
-        digest_t index = phone_index(call->arena, accounts_keys()->index, in->q);
-        text_t bytes = {.data = (const char *)index.bytes, .length = sizeof(index.bytes)};
-        search.prefix = bind_text(like_prefix(call->arena, in->q));
-        search.name = bind_text(in->q);
-        search.phone = bind_bytes(arena_copy(call->arena, bytes));
-    }
+    if (message_has(in, q))
+        search_text(call, in->q, &search);
     return search;
 }
 
 /* Two statements, with and without q, so that each has a plan of its own. */
-static rows_t *users_page(call_t *call, const admin_users_params_t *in, const user_search_t *search)
+static const rows_t *users_page(call_t *call, const user_search_t *search)
 {
-    param_t after = search->after_cursor ? bind_time(search->cursor.created_at) : bind_null();
-    param_t after_id = search->after_cursor ? bind_uuid(search->cursor.id) : bind_null();
-    param_t limit = bind_integer(search->limit);
-    param_t offset = bind_integer(search->after_cursor ? 0 : (search->page - 1) * search->limit);
-    param_t role = BIND(admin_users_params, in, role), status = BIND(admin_users_params, in, status);
-    if (!message_has(in, q))
-        return db_query(call, &SQL_users_list, role, status, after, after_id, limit, offset);
-    return db_query(call, &SQL_users_search, role, status, after, after_id, limit, offset, search->prefix, search->name,
-        search->phone);
+    bool after = search->window.cursor.data != NULL;
+    param_t after_time = after ? bind_time(search->cursor.created_at) : bind_null();
+    param_t after_id = after ? bind_uuid(search->cursor.id) : bind_null();
+    param_t fetch = bind_integer(search->window.fetch), offset = bind_integer(search->window.offset);
+    if (!search->by_text)
+        return db_query(call, &SQL_users_list, search->role, search->status, after_time, after_id, fetch, offset);
+    return db_query(call, &SQL_users_search, search->role, search->status, after_time, after_id, fetch, offset, search->prefix,
+        search->name, search->phone);
 }
 
-/* Counting stops one past the most that is told (product.md, section 9). */
-static int64_t users_total(call_t *call, const admin_users_params_t *in, const user_search_t *search)
+static int64_t users_count(call_t *call, const user_search_t *search)
 {
-    param_t role = BIND(admin_users_params, in, role), status = BIND(admin_users_params, in, status);
-    const rows_t *rows = message_has(in, q)
-        ? db_query(call, &SQL_users_search_count, role, status, search->prefix, search->name, search->phone)
-        : db_query(call, &SQL_users_count, role, status);
-    const total_t *counted = row_first(call, rows);
-    return counted->total;
+    const rows_t *rows = search->by_text
+        ? db_query(call, &SQL_users_search_count, search->role, search->status, search->prefix, search->name, search->phone)
+        : db_query(call, &SQL_users_count, search->role, search->status);
+    return ((const total_t *)row_first(call, rows))->total;
 }
 
 void admin_user_list(call_t *call)
 {
-    const admin_users_params_t *in = call->params;
-    user_search_t search = search_of(call, in);
-    int64_t total = users_total(call, in, &search);
-    const rows_t *rows = users_page(call, in, &search);
-    page_t page = {.page = search.page,
-        .limit = search.limit,
-        .total = total > TOTAL_MAX ? TOTAL_MAX + 1 : total,
-        .total_capped = total > TOTAL_MAX};
-    if (rows->count == search.limit) {
-        const admin_user_t *last = row_at(call, rows, rows->count - 1);
-        page.next_cursor = user_cursor_build(call->arena, (user_cursor_t){.created_at = last->created_at, .id = last->id});
-    }
-    reply_rows(call, rows, &page);
+    user_search_t search = search_of(call, call->params);
+    const rows_t *rows = users_page(call, &search);
+    size_t shown = window_shown(&search.window, rows);
+    admin_user_t *users = arena_allocate(call->arena, (shown + 1) * sizeof(*users));
+    for (size_t i = 0; i < shown; i++)
+        users[i] = *(const admin_user_t *)row_at(call, rows, (int)i);
+
+    text_t next = {0};
+    if (window_has_next(&search.window, rows))
+        next = user_cursor_build(call->arena,
+            (user_cursor_t){.created_at = users[shown - 1].created_at, .id = users[shown - 1].id});
+    int64_t total = window_needs_count(&search.window, rows) ? users_count(call, &search) : window_total(&search.window, rows);
+    page_t page = window_page(&search.window, rows, total, next);
+    reply_values(call, users, shown, &page);
 }
 
 /* --- change ------------------------------------------------------------------------------------------------------------------ */

@@ -49,7 +49,7 @@ bool refresh_token_read(arena_t *arena, const uint8_t key[static 32], text_t tok
     return true;
 }
 
-/* Of the bytes, not of their text: base64url can write the same bytes in more than one way. */
+/* Of the bytes, so that nothing hangs on how they were written. */
 digest_t refresh_token_digest(arena_t *arena, text_t token)
 {
     text_t decoded = {0};

@@ -1,6 +1,6 @@
 /* actors/accounts/refresh_token.c: what is built reads back, one changed bit does not; the verdict on every state. */
 #include "../unit.h"
-#include "refresh_token.h"
+#include "../../../actors/accounts/refresh_token.h"
 
 static const uint8_t key[32] = {1, 2, 3}, other_key[32] = {4, 5, 6}, nonce[REFRESH_NONCE] = {7, 8, 9};
 static const uuid_t session = {{0x01, 0x95, 0xb0, 0xb4, 0x3c, 0x1e, 0x7d, 0x60, 0x9f, 0x52, 0x6a, 0x2d, 0x5c, 0x8e, 0x4b, 0x17}};

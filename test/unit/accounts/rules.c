@@ -1,10 +1,10 @@
 /* The small pure rules of actors/accounts: phone.c, headers.c, consent_rules.c, user_search.c. */
 #include "../unit.h"
-#include "consent_rules.h"
-#include "headers.h"
-#include "messages.h"
-#include "phone.h"
-#include "user_search.h"
+#include "../../../actors/accounts/consent_rules.h"
+#include "../../../actors/accounts/headers.h"
+#include "../../../actors/accounts/messages.h"
+#include "../../../actors/accounts/phone.h"
+#include "../../../actors/accounts/user_search.h"
 
 static int arena_setup(void **state)
 {
