@@ -74,6 +74,8 @@ enum { TICK_MILLISECONDS = 20 };
 
 /* Starts a connection; `role` ("read") stands in application_name, options is for libpq's "options". */
 PGconn *connection_start(lanes_t *, const char *role, const char *options);
+/* libpq's message, its first line. */
+text_t connection_error(const PGconn *);
 /* Takes a place in the machine's budget; false: none is left. connection_end gives it back and finishes *pg. */
 bool connection_allowed(lanes_t *);
 void connection_end(lanes_t *, PGconn **pg);

@@ -126,6 +126,13 @@ void connection_end(lanes_t *lanes, PGconn **pg)
     counter_add(lanes->counters.connections, -1);
 }
 
+text_t connection_error(const PGconn *pg)
+{
+    text_t all = text_trim(text_of(pg ? PQerrorMessage(pg) : "out of memory")), first = {0};
+    text_split(&all, '\n', &first);
+    return first;
+}
+
 PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
 {
     char name[64];

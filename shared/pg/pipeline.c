@@ -68,12 +68,13 @@ static void query_done(pipeline_t *lane, query_t *query, rows_t *take_rows)
     lane->spare = query;
 }
 
-static void lose(pipeline_t *lane, const char *reason)
+/* `reason` data NULL: it is not wanted any more. */
+static void lose(pipeline_t *lane, text_t reason)
 {
-    if (reason && !lane->said_lost)
-        log_event(LOG_WARNING, "database_lost", LOG_S("lane", lane->name), LOG_S("reason", reason),
+    if (reason.data && !lane->said_lost)
+        log_event(LOG_WARNING, "database_lost", LOG_S("lane", lane->name), LOG_T("reason", reason),
             LOG_S("next", "reconnecting; requests that need it answer 503"));
-    lane->said_lost = lane->said_lost || reason;
+    lane->said_lost = lane->said_lost || reason.data;
     if (lane->watch)
         lane->lanes->loop->unwatch(&lane->watch);
     connection_end(lane->lanes, &lane->pg);
@@ -110,7 +111,7 @@ static void open_lane(pipeline_t *lane)
     lane->pg = connection_start(lane->lanes, lane->name, options);
     lane->connect_deadline = clock_monotonic() + CONNECT_TIMEOUT * CLOCK_MILLISECOND;
     if (!lane->pg || PQstatus(lane->pg) == CONNECTION_BAD) {
-        lose(lane, lane->pg ? PQerrorMessage(lane->pg) : "out of memory");
+        lose(lane, connection_error(lane->pg));
         return;
     }
     lane->state = CONNECTING;
@@ -136,7 +137,7 @@ static void connect_step(pipeline_t *lane)
     loop_t *loop = lane->lanes->loop;
     PostgresPollingStatusType step = PQconnectPoll(lane->pg);
     if (step == PGRES_POLLING_FAILED) {
-        lose(lane, PQerrorMessage(lane->pg));
+        lose(lane, connection_error(lane->pg));
         return;
     }
     if (step == PGRES_POLLING_OK)
@@ -155,7 +156,7 @@ static void prepared(pipeline_t *lane)
         ExecStatusType status = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
         PQclear(result);
         if (status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED) {
-            lose(lane, PQerrorMessage(lane->pg)); /* the schema changed under a running actor: tried again, and said */
+            lose(lane, connection_error(lane->pg)); /* the schema changed under a running actor: tried again, and said */
             return;
         }
         if (status != PGRES_PIPELINE_SYNC)
@@ -197,7 +198,7 @@ void pipeline_turn(pipeline_t *lane)
     }
     int left = PQflush(lane->pg);
     if (left < 0)
-        lose(lane, PQerrorMessage(lane->pg));
+        lose(lane, connection_error(lane->pg));
     else
         lane->lanes->loop->watch_change(lane->watch, left ? LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
@@ -235,7 +236,7 @@ static void take_result(pipeline_t *lane, PGresult *result)
     bool outdated = strcmp(rows->sqlstate, "0A000") == 0;
     query_done(lane, query, rows);
     if (outdated)
-        lose(lane, "a migration changed what a prepared statement gives");
+        lose(lane, TEXT("a migration changed what a prepared statement gives"));
 }
 
 static void take_results(pipeline_t *lane)
@@ -255,7 +256,7 @@ static void on_socket(void *argument, int events)
         return;
     }
     if (events & LOOP_READ && !PQconsumeInput(lane->pg)) {
-        lose(lane, PQerrorMessage(lane->pg));
+        lose(lane, connection_error(lane->pg));
         return;
     }
     if (lane->state == PREPARING)
@@ -263,7 +264,7 @@ static void on_socket(void *argument, int events)
     else
         take_results(lane);
     if (lane->pg && PQstatus(lane->pg) == CONNECTION_BAD)
-        lose(lane, PQerrorMessage(lane->pg));
+        lose(lane, connection_error(lane->pg));
 }
 
 /* --- the interface of lanes.c ------------------------------------------------------------------------------------------------------------ */
@@ -346,15 +347,15 @@ void pipeline_tick(pipeline_t *lane)
     }
     if (lane->state != READY) {
         if (now > lane->connect_deadline)
-            lose(lane, "no connection within the time limit");
+            lose(lane, TEXT("no connection within the time limit"));
         return;
     }
     if (lane->head && now > lane->head->deadline + HUNG_AFTER * CLOCK_MILLISECOND)
-        lose(lane, "no answer");
+        lose(lane, TEXT("no answer"));
     else if (lane->lane == LANE_SLOW && !lane->head &&
              now > lane->last_used + lane->lanes->process->config.database.idle_close * CLOCK_MILLISECOND) {
         lane->wanted = false;
-        lose(lane, NULL);
+        lose(lane, (text_t){0});
         lane->backoff = 0;
         lane->retry_at = 0;
     }
@@ -375,7 +376,7 @@ void pipeline_destroy(pipeline_t **take_lane)
     pipeline_t *lane = *take_lane;
     *take_lane = NULL;
     lane->wanted = false;
-    lose(lane, NULL);
+    lose(lane, (text_t){0});
     for (query_t *query = lane->spare, *next; query; query = next) {
         next = query->next;
         free(query);

@@ -18,7 +18,7 @@ struct writer {
     int watched; /* events */
     wait_t *wait; /* the coroutine that waits for the socket */
     bool busy;
-    int64_t last_used;
+    int64_t last_used; /* clock_monotonic(); 0: never yet */
     uint64_t prepared[STATEMENTS_MAX / 64];
 };
 
@@ -28,35 +28,6 @@ struct transaction {
     int64_t deadline;
     bool begun, failed;
 };
-
-/* --- the socket ----------------------------------------------------------------------------------------------------------------- */
-
-static void on_socket(void *argument, int events)
-{
-    writer_t *writer = argument;
-    (void)events;
-    if (writer->wait)
-        wait_wake(writer->lanes, writer->wait);
-    else if (!writer->busy) { /* an idle connection says something: closed by the server; found when it is taken next */
-        writer->watched = 0;
-        writer->lanes->loop->watch_change(writer->watch, 0);
-    }
-}
-
-static bool wait_socket(writer_t *writer, int events, int64_t deadline)
-{
-    if (writer->watched != events)
-        writer->lanes->loop->watch_change(writer->watch, events);
-    writer->watched = events;
-    wait_t wait;
-    writer->wait = &wait;
-    bool ready = wait_for(writer->lanes, &wait, deadline);
-    writer->wait = NULL;
-    /* What is readable is read only while somebody waits for it. */
-    writer->lanes->loop->watch_change(writer->watch, 0);
-    writer->watched = 0;
-    return ready;
-}
 
 /* --- connections ------------------------------------------------------------------------------------------------------------------ */
 
@@ -74,6 +45,33 @@ static void writer_close(writer_t *writer)
         lanes->loop->unwatch(&writer->watch);
     connection_end(lanes, &writer->pg);
     free(writer);
+}
+
+/* --- the socket ----------------------------------------------------------------------------------------------------------------- */
+
+static void on_socket(void *argument, int events)
+{
+    writer_t *writer = argument;
+    (void)events;
+    if (writer->wait)
+        wait_wake(writer->lanes, writer->wait);
+    else if (!writer->busy) /* whatever an idle connection has to say: it is closing */
+        writer_close(writer);
+}
+
+static bool wait_socket(writer_t *writer, int events, int64_t deadline)
+{
+    if (writer->watched != events)
+        writer->lanes->loop->watch_change(writer->watch, events);
+    writer->watched = events;
+    wait_t wait;
+    writer->wait = &wait;
+    bool ready = wait_for(writer->lanes, &wait, deadline);
+    writer->wait = NULL;
+    /* What is readable is read only while somebody waits for it. */
+    writer->lanes->loop->watch_change(writer->watch, 0);
+    writer->watched = 0;
+    return ready;
 }
 
 static void watch_socket(writer_t *writer)
@@ -141,7 +139,7 @@ static writer_t *writer_open(lanes_t *lanes, int64_t deadline, enum db_status *s
     if (writer_connect(writer, deadline))
         return writer;
     log_event(LOG_WARNING, "database_unavailable", LOG_S("lane", "write"),
-        LOG_S("reason", writer->pg ? PQerrorMessage(writer->pg) : "out of memory"), LOG_S("next", "tried at the next write"));
+        LOG_T("reason", connection_error(writer->pg)), LOG_S("next", "tried at the next write"));
     writer_close(writer);
     return NULL;
 }
@@ -312,11 +310,15 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
         rows = rows_of(statement, result);
     else
         rows = rows_failed(statement, clock_monotonic() >= deadline ? DB_TIMEOUT : DB_UNAVAILABLE);
+    /* An idle connection may have been closed just when it was taken: nothing was done, so the handler may run again. */
+    if (rows->status == DB_UNAVAILABLE && writer->last_used)
+        rows->status = DB_RETRY;
     if (rows->status != DB_OK) {
         transaction->failed = true;
         counter_add(transaction->lanes->counters.failed, 1);
         /* Its state, or what is prepared on it, cannot be relied on. */
-        if (!result || first || strcmp(rows->sqlstate, "0A000") == 0 || rows->status == DB_UNAVAILABLE) {
+        if (!result || first || strcmp(rows->sqlstate, "0A000") == 0 ||
+            PQstatus(writer->pg) == CONNECTION_BAD) {
             writer_give(writer, false);
             transaction->writer = NULL;
         }

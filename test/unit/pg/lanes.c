@@ -1,0 +1,443 @@
+/* lanes: against a real PostgreSQL, given by DATABASE_URL (a role that may create tables). Run by
+ * test/scenario/16-lanes_test.py, which has one. */
+#include "../unit.h"
+#include "base/clock.h"
+#include "base/coroutine.h"
+#include "pg/lanes.h"
+#include <signal.h>
+#include <unistd.h>
+
+enum { PARALLEL = 40 };
+
+static arena_t *arena;
+static process_t process;
+static loop_t *loop;
+static lanes_t *lanes;
+static const char *url;
+static int running;
+static int64_t soon; /* a deadline */
+
+#define ONE(FIELD) FIELD(integer, value)
+MESSAGE(one, ONE);
+#define TYPES(FIELD)                                                                                               \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, words)                                                                                             \
+    FIELD(integer, small)                                                                                          \
+    FIELD(integer, big)                                                                                            \
+    FIELD(boolean, flag)                                                                                           \
+    FIELD(decimal, weight, .scale = 2)                                                                             \
+    FIELD(date, day)                                                                                               \
+    FIELD(time, at)                                                                                                \
+    FIELD(json, tree)                                                                                              \
+    FIELD(bytes, raw)                                                                                              \
+    FIELD(text, nothing)
+MESSAGE(types, TYPES);
+
+#define STATEMENT(sname, slane, message, text)                                                                     \
+    static statement_t SQL_##sname = {.name = #sname, .lane = slane, .row = message, .sql = text}
+STATEMENT(echo, LANE_READ, &one_message, "SELECT $1::bigint AS value");
+STATEMENT(divide, LANE_READ, &one_message, "SELECT 100 / $1::bigint AS value");
+STATEMENT(sleep, LANE_READ, &one_message, "SELECT length(pg_sleep($1)::text)::bigint AS value");
+STATEMENT(sleep_slow, LANE_SLOW, &one_message, "SELECT length(pg_sleep($1)::text)::bigint AS value");
+STATEMENT(sneak, LANE_READ, NULL, "INSERT INTO lanes_test VALUES (99, 0)");
+STATEMENT(all_types, LANE_READ, &types_message,
+    "SELECT $1::uuid AS id, $2::text AS words, $3::smallint AS small, $4::bigint AS big, $5::boolean AS flag,"
+    " $6::numeric(10,2) AS weight, $7::date AS day, $8::timestamptz AS at, $9::text::jsonb AS tree, $10::bytea AS raw,"
+    " $11::text AS nothing");
+STATEMENT(insert, LANE_WRITE, NULL, "INSERT INTO lanes_test VALUES ($1, $2)");
+STATEMENT(bump, LANE_WRITE, &one_message, "UPDATE lanes_test SET value = value + 1 WHERE id = $1 RETURNING value");
+STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_test WHERE id = $1");
+STATEMENT(end_me, LANE_WRITE, NULL, "SELECT FROM pg_terminate_backend(pg_backend_pid())");
+static const statement_t *const statements[] = {&SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
+    &SQL_all_types, &SQL_insert, &SQL_bump, &SQL_count, &SQL_end_me};
+
+#define READ(statement, ...)                                                                                       \
+    lanes_read(lanes, &SQL_##statement, (param_t[]){__VA_ARGS__}, sizeof((param_t[]){__VA_ARGS__}) / sizeof(param_t), soon)
+#define RUN(transaction, statement, ...)                                                                           \
+    transaction_run(                                                                                               \
+        transaction, &SQL_##statement, (param_t[]){__VA_ARGS__}, sizeof((param_t[]){__VA_ARGS__}) / sizeof(param_t))
+
+static int64_t value_of(rows_t *take_rows)
+{
+    one_t one;
+    assert_int_equal(take_rows->status, DB_OK);
+    assert_int_equal(take_rows->count, 1);
+    rows_read(take_rows, 0, &one);
+    rows_free(&take_rows);
+    return one.value;
+}
+
+static enum db_status status_of(rows_t *take_rows)
+{
+    enum db_status status = take_rows->status;
+    rows_free(&take_rows);
+    return status;
+}
+
+/* --- running pieces in coroutines ---------------------------------------------------------------------------------------------- */
+
+typedef void (*piece_t)(int number);
+typedef struct {
+    piece_t piece;
+    int number;
+} work_t;
+static work_t work[PARALLEL];
+
+static void run_piece(void *argument)
+{
+    work_t *item = argument;
+    item->piece(item->number);
+    running--;
+}
+
+static void stop_when_done(void *argument)
+{
+    (void)argument;
+    if (running == 0)
+        loop_ev_stop(loop);
+    else if (clock_monotonic() > soon + 10 * CLOCK_SECOND)
+        fail_msg("%d coroutines never came back", running);
+}
+
+static void run_all(piece_t piece, int count)
+{
+    soon = clock_monotonic() + 5 * CLOCK_SECOND;
+    running = count;
+    for (int i = 0; i < count; i++) {
+        work[i] = (work_t){piece, i};
+        coroutine_start(run_piece, &work[i]);
+    }
+    loop_timer_t *timer = loop->timer(loop, 1, stop_when_done, NULL);
+    loop_ev_run(loop);
+    loop->timer_stop(&timer);
+    assert_true(lanes_idle(lanes));
+}
+
+static void wait_ready(void *argument)
+{
+    (void)argument;
+    if (lanes_ready(lanes))
+        loop_ev_stop(loop);
+}
+
+static void until_ready(void)
+{
+    loop_timer_t *timer = loop->timer(loop, 5, wait_ready, NULL);
+    loop_ev_run(loop);
+    loop->timer_stop(&timer);
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------------------------- */
+
+static void echo(int number)
+{
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(value_of(READ(echo, bind_integer(number * 1000 + i))), number * 1000 + i);
+}
+
+static void test_parallel_reads(void **state)
+{
+    (void)state;
+    run_all(echo, PARALLEL);
+}
+
+/* Every third divides by zero and aborts the batch it is in: the others must not notice. */
+static void divide(int number)
+{
+    for (int i = 0; i < 10; i++) {
+        if (number % 3 == 0)
+            assert_int_equal(status_of(READ(divide, bind_integer(0))), DB_ERROR);
+        else
+            assert_int_equal(value_of(READ(divide, bind_integer(number))), 100 / number);
+    }
+}
+
+static void test_failure_in_a_batch(void **state)
+{
+    (void)state;
+    run_all(divide, PARALLEL);
+}
+
+static void types(int number)
+{
+    uuid_t id = uuid_new();
+    rows_t *rows = READ(all_types, bind_uuid(id), bind_text(TEXT("가나다")), bind_integer(-7), bind_integer(INT64_MIN + 1),
+        bind_boolean(true), bind_decimal(-1234567 - number, 2), bind_date(-1), bind_time(1742464800123456),
+        bind_text(TEXT("{\"a\": [1, 2]}")), bind_bytes((text_t){"\0\1\2", 3}), bind_null());
+    types_t value;
+    assert_int_equal(rows->status, DB_OK);
+    rows_read(rows, 0, &value);
+    assert_true(uuid_equal(value.id, id));
+    assert_text(value.words, "가나다");
+    assert_int_equal(value.small, -7);
+    assert_int_equal(value.big, INT64_MIN + 1);
+    assert_true(value.flag);
+    assert_int_equal(value.weight, -1234567 - number);
+    assert_int_equal(value.day, -1);
+    assert_int_equal(value.at, 1742464800123456);
+    assert_text(value.tree, "{\"a\": [1, 2]}");
+    assert_int_equal(value.raw.length, 3);
+    assert_memory_equal(value.raw.data, "\0\1\2", 3);
+    assert_true(message_is_null(&value, nothing));
+    rows_free(&rows);
+}
+
+static void numerics(int number)
+{
+    static const struct {
+        int64_t value;
+        int scale;
+    } cases[] = {{0, 2}, {1, 2}, {-1, 2}, {5, 2}, {10, 2}, {99, 2}, {100, 2}, {999999, 2}, {10000, 2}, {1000000, 2},
+        {12345678, 2}, {-99999999, 2}};
+    (void)number;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rows_t *rows = READ(all_types, bind_null(), bind_null(), bind_null(), bind_null(), bind_null(),
+            bind_decimal(cases[i].value, cases[i].scale), bind_null(), bind_null(), bind_null(), bind_null(), bind_null());
+        types_t value;
+        rows_read(rows, 0, &value);
+        assert_int_equal(value.weight, cases[i].value);
+        rows_free(&rows);
+    }
+}
+
+static void test_types(void **state)
+{
+    (void)state;
+    run_all(types, 8);
+    run_all(numerics, 1);
+}
+
+static void sleep_long(int number)
+{
+    if (number == 0)
+        assert_int_equal(status_of(READ(sleep, bind_text(TEXT("1")))), DB_TIMEOUT);
+    else if (number == 1) /* the read lane's limit does not hold in the slow one */
+        assert_int_equal(value_of(READ(sleep_slow, bind_text(TEXT("0.4")))), 0);
+    else
+        assert_int_equal(value_of(READ(echo, bind_integer(number))), number);
+}
+
+static void sneak(int number)
+{
+    (void)number;
+    assert_int_equal(status_of(lanes_read(lanes, &SQL_sneak, NULL, 0, soon)), DB_ERROR); /* the lane is read-only */
+    assert_int_equal(value_of(READ(count, bind_integer(99))), 0);
+}
+
+static void too_late(int number)
+{
+    soon = clock_monotonic() + 100 * CLOCK_MILLISECOND; /* shorter than the statement's own limit */
+    assert_int_equal(status_of(READ(sleep_slow, bind_text(TEXT("0.5")))), DB_TIMEOUT);
+    soon = clock_monotonic() + 5 * CLOCK_SECOND; /* and the lane goes on */
+    assert_int_equal(value_of(READ(sleep_slow, bind_text(TEXT("0.01")))), 0);
+    (void)number;
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    run_all(sleep_long, 6);
+    run_all(sneak, 1);
+    run_all(too_late, 1);
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------------------------------- */
+
+static transaction_t *begin(void)
+{
+    enum db_status status;
+    transaction_t *transaction = transaction_begin(lanes, soon, &status);
+    assert_non_null(transaction);
+    return transaction;
+}
+
+static void commit_one(int number)
+{
+    transaction_t *transaction = begin();
+    assert_int_equal(status_of(RUN(transaction, insert, bind_integer(number), bind_integer(0))), DB_OK);
+    assert_int_equal(transaction_commit(&transaction), DB_OK);
+    assert_null(transaction);
+    assert_int_equal(value_of(READ(count, bind_integer(number))), 1);
+}
+
+static void roll_back(int number)
+{
+    transaction_t *transaction = begin();
+    assert_int_equal(status_of(RUN(transaction, insert, bind_integer(1000 + number), bind_integer(0))), DB_OK);
+    transaction_rollback(&transaction);
+    assert_int_equal(value_of(READ(count, bind_integer(1000 + number))), 0);
+}
+
+static void violate(int number)
+{
+    for (int i = 0; i < 3; i++) { /* also on a connection where the statement is prepared already */
+        transaction_t *transaction = begin();
+        rows_t *rows = RUN(transaction, insert, bind_integer(number), bind_integer(1));
+        assert_int_equal(rows->status, DB_CONSTRAINT);
+        assert_string_equal(rows->constraint, "lanes_test_pkey");
+        rows_free(&rows);
+        transaction_rollback(&transaction);
+    }
+}
+
+static int bumps;
+
+static void bump_one(int number)
+{
+    (void)number;
+    for (int i = 0; i < 5; i++) {
+        transaction_t *transaction = begin();
+        assert_true(value_of(RUN(transaction, bump, bind_integer(0))) > 0);
+        assert_int_equal(transaction_commit(&transaction), DB_OK);
+        bumps++;
+    }
+}
+
+static void check_bumps(int number)
+{
+    (void)number;
+    transaction_t *transaction = begin();
+    assert_int_equal(value_of(RUN(transaction, bump, bind_integer(0))), bumps + 1);
+    transaction_rollback(&transaction);
+}
+
+/* Two that lock the same rows in opposite order: one is told to run again. */
+static int deadlocked, finished;
+
+static void lock_two(int number)
+{
+    transaction_t *transaction = begin();
+    assert_int_equal(status_of(RUN(transaction, bump, bind_integer(number))), DB_OK);
+    while (deadlocked + finished == 0 && value_of(READ(echo, bind_integer(1))) && running == 2)
+        if (clock_monotonic() > soon - 4800 * CLOCK_MILLISECOND)
+            break; /* both have their first lock */
+    enum db_status status = status_of(RUN(transaction, bump, bind_integer(1 - number)));
+    assert_true(status == DB_OK || status == DB_RETRY);
+    deadlocked += status == DB_RETRY;
+    finished += status == DB_OK;
+    transaction_rollback(&transaction);
+}
+
+static void test_transactions(void **state)
+{
+    (void)state;
+    run_all(commit_one, PARALLEL); /* more than there are connections: the rest waits its turn */
+    run_all(roll_back, 8);
+    run_all(violate, 8);
+    run_all(bump_one, 8);
+    run_all(check_bumps, 1);
+    run_all(lock_two, 2);
+    assert_int_equal(deadlocked, 1);
+    assert_int_equal(finished, 1);
+}
+
+/* --- losing PostgreSQL ---------------------------------------------------------------------------------------------------------------- */
+
+static void lose_writer(int number)
+{
+    (void)number;
+    transaction_t *transaction = begin();
+    assert_int_equal(status_of(lanes_read(lanes, &SQL_echo, (param_t[]){bind_integer(1)}, 1, soon)), DB_OK);
+    enum db_status status = status_of(transaction_run(transaction, &SQL_end_me, NULL, 0));
+    assert_true(status == DB_UNAVAILABLE || status == DB_RETRY); /* RETRY: it had been idle, and may have been closed then */
+    transaction_rollback(&transaction);
+    transaction = begin(); /* a new connection */
+    assert_true(value_of(RUN(transaction, bump, bind_integer(0))) > 0);
+    transaction_rollback(&transaction);
+}
+
+static void test_lost_connection(void **state)
+{
+    (void)state;
+    run_all(lose_writer, 1);
+    char command[600];
+    snprintf(command, sizeof command,
+        "psql -XAtq '%s' -c \"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE "
+        "'aipoten test.1 %%'\" >/dev/null",
+        url);
+    assert_int_equal(system(command), 0);
+    loop_timer_t *timer = loop->timer(loop, 300, wait_ready, NULL); /* time to notice and to come back */
+    loop_ev_run(loop);
+    loop->timer_stop(&timer);
+    until_ready();
+    run_all(echo, 4);
+    run_all(bump_one, 4);
+}
+
+static void test_bad_statements(void **state)
+{
+    (void)state;
+    STATEMENT(no_table, LANE_READ, NULL, "SELECT FROM nowhere");
+    STATEMENT(wrong_column, LANE_READ, &one_message, "SELECT 1::bigint AS other");
+    STATEMENT(wrong_type, LANE_READ, &one_message, "SELECT 'a'::text AS value");
+    STATEMENT(more_columns, LANE_READ, &one_message, "SELECT 1::bigint AS value, 2 AS more");
+    const statement_t *bad[] = {&SQL_no_table, &SQL_wrong_column, &SQL_wrong_type, &SQL_more_columns};
+    char error[512];
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_int_equal(lanes_check(url, &bad[i], 1, error, sizeof error), DB_ERROR);
+        assert_non_null(strstr(error, bad[i]->name));
+        free(bad[i]->plan);
+    }
+    const statement_t *good = &SQL_echo;
+    assert_int_equal(lanes_check("postgresql://nobody@127.0.0.1:1/x", &good, 1, error, sizeof error), DB_UNAVAILABLE);
+}
+
+/* --- setting up ------------------------------------------------------------------------------------------------------------------------ */
+
+static int setup(void **state)
+{
+    (void)state;
+    char command[600], error[512];
+    snprintf(command, sizeof command,
+        "psql -Xq '%s' -c 'DROP TABLE IF EXISTS lanes_test' -c 'CREATE TABLE lanes_test (id bigint PRIMARY KEY, value bigint)'",
+        url);
+    assert_int_equal(system(command), 0);
+    int fd;
+    process = (process_t){.service = "test", .number = 1, .segment = segment_create(&fd)};
+    process.self = segment_instance(process.segment, 0);
+    atomic_store(&process.self->used, 1);
+    process.config.database.connections = 20;
+    process.config.database.write_connections = 6;
+    process.config.database.read_timeout = 200;
+    process.config.database.write_timeout = 3000;
+    process.config.database.slow_timeout = 3000;
+    process.config.database.idle_close = 60000;
+    process.config.http.request_timeout = 10000;
+    arena = arena_create(1 << 20, NULL, NULL);
+    coroutine_configure(PARALLEL, 256 * 1024);
+    if (lanes_check(url, statements, ARRAY_SIZE(statements), error, sizeof error) != DB_OK)
+        fail_msg("%s", error);
+    loop = loop_ev_create();
+    lanes = lanes_open(loop, &process, url, statements, ARRAY_SIZE(statements));
+    until_ready();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    lanes_close(&lanes);
+    assert_int_equal(atomic_load(&process.self->database_connections), 0);
+    arena_destroy(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    url = getenv("DATABASE_URL");
+    if (!url) {
+        fputs("DATABASE_URL must name a database for the test\n", stderr);
+        return 1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parallel_reads),
+        cmocka_unit_test(test_failure_in_a_batch),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_lost_connection),
+        cmocka_unit_test(test_bad_statements),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
