@@ -1,0 +1,107 @@
+"""tools/describe: rows that contradict themselves or each other fail the build, each with its sentence, all in one go."""
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("AIPOTEN_BUILD") or ROOT / "build" / "test").resolve()
+LIBRARIES = ["actor", "pg", "wire", "crypto", "shm", "base"]
+SYSTEM = "-lzmq -lmsgpackc -ljwt -ljansson -lssl -lcrypto -lcrypt -lev -lyaml -lboost_context -lpq -lm".split()
+
+SOURCE = """
+#include "actor/actor.h"
+#define NAMED(FIELD) FIELD(text, name, .required = true) FIELD(integer, number)
+MESSAGE(named, NAMED);
+#define SEALED(FIELD) FIELD(uuid, id) FIELD(text, notes, .sealed = "t.t")
+MESSAGE(sealed_input, SEALED);
+#define NAMELESS(FIELD) FIELD(choice, kind)
+MESSAGE(nameless, NAMELESS);
+#define BLOB(FIELD) FIELD(json, any)
+MESSAGE(blob, BLOB);
+#define TWICE(FIELD) FIELD(text, a, .min = 5, .max = 3)
+MESSAGE(bounds, TWICE);
+static void answer(call_t *call) { reply_nothing(call); }
+#define ROW(op, way, where, ...) \\
+    {.operation = op, .method = way, .path = where, .handler = answer, .summary = "x", .shape = SHAPE_NOTHING, __VA_ARGS__}
+static const endpoint_t endpoints[] = {
+@ROWS@
+};
+const actor_t children_actor = {.name = "@NAME@", .endpoints = endpoints, .endpoint_count = ARRAY_SIZE(endpoints)};
+"""
+
+BAD = [
+    ('ROW("a.one", "GET", "/api/v1/a", .handler = NULL)', "a.one: has no handler"),
+    ('ROW("a.two", "GET", "/api/v1/b", .summary = NULL)', "a.two: has no summary"),
+    ('ROW("a.three", "FETCH", "/api/v1/c")', "a.three: method must be GET, POST, PUT, PATCH or DELETE"),
+    ('ROW("a.four", "GET", "/api/v1/d", .input = &named_message)', "a.four: a GET takes no body"),
+    ('ROW("a.five", "GET", "/api/v1/e", .writes = true)', "a.five: a GET changes nothing"),
+    ('ROW("a.six", "POST", "/api/v1/f", .input = &named_message, .body = BODY_RAW)', "a.six: a raw body is not decoded"),
+    ('ROW("a.seven", "POST", "/api/v1/g", .output = &named_message)', "a.seven: SHAPE_NOTHING answers no data"),
+    ('ROW("a.eight", "POST", "/api/v1/h", .shape = SHAPE_LIST)', "a.eight: an answer with data needs output"),
+    ('ROW("a.nine", "POST", "/api/v1/i", .status = 404)', "a.nine: status must be that of a success"),
+    ('ROW("a.ten", "POST", "/api/v1/j", .roles = 1 << 20)', "a.ten: roles must be ANYONE or a set"),
+    ('ROW("a.eleven", "POST", "/api/v1/k", .pool = "nowhere")', "a.eleven: is answered by a service that shared/shm/services.c"),
+    ('ROW("b.one", "GET", "/v1/a")', "b.one: path /v1/a must begin with /api/v1/"),
+    ('ROW("b.two", "GET", "/api/v1/A/b")', 'b.two: path /api/v1/A/b: "A" is neither'),
+    ('ROW("b.three", "GET", "/api/v1/l//m")', 'b.three: path /api/v1/l//m: "" is neither'),
+    ('ROW("b.four", "GET", "/api/v1/n/:id")', "b.four: path /api/v1/n/:id has :id, but params has no field of this name"),
+    ('ROW("b.five", "GET", "/api/v1/o/:no", .params = &named_message)', "b.five: path /api/v1/o/:no has :no"),
+    ('ROW("b.six", "POST", "/api/v1/p", .input = &named_message, .rate_field = "number")',
+     "b.six: rate_field number must be a text field of input"),
+    ('ROW("b.seven", "POST", "/api/v1/q", .rate_field = "name")', "b.seven: rate_field name must be a text field"),
+    ('ROW("b.eight", "POST", "/api/v1/r", .input = &sealed_input_message)', "b.eight: field notes of sealed_input: only messages of"),
+    ('ROW("b.nine", "POST", "/api/v1/s", .input = &nameless_message)', "b.nine: field kind of nameless: a choice needs names"),
+    ('ROW("b.ten", "GET", "/api/v1/t", .params = &blob_message)', "b.ten: field any of blob: path and query hold plain values"),
+    ('ROW("b.eleven", "POST", "/api/v1/u", .input = &bounds_message)', "b.eleven: field a of bounds: a choice needs names"),
+    ('ROW("c.one", "GET", "/api/v1/v/:name", .params = &named_message)', None),
+    ('ROW("c.two", "GET", "/api/v1/v/:number", .params = &named_message)',
+     "c.two: GET /api/v1/v/:number is also /api/v1/v/:name of c.one"),
+    ('ROW("c.three", "GET", "/api/v1/v/me", .params = &named_message)', None),
+    ('ROW("c.one", "POST", "/api/v1/w")', "c.one: two rows have this operation: /api/v1/w and /api/v1/v/:name"),
+]
+
+
+@pytest.fixture
+def describe(tmp_path):
+    """describe(rows, name) builds it with an actor of these rows, runs it, and gives its status and words."""
+    if not (BUILD / "libactor.a").exists():
+        pytest.skip(f"no build in {BUILD}")
+
+    def run(rows, name="children"):
+        source = SOURCE.replace("@ROWS@", ",\n".join(rows)).replace("@NAME@", name)
+        (tmp_path / "rows.c").write_text(source)
+        tools = [ROOT / "tools" / file for file in ("describe.c", "openapi.c", "openapi_schema.c")]
+        subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-DACTORS=ACTOR(children)",
+                        "-I", ROOT / "shared", "-o", tmp_path / "describe", tmp_path / "rows.c", *tools,
+                        *(BUILD / f"lib{library}.a" for library in LIBRARIES), *SYSTEM], check=True)
+        done = subprocess.run([tmp_path / "describe", tmp_path], capture_output=True, text=True)
+        return done.returncode, done.stderr
+
+    return run
+
+
+def test_each_contradiction_is_named(describe, tmp_path):
+    status, said = describe([row for row, _ in BAD])
+    assert status == 1
+    lines = said.splitlines()
+    for row, sentence in BAD:
+        if sentence is not None:
+            assert any(line.startswith(f"describe: {sentence}") for line in lines), f"{row}\n{said}"
+    assert not any("c.three" in line for line in lines), said
+    expected = sum(sentence is not None for _, sentence in BAD)
+    assert lines[-1] == f"describe: {expected} problems in the actors' rows", said
+    assert not (tmp_path / "routes.c").exists()
+
+
+def test_good_rows(describe, tmp_path):
+    rows = ['ROW("a.one", "POST", "/api/v1/a/:name", .params = &named_message, .roles = PARENT, .writes = true)',
+            'ROW("a.two", "GET", "/api/v1/a/me", .rate = RATE_NONE)']
+    status, said = describe(rows)
+    assert (status, said) == (0, "")
+    routes = (tmp_path / "routes.c").read_text()
+    assert '.operation = "a.one", .method = "POST", .path = "/api/v1/a/:name"' in routes
+    assert "const int route_count" in routes and "openapi_json_length" in routes
+    subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-I", ROOT / "shared", "-c", "-o", "/dev/null", tmp_path / "routes.c"],
+                   check=True)
