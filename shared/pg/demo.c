@@ -384,6 +384,13 @@ static enum state state_read(PGconn *connection, const demo_options_t *asked, co
     return users ? STATE_FAILED : STATE_EMPTY;
 }
 
+static bool keys_load(demo_t *demo, const char *directory, FILE *out)
+{
+    return ring_load(directory, "data_keys.accounts", &demo->accounts_keys, out) &&
+           ring_load(directory, "data_keys.children", &demo->children_keys, out) &&
+           index_key_load(directory, demo->index_key, out);
+}
+
 static bool load_connected(demo_t *demo, PGconn *connection, const demo_options_t *asked)
 {
     if (!admin_lock(connection, asked->out, WAIT_SECONDS))
@@ -391,6 +398,8 @@ static bool load_connected(demo_t *demo, PGconn *connection, const demo_options_
     enum state state = state_read(connection, asked, &demo->people);
     if (state != STATE_EMPTY)
         return state == STATE_LOADED;
+    if (!keys_load(demo, asked->secrets_directory, asked->out))
+        return false;
     arena_t *password_arena = arena_create(ARENA_BYTES, NULL, NULL);
     text_t hash = password_hash(password_arena, TEXT(DEMO_PASSWORD), PASSWORD_COST);
     demo->password_hash = arena_string(password_arena, hash);
@@ -407,13 +416,6 @@ static int children_for(int users)
     return (int)(usual < DEMO_NAMED_CHILDREN ? DEMO_NAMED_CHILDREN : usual > most ? most : usual);
 }
 
-static bool keys_load(demo_t *demo, const char *directory, FILE *out)
-{
-    return ring_load(directory, "data_keys.accounts", &demo->accounts_keys, out) &&
-           ring_load(directory, "data_keys.children", &demo->children_keys, out) &&
-           index_key_load(directory, demo->index_key, out);
-}
-
 int demo_load(const demo_options_t *options)
 {
     FILE *out = options->out;
@@ -423,7 +425,7 @@ int demo_load(const demo_options_t *options)
     int children = options->children ? options->children : children_for(users);
     bool loaded = false;
     if (demo_lists_read(options->schema_directory, &lists, out) &&
-        demo_people_plan(&demo.people, &lists, users, children, out) && keys_load(&demo, options->secrets_directory, out)) {
+        demo_people_plan(&demo.people, &lists, users, children, out)) {
         PGconn *connection = admin_connect(options->url, out);
         loaded = connection && load_connected(&demo, connection, options);
         PQfinish(connection);
