@@ -5,6 +5,7 @@
 # Always holds: $root is the clone, $build the build tree; after var_resolve $AIPOTEN_VAR is an absolute path.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck disable=SC2034 # who sources this uses it
 build=$(realpath -ms "${AIPOTEN_BUILD:-$root/build/release}")
 
 # --- words ------------------------------------------------------------------------------------------------------------

@@ -25,12 +25,8 @@ path_is_open() {
 # when root's clone lies where the users postgres and redis cannot go.
 services_place() {
   services_home=$AIPOTEN_VAR
-  is_root || return 0
-  chmod a+x "$AIPOTEN_VAR"
-  if ! path_is_open "$AIPOTEN_VAR"; then
+  if is_root && ! path_is_open "$(dirname "$AIPOTEN_VAR")"; then
     services_home=/var/lib/aipoten/$(printf %s "$AIPOTEN_VAR" | sha256sum | cut -c1-12)
-    mkdir -p "$services_home"
-    chmod 755 /var/lib/aipoten "$services_home"
   fi
 }
 
@@ -69,6 +65,8 @@ services_save() {
 # Kept values, new ones where there are none; a port that somebody else took meanwhile is chosen anew.
 services_settle() {
   services_load || true
+  mkdir -p "$services_home"
+  chmod a+x "$AIPOTEN_VAR" "$services_home"
   postgres_password_is=kept
   if [ -z "${POSTGRES_PASSWORD:-}" ]; then
     POSTGRES_PASSWORD=$(secret_make)
