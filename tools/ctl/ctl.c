@@ -1,1 +1,196 @@
-/* to be written */ int main(void);int main(void){return 0;}
+/* aipotenctl: the operator's hand on a running aipoten, and what is done to it while it is down. `aipotenctl help` has the
+ * commands, `aipotenctl man` the manual page; both come from the table here.
+ *
+ * Exit status: 0 done, 1 failed, 2 usage, 3 no supervisor runs. */
+#include "command.h"
+#include "../../shared/base/text.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { ARGUMENTS_MOST = 16 };
+
+const option_row_t option_rows[OPTIONS] = {
+    [OPTION_JSON] = {'j', "json", NULL, false, "answer in JSON"},
+    [OPTION_COUNT] = {'n', "number", "N", true, "at most so many"},
+    [OPTION_TIMEOUT] = {'t', "timeout", "SECONDS", true, "give up after this, default 60"},
+    [OPTION_CONFIG] = {'c', "config", "FILE", false, "the configuration, default h2o-conf/development.yaml"},
+    [OPTION_DRY] = {0, "dry-run", NULL, false, "only say what would be done"},
+    [OPTION_USERS] = {0, "users", "N", true, "so many users, default 10000"},
+    [OPTION_CHILDREN] = {0, "children", "N", true, "so many children, default 1.6 a user"},
+};
+
+const command_t commands[] = {
+    {"status", "", 0, 0, TAKES(OPTION_JSON), "Show every instance, and what to do next", NULL, run_status},
+    {"start", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_CONFIG) | TAKES(OPTION_TIMEOUT), "Start the system, a service or an instance",
+        "Without a name, the supervisor is started in the background when none runs; processes that an earlier one left "
+        "serving are adopted. Returns when what was started is READY. FAILED ones are tried again.",
+        run_start},
+    {"stop", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT), "Drain and stop the system, a service or an instance",
+        "Frontends stop routing to an actor before it is told to end; what it has under way is finished. Without a name the "
+        "supervisor ends too.",
+        run_stop},
+    {"restart", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT), "Restart one instance after the other",
+        "The configuration file is read and checked first; when it is wrong it is refused and nothing changes. The next "
+        "instance is stopped when the one before is READY again. Addresses that are listened on change with stop and start "
+        "only.",
+        run_restart},
+    {"drain", "SERVICE.N", 1, 1, 0, "Route nothing more to an instance, but let it live",
+        "Until start gives it back or stop ends it.", run_drain},
+    {"scale", "SERVICE N", 2, 2, TAKES(OPTION_TIMEOUT), "Run so many instances of a service",
+        "Until the system is stopped; the configuration says how many there are at a start.", run_scale},
+    {"wait", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT), "Wait until all of it is READY", NULL, run_wait},
+    {"history", "", 0, 0, TAKES(OPTION_JSON) | TAKES(OPTION_COUNT), "Show the last deaths, newest first",
+        "With signal or exit status, the operation and call it was at, and its last words.", run_history},
+    {"counters", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_JSON), "Show what the processes count",
+        "Read from shared memory, even when a process hangs.", run_counters},
+    {"routes", "", 0, 0, TAKES(OPTION_JSON), "Show every endpoint with its service, roles and limits", NULL, run_routes},
+    {"config check", "FILE", 1, 1, 0, "Check a configuration file", "Says file, line and reason of what is wrong.",
+        run_config_check},
+    {"config show", "[FILE]", 0, 1, 0, "Show all settings with their values",
+        "Of the file, of the running system's file, or of the default one.", run_config_show},
+    {"config defaults", "", 0, 0, 0, "Explain all settings with their defaults", NULL, run_config_defaults},
+    {"db migrate", "", 0, 0, TAKES(OPTION_DRY), "Bring the database to this release's schema",
+        "As the owner in DATABASE_URL; makes the actors' roles and their passwords. Safe to run while the system serves.",
+        run_db_migrate},
+    {"db status", "", 0, 0, TAKES(OPTION_JSON), "Show which migrations are applied", NULL, run_db_status},
+    {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN), "Load demo data into an empty database", NULL,
+        run_db_demo},
+    {"secrets rotate", "RING", 1, 1, 0, "Put a new key at the head of a ring",
+        "Rings: jwt_keys, data_keys.accounts, data_keys.children. Earlier keys still verify and open; restart makes the new "
+        "one used.",
+        run_secrets_rotate},
+    {"help", "[COMMAND]", 0, 2, 0, "Show the commands, or one of them", NULL, run_help},
+    {"man", "", 0, 0, 0, "Print the manual page (aipotenctl man | man -l -)", NULL, run_man},
+    {"completion", "", 0, 0, 0, "Print completion for bash (source <(aipotenctl completion))", NULL, run_completion},
+};
+const int command_count = ARRAY_SIZE(commands);
+
+enum exit_status complain(enum exit_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fflush(stdout);
+    fputs("aipotenctl: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return status;
+}
+
+/* How many words of the line are this command's name; 0: it is another. */
+static int name_matches(const command_t *command, int count, char *const *words)
+{
+    const char *space = strchr(command->name, ' ');
+    if (space == NULL)
+        return strcmp(command->name, words[0]) == 0;
+    size_t first = (size_t)(space - command->name);
+    return count > 1 && strlen(words[0]) == first && strncmp(words[0], command->name, first) == 0 &&
+                   strcmp(words[1], space + 1) == 0
+               ? 2
+               : 0;
+}
+
+static const command_t *command_find(int count, char *const *words, int *used)
+{
+    for (int i = 0; i < command_count; i++) {
+        *used = name_matches(&commands[i], count, words);
+        if (*used > 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int option_find(const char *word)
+{
+    for (int i = 0; i < OPTIONS; i++) {
+        size_t length = strlen(option_rows[i].name);
+        if (word[1] == '-' && strncmp(word + 2, option_rows[i].name, length) == 0 &&
+            (word[2 + length] == '\0' || word[2 + length] == '='))
+            return i;
+        if (word[1] != '-' && option_rows[i].letter == word[1] && word[1] != '\0')
+            return i;
+    }
+    return -1;
+}
+
+/* The value stands in the same word (-n5, --number=5) or in the next; NULL: there is none. */
+static const char *option_value(const char *word, int *index, int count, char *const *words)
+{
+    const char *sign = strchr(word, '=');
+    if (word[1] == '-' && sign != NULL)
+        return sign + 1;
+    if (word[1] != '-' && word[2] != '\0')
+        return word + 2;
+    return *index + 1 < count ? words[++*index] : NULL;
+}
+
+static enum exit_status option_read(
+    const command_t *command, invocation_t *invocation, int *index, int count, char *const *words)
+{
+    const char *word = words[*index];
+    int option = option_find(word);
+    if (option < 0 || !(command->options & TAKES(option)))
+        return complain(CTL_USAGE, "%s takes no option %s; see aipotenctl help %s", command->name, word, command->name);
+    const option_row_t *row = &option_rows[option];
+    invocation->given[option] = true;
+    if (row->value == NULL)
+        return strchr(word, '=') == NULL && (word[1] == '-' || word[2] == '\0')
+                   ? CTL_OK
+                   : complain(CTL_USAGE, "--%s takes no value", row->name);
+    invocation->text[option] = option_value(word, index, count, words);
+    if (invocation->text[option] == NULL)
+        return complain(CTL_USAGE, "--%s wants a value: %s", row->name, row->value);
+    if (row->number && (!text_to_int(text_of(invocation->text[option]), &invocation->number[option]) ||
+                           invocation->number[option] < 0 || invocation->number[option] > INT32_MAX / 1000))
+        return complain(CTL_USAGE, "--%s wants a whole number, not %s", row->name, invocation->text[option]);
+    return CTL_OK;
+}
+
+static enum exit_status command_run(const command_t *command, int count, char *const *words)
+{
+    static const char *arguments[ARGUMENTS_MOST];
+    invocation_t invocation = {.arguments = arguments};
+    bool options_end = false;
+    for (int i = 0; i < count; i++) {
+        if (!options_end && strcmp(words[i], "--") == 0) {
+            options_end = true;
+        } else if (!options_end && words[i][0] == '-' && words[i][1] != '\0') {
+            if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) {
+                arguments[0] = command->name;
+                invocation.count = 1;
+                return run_help(&invocation);
+            }
+            enum exit_status status = option_read(command, &invocation, &i, count, words);
+            if (status != CTL_OK)
+                return status;
+        } else if (invocation.count < command->most && invocation.count < ARGUMENTS_MOST) {
+            arguments[invocation.count++] = words[i];
+        } else {
+            return complain(CTL_USAGE, "%s: %s is one argument too many; usage: aipotenctl %s %s", command->name, words[i],
+                command->name, command->arguments);
+        }
+    }
+    if (invocation.count < command->least)
+        return complain(CTL_USAGE, "usage: aipotenctl %s %s", command->name, command->arguments);
+    enum exit_status status = command->run(&invocation);
+    if (fflush(stdout) != 0)
+        return complain(CTL_FAILED, "standard output cannot be written");
+    return status;
+}
+
+int main(int count, char **words)
+{
+    invocation_t nothing = {.count = 0};
+    int used = 0;
+    if (count < 2) {
+        run_help(&nothing);
+        return CTL_USAGE;
+    }
+    if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0)
+        return run_help(&nothing);
+    const command_t *command = command_find(count - 1, words + 1, &used);
+    if (command == NULL)
+        return complain(CTL_USAGE, "there is no command %s; see aipotenctl help", words[1]);
+    return command_run(command, count - 1 - used, words + 1 + used);
+}

@@ -313,14 +313,29 @@ static void forget(supervisor_t *supervisor)
     supervisor->segment = NULL; /* stays mapped: this happens once in a process's life */
 }
 
+static int heirs_alive(const heirs_t *heirs)
+{
+    int alive = 0;
+    for (int i = 0; i < heirs->count; i++)
+        alive += heirs->list[i].pidfd >= 0;
+    return alive;
+}
+
+int adopt_end(supervisor_t *supervisor)
+{
+    heirs_t heirs;
+    heirs_read(supervisor, &heirs);
+    int alive = heirs_alive(&heirs);
+    heirs_end(supervisor, &heirs);
+    return alive;
+}
+
 bool adopt(supervisor_t *supervisor)
 {
     heirs_t heirs;
     char error[256];
-    int alive = 0;
     heirs_read(supervisor, &heirs);
-    for (int i = 0; i < heirs.count; i++)
-        alive += heirs.list[i].pidfd >= 0;
+    int alive = heirs_alive(&heirs);
     if (alive == 0)
         return false;
     bool fits = segment_take(supervisor, &heirs, error, sizeof(error));

@@ -11,6 +11,8 @@
 
 /* Fills segment, sockets and instances from processes that still run. True: adopted; false: nothing runs any more. */
 bool adopt(supervisor_t *);
+/* Ends what an earlier supervisor left running, frontends first; how many that were. Needs paths and config only. */
+int adopt_end(supervisor_t *);
 /* Writes var/run/state when it is out of date. */
 void state_save(supervisor_t *);
 /* After an orderly stop. */

@@ -1,9 +1,10 @@
 /* supervisor: starts the processes of aipoten, keeps them running, and answers aipotenctl.
  *
- *     supervisor [--config FILE] [--detach]
+ *     supervisor [--config FILE] [--detach | --end]
  *
  * In the foreground it shows the start on standard output and then only logs (var/log/supervisor.log, NDJSON); with --detach
- * it returns when the system is READY, or says why it is not and exits 1. SIGTERM and SIGINT stop everything in order.
+ * it returns when the system is READY, or says why it is not and exits 1; with
+ * --end it only ends what a supervisor that died left running. SIGTERM and SIGINT stop everything in order.
  * When it dies its children serve on; the next one adopts them (adopt.h). Exit status: 0 stopped as told, 1 could not start,
  * 2 usage, 78 the configuration is wrong.
  *
@@ -178,21 +179,25 @@ static void told_to_reload(void *argument)
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: supervisor [--config FILE] [--detach]\n"
+    fprintf(out, "usage: supervisor [--config FILE] [--detach | --end]\n"
                  "  --config FILE  the configuration, default h2o-conf/development.yaml\n"
-                 "  --detach       return when the system is ready, leave it running\n");
+                 "  --detach       return when the system is ready, leave it running\n"
+                 "  --end          end the processes that a supervisor left when it died\n");
 }
 
 static void options_read(int count, char **arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"detach", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
+        {"config", required_argument, NULL, 'c'}, {"detach", no_argument, NULL, 'd'},
+        {"end", no_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'}, {0}};
     int option;
-    while ((option = getopt_long(count, arguments, "c:dh", options, NULL)) != -1) {
+    while ((option = getopt_long(count, arguments, "c:deh", options, NULL)) != -1) {
         if (option == 'c')
             the.config_path = optarg;
         else if (option == 'd')
             the.detached = true;
+        else if (option == 'e')
+            the.ending = true;
         else {
             usage(option == 'h' ? stdout : stderr);
             exit(option == 'h' ? 0 : EXIT_USAGE);
@@ -231,9 +236,9 @@ static void prepare(void)
     if (paths_open(&the.paths, the.config.supervisor.user, error, sizeof(error)) != 0)
         refuse(EXIT_CONFIG, error);
     the.database_url = getenv("DATABASE_URL");
-    if (the.database_url == NULL || the.database_url[0] == '\0')
+    if (!the.ending && (the.database_url == NULL || the.database_url[0] == '\0'))
         refuse(EXIT_CONFIG, "DATABASE_URL is not set (postgresql://user:password@host:port/database); tools/run sets it up");
-    if (the.detached)
+    if (the.detached && !the.ending)
         detach();
     lock_take(&the.paths);
     if (logs_redirect(&the.paths, error, sizeof(error)) != 0)
@@ -278,6 +283,14 @@ static void harden(void)
 #endif
 }
 
+/* After an orderly end. */
+static void files_remove(void)
+{
+    state_remove(&the);
+    unlinkat(the.paths.run_fd, "control.sock", 0);
+    unlinkat(the.paths.run_fd, "supervisor.pid", 0);
+}
+
 int main(int count, char **arguments)
 {
     the.started = clock_monotonic();
@@ -285,6 +298,11 @@ int main(int count, char **arguments)
     harden();
     options_read(count, arguments);
     prepare();
+    if (the.ending) {
+        printf("%d processes ended\n", adopt_end(&the));
+        files_remove();
+        return 0;
+    }
     open_all();
     static const int stop_signals[] = {SIGTERM, SIGINT};
     for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
@@ -293,9 +311,7 @@ int main(int count, char **arguments)
     the.loop->add_turn_hook(the.loop, turn, NULL);
     the.loop->timer(the.loop, HOUSEKEEPING_MILLISECONDS, housekeeping, NULL);
     loop_ev_run(the.loop);
-    state_remove(&the);
-    unlinkat(the.paths.run_fd, "control.sock", 0);
-    unlinkat(the.paths.run_fd, "supervisor.pid", 0);
+    files_remove();
     if (detached_pipe >= 0)
         detach_finish(the.exit_status);
     log_event(LOG_INFO, "stopped", LOG_I("pid", getpid()));

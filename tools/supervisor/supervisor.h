@@ -67,6 +67,7 @@ struct supervisor {
     uint64_t restart_generation;                         /* of the first of them when its turn came; 0: not its turn yet */
     bool dirty;                                          /* var/run/state is older than we are */
     bool detached; /* --detach: a failed start ends everything */
+    bool ending;   /* --end */
     int exit_status;
     int64_t started; /* clock_monotonic() */
 };

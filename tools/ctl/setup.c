@@ -1,0 +1,135 @@
+/* config, db and secrets: what is done to files and database, whether the system runs or not. */
+#include "../../shared/base/config.h"
+#include "../../shared/crypto/secrets.h"
+#include "../../shared/pg/demo.h"
+#include "../../shared/pg/migrate.h"
+#include "../supervisor/home.h"
+#include "../supervisor/paths.h"
+#include "client.h"
+#include "command.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum { ANSWER_MILLISECONDS = 10000 };
+
+/* --- config -------------------------------------------------------------------------------------------------------------------- */
+
+enum exit_status run_config_check(const invocation_t *invocation)
+{
+    config_t config;
+    char error[1024];
+    if (config_load(invocation->arguments[0], &config, error, sizeof(error)) != 0)
+        return complain(CTL_FAILED, "%s", error);
+    printf("%s: good\n", invocation->arguments[0]);
+    return CTL_OK;
+}
+
+/* The file that was asked for, that of the running system, or the default one. */
+static void config_path(const invocation_t *invocation, char out[static PATH_MAX])
+{
+    client_t client;
+    char root[PATH_MAX];
+    out[0] = '\0';
+    if (invocation->count > 0) {
+        snprintf(out, PATH_MAX, "%s", invocation->arguments[0]);
+        return;
+    }
+    if (client_connect(&client)) {
+        json_t *status = client_ask(&client, json_pack("{s:s}", "request", "status"), ANSWER_MILLISECONDS);
+        const char *path = json_string_value(json_object_get(json_object_get(status, "supervisor"), "config"));
+        snprintf(out, PATH_MAX, "%s", path != NULL ? path : "");
+        json_decref(status);
+        client_close(&client);
+    }
+    if (out[0] == '\0') {
+        home_root(root);
+        paths_join(out, PATH_MAX, root, "h2o-conf/development.yaml");
+    }
+}
+
+enum exit_status run_config_show(const invocation_t *invocation)
+{
+    config_t config;
+    char error[1024], path[PATH_MAX];
+    config_path(invocation, path);
+    if (config_load(path, &config, error, sizeof(error)) != 0)
+        return complain(CTL_FAILED, "%s", error);
+    printf("# %s\n", path);
+    config_print(&config, stdout);
+    return CTL_OK;
+}
+
+enum exit_status run_config_defaults(const invocation_t *invocation)
+{
+    (void)invocation;
+    config_describe(stdout);
+    return CTL_OK;
+}
+
+/* --- db and secrets ---------------------------------------------------------------------------------------------------------- */
+
+static char schema[PATH_MAX], secrets[PATH_MAX];
+
+/* Sets both paths; false: they are too long. */
+static bool paths_find(void)
+{
+    char root[PATH_MAX], var[PATH_MAX];
+    home_root(root);
+    home_var(var);
+    return paths_join(schema, sizeof(schema), root, "schema") && paths_join(secrets, sizeof(secrets), var, "secrets");
+}
+
+static const char *database_url(void)
+{
+    const char *url = getenv("DATABASE_URL");
+    if (url != NULL && url[0] != '\0')
+        return url;
+    complain(CTL_FAILED, "DATABASE_URL is not set (postgresql://owner:password@host:port/database)");
+    return NULL;
+}
+
+static migrate_options_t migrate_options(const invocation_t *invocation, const char *url)
+{
+    return (migrate_options_t){.url = url, .schema_directory = schema, .secrets_directory = secrets, .out = stdout,
+        .dry = invocation->given[OPTION_DRY], .json = invocation->given[OPTION_JSON]};
+}
+
+enum exit_status run_db_migrate(const invocation_t *invocation)
+{
+    const char *url = database_url();
+    if (url == NULL || !paths_find())
+        return CTL_FAILED;
+    migrate_options_t options = migrate_options(invocation, url);
+    return migrate_run(&options) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_db_status(const invocation_t *invocation)
+{
+    const char *url = database_url();
+    if (url == NULL || !paths_find())
+        return CTL_FAILED;
+    migrate_options_t options = migrate_options(invocation, url);
+    return migrate_status(&options) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_db_demo(const invocation_t *invocation)
+{
+    const char *url = database_url();
+    if (url == NULL || !paths_find())
+        return CTL_FAILED;
+    demo_options_t options = {.url = url, .schema_directory = schema, .secrets_directory = secrets, .out = stdout,
+        .users = (int)invocation->number[OPTION_USERS], .children = (int)invocation->number[OPTION_CHILDREN]};
+    return demo_load(&options) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_secrets_rotate(const invocation_t *invocation)
+{
+    char error[512];
+    if (!paths_find())
+        return CTL_FAILED;
+    if (secrets_rotate(secrets, invocation->arguments[0], error, sizeof(error)) != 0)
+        return complain(CTL_FAILED, "%s", error);
+    printf("%s has a new first key\nnext: aipotenctl restart\n", invocation->arguments[0]);
+    return CTL_OK;
+}
