@@ -17,7 +17,6 @@ from harness.sealed import ring, unseal
 from harness.system import BUILD, ROOT
 from harness.wait import wait_until
 
-SCHEMA = os.path.join(ROOT, 'schema')
 # Who may read what another owns: the published views, each named here on purpose.
 PUBLISHED = {('accounts.current_consents', 'aipoten_children')}
 
@@ -205,10 +204,11 @@ class Release:
     """A copy of schema/ with one database and one directory of secrets."""
 
     def __init__(self, cluster, directory):
-        self.cluster, self.var, self.name = cluster, str(directory), cluster.make_database()
-        self.schema = os.path.join(self.var, 'schema')
-        self.migrations = os.path.join(self.schema, 'migrations')
-        shutil.copytree(SCHEMA, self.schema)
+        self.cluster, self.name = cluster, cluster.make_database()
+        self.root, self.var = str(directory), str(directory / 'var')
+        self.migrations = os.path.join(self.root, 'schema', 'migrations')
+        shutil.copytree(os.path.join(ROOT, 'schema'), os.path.join(self.root, 'schema'))
+        os.mkdir(self.var)
 
     def path(self, name):
         return os.path.join(self.migrations, name)
@@ -225,10 +225,10 @@ class Release:
 
     def begin(self, *arguments, **environment):
         return subprocess.Popen(
-            [os.path.join(BUILD, 'bin', 'aipotenctl'), 'db', *arguments, '--schema', self.schema], cwd=ROOT, text=True,
+            [os.path.join(BUILD, 'bin', 'aipotenctl'), 'db', *arguments], cwd=self.root, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={
-                **os.environ, 'AIPOTEN_VAR': self.var, 'DATABASE_URL': self.cluster.url(self.name),
-                'ASAN_OPTIONS': 'detect_leaks=1', **environment})
+                **os.environ, 'AIPOTEN_ROOT': self.root, 'AIPOTEN_VAR': self.var,
+                'DATABASE_URL': self.cluster.url(self.name), **environment})
 
     def db(self, *arguments, fails=False, **environment):
         process = self.begin(*arguments, **environment)
@@ -342,7 +342,7 @@ def test_second_migrator_waits_until_its_deadline(migrated):
     first = migrated.begin('migrate')
     wait_until(lambda: migrated.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = "
                                       '(SELECT oid FROM pg_database WHERE datname = current_database())'), 10)
-    assert 'nothing was done' in migrated.db('migrate', '--wait', '1', fails=True)
+    assert 'nothing was done' in migrated.db('migrate', '--timeout', '1', fails=True)
     assert first.communicate(timeout=60) and first.returncode == 0
 
 
