@@ -1,0 +1,48 @@
+/* counters: their table. */
+#include "counters.h"
+
+_Atomic int64_t *counters[COUNTERS];
+
+static const struct {
+    const char *name, *unit, *meaning;
+} rows[COUNTERS] = {
+    [COUNTER_REQUESTS] = {"requests", "count", "requests that reached the router"},
+    [COUNTER_STATUS_2XX] = {"status_2xx", "count", "answers that succeeded"},
+    [COUNTER_STATUS_3XX] = {"status_3xx", "count", "answers 304 and the like"},
+    [COUNTER_STATUS_4XX] = {"status_4xx", "count", "answers that blame the client"},
+    [COUNTER_STATUS_5XX] = {"status_5xx", "count", "answers that blame us"},
+    [COUNTER_ABANDONED] = {"abandoned", "count", "requests whose client went away before the answer"},
+    [COUNTER_MICROSECONDS] = {"request_time", "us", "time from request to answer, summed"},
+    [COUNTER_BYTES_OUT] = {"bytes_out", "bytes", "bodies of answers, summed"},
+    [COUNTER_CONNECTIONS] = {"connections", "now", "client connections"},
+    [COUNTER_ACCEPTED] = {"accepted", "count", "client connections accepted"},
+    [COUNTER_REFUSED_ADDRESS] = {"refused_address", "count", "connections closed: too many from one address"},
+    [COUNTER_ACCEPT_PAUSES] = {"accept_pauses", "count", "times accepting stopped: all connections in use"},
+    [COUNTER_SLOW_CUT] = {"slow_cut", "count", "connections closed: a request took too long to arrive"},
+    [COUNTER_PENDING] = {"pending", "now", "requests that wait for an actor"},
+    [COUNTER_PENDING_FULL] = {"pending_full", "count", "503: the table of waiting requests was full"},
+    [COUNTER_CONNECTION_FULL] = {"connection_full", "count", "503: too many requests of one connection waited"},
+    [COUNTER_INSTANCE_FULL] = {"instance_full", "count", "503: too many requests waited for each instance"},
+    [COUNTER_NO_INSTANCE] = {"no_instance", "count", "503: the service had no ready instance"},
+    [COUNTER_RESENT] = {"resent", "count", "reads sent again after their instance was lost"},
+    [COUNTER_INSTANCE_LOST] = {"instance_lost", "count", "503: the instance was lost before it answered"},
+    [COUNTER_TIMEOUTS] = {"timeouts", "count", "504: no answer within the deadline"},
+    [COUNTER_LATE_REPLIES] = {"late_replies", "count", "answers to requests that were given up"},
+    [COUNTER_BAD_REPLIES] = {"bad_replies", "count", "answers that could not be read"},
+    [COUNTER_LINK_DROPPED] = {"link_dropped", "count", "batches to or from actors that were dropped"},
+    [COUNTER_TOKEN_HITS] = {"token_hits", "count", "tokens found in the cache of verified ones"},
+    [COUNTER_TOKEN_MISSES] = {"token_misses", "count", "tokens that had to be verified"},
+    [COUNTER_TOKEN_REFUSED] = {"token_refused", "count", "tokens that were not valid"},
+    [COUNTER_TOKENS_CACHED] = {"tokens_cached", "now", "verified tokens in the cache"},
+    [COUNTER_RATE_REFUSED] = {"rate_refused", "count", "429: requests over a rate limit"},
+    [COUNTER_ACCESS_LINES] = {"access_lines", "count", "lines written to the access log"},
+    [COUNTER_ACCESS_DROPPED] = {"access_dropped", "count", "lines of the access log lost: disk full or slow"},
+    [COUNTER_LOG_DROPPED] = {"log_dropped", "count", "lines of the log lost: its reader was slow"},
+    [COUNTER_FOREIGN_ERRORS] = {"protocol_errors", "count", "requests refused before they reached the router"},
+};
+
+void counters_declare(segment_instance_t *self)
+{
+    for (int i = 0; i < COUNTERS; i++)
+        counters[i] = counter_declare(self, rows[i].name, rows[i].unit, rows[i].meaning);
+}

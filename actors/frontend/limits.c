@@ -1,0 +1,62 @@
+/* limits: which bucket each request draws from. */
+#include "limits.h"
+#include "base/clock.h"
+#include "counters.h"
+
+enum { ACCOUNT_LONGEST = 256 };
+
+static struct {
+    segment_t *segment;
+    const config_t *config;
+} limits;
+
+void limits_open(segment_t *segment, const config_t *config)
+{
+    limits.segment = segment;
+    limits.config = config;
+}
+
+static bool check(limits_t *all, const char *class, text_t key, int64_t limit, int64_t window, int64_t now)
+{
+    rate_result_t result = rate_check(limits.segment, class, key, limit, window, now);
+    if (!all->counted || !result.allowed || (all->tightest.allowed && result.remaining < all->tightest.remaining))
+        all->tightest = result;
+    all->counted = true;
+    if (!result.allowed)
+        count(COUNTER_RATE_REFUSED, 1);
+    return result.allowed;
+}
+
+bool limits_address(limits_t *all, enum rate_class class, address_t client, int64_t now)
+{
+    if (!limits.config->rate.enabled || class == RATE_NONE)
+        return true;
+    text_t key = {.data = (const char *)client.bytes, .length = sizeof(client.bytes)};
+    if (!check(all, "api", key, limits.config->rate.api_per_minute, 60 * CLOCK_SECOND, now))
+        return false;
+    return class != RATE_LOGIN ||
+           check(all, "login", key, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
+}
+
+/* Accounts are compared as the database compares them: by lower case. What is cut off here is no address that exists. */
+bool limits_account(limits_t *all, text_t account, int64_t now)
+{
+    char lower[ACCOUNT_LONGEST];
+    if (!limits.config->rate.enabled || account.data == NULL)
+        return true;
+    account = text_trim(account);
+    size_t length = account.length < sizeof(lower) ? account.length : sizeof(lower);
+    for (size_t i = 0; i < length; i++) {
+        char c = account.data[i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return check(all, "account", (text_t){lower, length}, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
+}
+
+bool limits_upload(limits_t *all, uuid_t user, int64_t now)
+{
+    if (!limits.config->rate.enabled)
+        return true;
+    text_t key = {.data = (const char *)user.bytes, .length = sizeof(user.bytes)};
+    return check(all, "upload", key, limits.config->rate.upload_per_hour, 3600 * CLOCK_SECOND, now);
+}

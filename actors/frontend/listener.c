@@ -1,0 +1,126 @@
+/* listener: accepts one connection a turn from each socket. The sockets are shared by all frontends, and whoever is quick would
+ * otherwise take a whole burst alone. At http.max_connections accepting pauses, so that the others take what comes; also when
+ * the process has no descriptor left, and while it is held back by `aipotenctl drain`. */
+#include "listener.h"
+#include "address.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "connection.h"
+#include "counters.h"
+#include "exchange.h"
+#include <errno.h>
+#include <netinet/tcp.h>
+
+enum { RESUME_MILLISECONDS = 50 };
+
+typedef struct {
+    h2o_socket_t *socket; /* NULL: not listened on */
+    h2o_accept_ctx_t accept, accept_proxied;
+    bool tls, paused;
+} listener_t;
+
+static listener_t listeners[2];
+
+static void pause_all(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(listeners); i++)
+        if (listeners[i].socket != NULL && !listeners[i].paused) {
+            h2o_socket_read_stop(listeners[i].socket);
+            listeners[i].paused = true;
+        }
+}
+
+static void pause_accepting(const char *reason)
+{
+    count(COUNTER_ACCEPT_PAUSES, 1);
+    log_event(LOG_WARNING, "accept_paused", LOG_S("reason", reason), LOG_I("connections", connections_count()),
+        LOG_S("next", "start more frontends (aipotenctl scale), or raise http.max_connections"));
+    pause_all();
+}
+
+static void take(listener_t *listener, int fd, const struct sockaddr *from)
+{
+    static const int on = 1;
+    address_t peer = address_of_socket(from);
+    bool proxied = !listener->tls && frontend.config.listen.proxy_protocol && connections_trust(peer);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    h2o_socket_t *socket =
+        h2o_evloop_socket_create(listener->accept.ctx->loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    count(COUNTER_ACCEPTED, 1);
+    if (connection_open(socket, peer, listener->tls, proxied) == NULL) {
+        h2o_socket_close(socket);
+        return;
+    }
+    h2o_accept(proxied ? &listener->accept_proxied : &listener->accept, socket);
+}
+
+static void on_connection(h2o_socket_t *socket, const char *error)
+{
+    struct sockaddr_storage from;
+    socklen_t length = sizeof(from);
+    if (error != NULL)
+        return;
+    if (connections_count() >= frontend.config.http.max_connections) {
+        pause_accepting("http.max_connections");
+        return;
+    }
+    int fd = accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        take(socket->data, fd, (const struct sockaddr *)&from);
+    else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        pause_accepting(strerror(errno));
+}
+
+/* Held back by `aipotenctl drain`: the row says DRAINING, and no signal came. */
+static bool is_held(void)
+{
+    return atomic_load(&frontend.self->state) == INSTANCE_DRAINING;
+}
+
+static void on_resume_time(void *argument)
+{
+    (void)argument;
+    if (frontend_draining || connections_count() >= frontend.config.http.max_connections)
+        return;
+    if (is_held()) {
+        pause_all();
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(listeners); i++)
+        if (listeners[i].paused) {
+            listeners[i].paused = false;
+            h2o_socket_read_start(listeners[i].socket, on_connection);
+        }
+}
+
+static void listener_open(listener_t *listener, h2o_context_t *context, int fd, SSL_CTX *tls)
+{
+    if (fd < 0)
+        return;
+    listener->tls = tls != NULL;
+    listener->accept = (h2o_accept_ctx_t){.ctx = context, .hosts = context->globalconf->hosts, .ssl_ctx = tls};
+    listener->accept_proxied = listener->accept;
+    listener->accept_proxied.expect_proxy_line = 1;
+    listener->socket = h2o_evloop_socket_create(context->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+    h2o_socket_read_start(listener->socket, on_connection);
+}
+
+void listeners_open(h2o_context_t *context, loop_t *loop, SSL_CTX *tls)
+{
+    insist(tls != NULL || frontend.https_fd < 0);
+    listener_open(&listeners[0], context, frontend.https_fd, tls);
+    listener_open(&listeners[1], context, frontend.http_fd, NULL);
+    loop->timer(loop, RESUME_MILLISECONDS, on_resume_time, NULL);
+}
+
+void listeners_close(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(listeners); i++) {
+        if (listeners[i].socket == NULL)
+            continue;
+        listeners[i].paused = false;
+        h2o_socket_close(listeners[i].socket);
+        listeners[i].socket = NULL;
+    }
+}

@@ -1,0 +1,240 @@
+/* relay: the pending table's entries stand for exchanges. What always holds: an entry's connection and upstream count it once,
+ * until it is released; an exchange is answered at most once, by its answer, its deadline or the loss of its instance,
+ * whichever comes first.
+ *
+ * When an instance is lost, its reads are sent to another one at once, within their deadline. Writes are answered 503, since
+ * nobody knows whether they were done; once actors remember their calls (architecture.md, "Exactly once") they can be sent
+ * again in the same place, under the same call id. */
+#include "relay.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "counters.h"
+#include "pending.h"
+#include "response.h"
+#include "upstream.h"
+#include "wire/link.h"
+
+enum { EXPIRE_MILLISECONDS = 50, RETRY_SOON = 1, PROBLEM_BYTES = 64 << 10, PACKED_KEPT = 256 << 10 };
+
+static struct {
+    pending_t pending;
+    int64_t connection_most;
+    arena_t *arena;  /* for reading a reply; emptied after each */
+    buffer_t packed; /* the envelope being built */
+    bool busy;       /* the instance's row says what was sent in this turn */
+} relay;
+
+typedef struct {
+    int64_t ticket;
+} guard_t;
+
+/* The place is free again, on all three accounts. */
+static void entry_release(pending_entry_t *entry)
+{
+    ((upstream_t *)entry->upstream)->in_flight--;
+    connection_t *connection = entry->connection;
+    pending_release(&relay.pending, entry);
+    connection_release(connection);
+    count(COUNTER_PENDING, -1);
+}
+
+/* libh2o disposes of the request: answered, reset, or its connection closed. The actor works on, so the place stays taken. */
+static void on_request_gone(void *argument)
+{
+    pending_entry_t *entry = pending_find(&relay.pending, ((const guard_t *)argument)->ticket);
+    if (entry == NULL)
+        return;
+    exchange_t *exchange = entry->exchange;
+    entry->exchange = NULL;
+    if (exchange != NULL)
+        response_abandoned(exchange);
+}
+
+/* --- towards the actor ------------------------------------------------------------------------------------------------------ */
+
+static void refuse(exchange_t *exchange, enum counter reason)
+{
+    count(reason, 1);
+    response_unavailable(exchange, ERROR_UNAVAILABLE, RETRY_SOON);
+}
+
+static void pack(request_t *request)
+{
+    if (relay.packed.capacity > PACKED_KEPT)
+        buffer_free(&relay.packed);
+    relay.packed.length = 0;
+    message_pack(&request_message, request, &relay.packed);
+}
+
+static void entry_send(pending_entry_t *entry, upstream_t *upstream, exchange_t *exchange)
+{
+    entry->upstream = upstream;
+    upstream->in_flight++;
+    now_set(frontend.self, exchange->destination->operation, exchange->call, exchange->trace);
+    relay.busy = true;
+    upstream_send(upstream, buffer_text(&relay.packed));
+}
+
+void relay_send(exchange_t *exchange, request_t *request)
+{
+    upstream_t *upstream;
+    connection_t *connection = exchange->connection;
+    if (connection->in_flight >= relay.connection_most) {
+        refuse(exchange, COUNTER_CONNECTION_FULL);
+        return;
+    }
+    enum upstream_choice choice = upstream_choose(exchange->destination->service, &upstream);
+    if (choice != UPSTREAM_CHOSEN) {
+        refuse(exchange, choice == UPSTREAM_NONE_READY ? COUNTER_NO_INSTANCE : COUNTER_INSTANCE_FULL);
+        return;
+    }
+    int64_t ticket, timeout = frontend.config.http.request_timeout;
+    pending_entry_t *entry = pending_take(&relay.pending, exchange->started + timeout * CLOCK_MILLISECOND, &ticket);
+    if (entry == NULL) {
+        refuse(exchange, COUNTER_PENDING_FULL);
+        return;
+    }
+    entry->exchange = exchange;
+    entry->connection = connection;
+    connection_hold(connection);
+    count(COUNTER_PENDING, 1);
+    guard_t *guard = h2o_mem_alloc_shared(&exchange->req->pool, sizeof(*guard), on_request_gone);
+    guard->ticket = ticket;
+    message_set(request, ticket, ticket);
+    message_set(request, left, timeout);
+    pack(request);
+    if (!exchange->destination->writes)
+        exchange->packed = response_copy(exchange, buffer_text(&relay.packed));
+    entry_send(entry, upstream, exchange);
+}
+
+/* --- from the actor ---------------------------------------------------------------------------------------------------------- */
+
+/* Reads an envelope into the arena; false when it is none. */
+static bool envelope_read(const message_t *message, text_t packed, void *out)
+{
+    problems_t problems;
+    problems.arena = relay.arena;
+    problems.count = 0;
+    bool good = message_read(message, packed, SOURCE_PEER, out, &problems);
+    arena_reset(relay.arena);
+    return good;
+}
+
+static void on_reply(text_t packed)
+{
+    reply_t reply;
+    if (!envelope_read(&reply_message, packed, &reply) || reply.version != ENVELOPE_VERSION || reply.status < 200 ||
+        reply.status > 599) {
+        count(COUNTER_BAD_REPLIES, 1);
+        return;
+    }
+    pending_entry_t *entry = pending_find(&relay.pending, reply.ticket);
+    if (entry == NULL) {
+        count(COUNTER_LATE_REPLIES, 1);
+        return;
+    }
+    exchange_t *exchange = entry->exchange;
+    if (exchange != NULL && !uuid_equal(exchange->call, reply.call_id)) {
+        count(COUNTER_BAD_REPLIES, 1);
+        return;
+    }
+    entry_release(entry);
+    if (exchange != NULL)
+        response_send(exchange, (int)reply.status, TYPE_JSON, reply.headers, response_copy(exchange, reply.body));
+}
+
+/* --- when it takes too long, or the actor dies ---------------------------------------------------------------------------------- */
+
+static void on_expire_time(void *argument)
+{
+    (void)argument;
+    int64_t now = clock_monotonic();
+    pending_entry_t *entry;
+    while ((entry = pending_first(&relay.pending)) != NULL && entry->deadline <= now) {
+        exchange_t *exchange = entry->exchange;
+        entry_release(entry);
+        if (exchange == NULL)
+            continue;
+        count(COUNTER_TIMEOUTS, 1);
+        response_unavailable(exchange, ERROR_TIMEOUT, RETRY_SOON);
+    }
+    count_set(COUNTER_LINK_DROPPED, link_dropped());
+    count_set(COUNTER_LOG_DROPPED, log_dropped());
+}
+
+/* The same call once more, under the same ticket, with what is left of its time. */
+static bool send_again(pending_entry_t *entry, exchange_t *exchange, int64_t now)
+{
+    upstream_t *upstream;
+    request_t request;
+    int64_t left = (entry->deadline - now) / CLOCK_MILLISECOND;
+    if (exchange->destination->writes || left <= 0 ||
+        upstream_choose(exchange->destination->service, &upstream) != UPSTREAM_CHOSEN)
+        return false;
+    if (!envelope_read(&request_message, exchange->packed, &request))
+        panic("an envelope of ours cannot be read again");
+    message_set(&request, left, left);
+    pack(&request);
+    ((upstream_t *)entry->upstream)->in_flight--;
+    entry_send(entry, upstream, exchange);
+    count(COUNTER_RESENT, 1);
+    return true;
+}
+
+static void on_lost(upstream_t *upstream)
+{
+    int64_t now = clock_monotonic(), resent = 0, failed = 0;
+    for (pending_entry_t *entry = pending_first(&relay.pending), *next; entry != NULL; entry = next) {
+        next = pending_next(&relay.pending, entry);
+        if (entry->upstream != upstream)
+            continue;
+        exchange_t *exchange = entry->exchange;
+        if (exchange != NULL && send_again(entry, exchange, now)) {
+            resent++;
+            continue;
+        }
+        entry_release(entry);
+        failed += exchange != NULL;
+        if (exchange != NULL)
+            refuse(exchange, COUNTER_INSTANCE_LOST);
+    }
+    if (resent + failed > 0)
+        log_event(LOG_INFO, "instance_lost", LOG_S("service", route_services[upstream->service].service),
+            LOG_I("resent", resent), LOG_I("failed", failed));
+}
+
+/* After each turn: nothing is being worked on. */
+static bool on_turn(void *argument)
+{
+    (void)argument;
+    if (relay.busy)
+        now_set(frontend.self, TEXT(""), (uuid_t){{0}}, TEXT(""));
+    relay.busy = false;
+    return false;
+}
+
+static _Noreturn void on_arena_limit(void *argument)
+{
+    (void)argument;
+    panic("the problems of one envelope take more than %d bytes", PROBLEM_BYTES);
+}
+
+void relay_open(loop_t *loop, process_t *process)
+{
+    pending_create(&relay.pending, (uint32_t)process->config.http.max_pending);
+    relay.connection_most = process->config.http.max_pending_connection;
+    relay.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
+    loop->timer(loop, EXPIRE_MILLISECONDS, on_expire_time, NULL);
+    loop->add_turn_hook(loop, on_turn, NULL);
+    upstream_open(loop, process, &(upstream_events_t){.on_reply = on_reply, .on_lost = on_lost});
+}
+
+void relay_close(void)
+{
+    upstream_close();
+    pending_destroy(&relay.pending);
+    arena_destroy(&relay.arena);
+    buffer_free(&relay.packed);
+}

@@ -1,0 +1,237 @@
+/* response: what every answer has is prepared once, in two lists (over TLS with HSTS, and without), and pushed into libh2o's
+ * header list without being looked at again. */
+#include "response.h"
+#include "access_log.h"
+#include "base/clock.h"
+#include "base/panic.h"
+#include "counters.h"
+#include <stdio.h>
+
+enum { CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499 };
+
+static h2o_generator_t generator; /* its address marks our responses; bodies are complete when they are sent */
+
+static const h2o_iovec_t name_csp = {H2O_STRLIT("content-security-policy")};
+static const h2o_iovec_t name_nosniff = {H2O_STRLIT("x-content-type-options")};
+static const h2o_iovec_t name_referrer = {H2O_STRLIT("referrer-policy")};
+static const h2o_iovec_t name_request_id = {H2O_STRLIT("x-request-id")};
+static const h2o_iovec_t name_rate_limit = {H2O_STRLIT("ratelimit-limit")};
+static const h2o_iovec_t name_rate_remaining = {H2O_STRLIT("ratelimit-remaining")};
+static const h2o_iovec_t name_rate_reset = {H2O_STRLIT("ratelimit-reset")};
+static const h2o_iovec_t name_credentials = {H2O_STRLIT("access-control-allow-credentials")};
+static const h2o_iovec_t name_expose = {H2O_STRLIT("access-control-expose-headers")};
+
+static const text_t exposed_headers =
+    TEXT("ETag, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id");
+
+static struct {
+    h2o_header_t items[CONSTANTS_MAX];
+    size_t count;
+} constants, constants_secure;
+static char hsts[64];
+
+static const struct {
+    int status;
+    const char *reason;
+} reasons[] = {
+    {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {304, "Not Modified"}, {400, "Bad Request"},
+    {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"},
+    {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
+    {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
+    {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+};
+
+static const char *reason_of(int status)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return status < 400 ? "OK" : "Error";
+}
+
+static h2o_header_t header_of(const h2o_iovec_t *name, const char *value)
+{
+    return (h2o_header_t){.name = (h2o_iovec_t *)(uintptr_t)name, .value = h2o_iovec_init(value, strlen(value))};
+}
+
+void responses_open(void)
+{
+    constants.items[0] = header_of(&name_csp, "default-src 'none'; frame-ancestors 'none'");
+    constants.items[1] = header_of(&name_nosniff, "nosniff");
+    constants.items[2] = header_of(&name_referrer, "no-referrer");
+    constants.count = 3;
+    constants_secure = constants;
+    if (frontend.config.security.hsts_max_age > 0) {
+        snprintf(hsts, sizeof(hsts), "max-age=%lld; includeSubDomains",
+            (long long)(frontend.config.security.hsts_max_age / 1000));
+        constants_secure.items[constants_secure.count++] =
+            header_of(&H2O_TOKEN_STRICT_TRANSPORT_SECURITY->buf, hsts);
+    }
+}
+
+void response_header(exchange_t *exchange, const h2o_iovec_t *name, text_t value)
+{
+    h2o_req_t *req = exchange->req;
+    h2o_vector_reserve(&req->pool, &req->res.headers, req->res.headers.size + 1);
+    req->res.headers.entries[req->res.headers.size++] = (h2o_header_t){
+        .name = (h2o_iovec_t *)(uintptr_t)name, .value = {(char *)(uintptr_t)value.data, value.length}};
+}
+
+text_t response_copy(exchange_t *exchange, text_t text)
+{
+    char *copy = h2o_mem_alloc_pool(&exchange->req->pool, text.length);
+    h2o_memcpy(copy, text.data, text.length);
+    return (text_t){.data = copy, .length = text.length};
+}
+
+static text_t number_text(exchange_t *exchange, int64_t number)
+{
+    char digits[20], *at = digits + sizeof(digits);
+    insist(number >= 0);
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return response_copy(exchange, (text_t){.data = at, .length = (size_t)(digits + sizeof(digits) - at)});
+}
+
+static void rate_headers(exchange_t *exchange)
+{
+    const rate_result_t *rate = &exchange->limits.tightest;
+    if (!exchange->limits.counted)
+        return;
+    response_header(exchange, &name_rate_limit, number_text(exchange, rate->limit));
+    response_header(exchange, &name_rate_remaining, number_text(exchange, rate->remaining));
+    response_header(exchange, &name_rate_reset, number_text(exchange, rate->reset));
+}
+
+/* Whoever may read it; a cache must know that the answer depends on who asks, also when it is nobody. */
+static void cors_headers(exchange_t *exchange)
+{
+    if (frontend.config.cors.origins.count > 0)
+        response_header(exchange, &H2O_TOKEN_VARY->buf, TEXT("Origin"));
+    if (exchange->origin.data == NULL)
+        return;
+    response_header(exchange, &H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN->buf, exchange->origin);
+    response_header(exchange, &name_credentials, TEXT("true"));
+    response_header(exchange, &name_expose, exposed_headers);
+}
+
+static bool has_header(const h2o_req_t *req, const h2o_token_t *token)
+{
+    return h2o_find_header(&req->res.headers, token, -1) != -1;
+}
+
+void response_common_headers(exchange_t *exchange)
+{
+    h2o_headers_t *headers = &exchange->req->res.headers;
+    h2o_vector_reserve(&exchange->req->pool, headers, headers->size + HEADERS_RESERVED);
+    if (!has_header(exchange->req, H2O_TOKEN_CACHE_CONTROL))
+        response_header(exchange, &H2O_TOKEN_CACHE_CONTROL->buf, TEXT("no-store"));
+    const h2o_header_t *constant = exchange->secure ? constants_secure.items : constants.items;
+    size_t count = exchange->secure ? constants_secure.count : constants.count;
+    memcpy(headers->entries + headers->size, constant, count * sizeof(*constant));
+    headers->size += count;
+    response_header(exchange, &name_request_id, exchange->trace);
+    rate_headers(exchange);
+    cors_headers(exchange);
+}
+
+bool response_is_ours(const h2o_req_t *req)
+{
+    return req->_generator == &generator;
+}
+
+/* --- an actor's headers ------------------------------------------------------------------------------------------------------- */
+
+static void add_from_actor(void *argument, text_t name, text_t value)
+{
+    exchange_t *exchange = argument;
+    value = response_copy(exchange, value);
+    for (size_t i = 0; i < value.length; i++)
+        if ((unsigned char)value.data[i] < ' ' && value.data[i] != '\t')
+            return; /* a line break would end the header: what an actor sends is checked there, and here once more */
+    const h2o_token_t *token = h2o_lookup_token(name.data, name.length);
+    if (token != NULL) {
+        response_header(exchange, &token->buf, value);
+        return;
+    }
+    h2o_iovec_t *copy = h2o_mem_alloc_pool(&exchange->req->pool, sizeof(*copy));
+    text_t text = response_copy(exchange, name);
+    *copy = h2o_iovec_init(text.data, text.length);
+    response_header(exchange, copy, value);
+}
+
+/* --- sending -------------------------------------------------------------------------------------------------------------------- */
+
+static void finish(exchange_t *exchange, int status, size_t bytes)
+{
+    static const enum counter classes[] = {
+        COUNTER_STATUS_2XX, COUNTER_STATUS_2XX, COUNTER_STATUS_2XX, COUNTER_STATUS_3XX, COUNTER_STATUS_4XX, COUNTER_STATUS_5XX};
+    int64_t duration = clock_monotonic() - exchange->started;
+    const destination_t *destination = exchange->destination;
+    exchange->answered = true;
+    count(status == ABANDONED ? COUNTER_ABANDONED : classes[status / 100 % 6], 1);
+    count(COUNTER_MICROSECONDS, duration);
+    count(COUNTER_BYTES_OUT, (int64_t)bytes);
+    access_log_add(&(access_t){.time = exchange->now,
+        .trace = exchange->trace,
+        .operation = destination ? destination->operation : (text_t){.data = NULL},
+        .path = destination ? destination->path : (text_t){.data = NULL},
+        .method = exchange->method,
+        .status = status,
+        .bytes = (int64_t)bytes,
+        .microseconds = duration,
+        .client = exchange->client,
+        .version = exchange->req->version,
+        .tls = exchange->connection->tls,
+        .writes = destination != NULL && destination->writes});
+}
+
+void response_send(exchange_t *exchange, int status, text_t type, text_t packed_headers, text_t body)
+{
+    h2o_req_t *req = exchange->req;
+    insist(!exchange->answered);
+    bool bodiless = status == 204 || status == 304;
+    req->res.status = status;
+    req->res.reason = reason_of(status);
+    req->res.content_length = bodiless ? SIZE_MAX : body.length;
+    if (packed_headers.length > 0)
+        pairs_walk(packed_headers, add_from_actor, exchange);
+    if (!bodiless && !has_header(req, H2O_TOKEN_CONTENT_TYPE))
+        response_header(exchange, &H2O_TOKEN_CONTENT_TYPE->buf, type);
+    response_common_headers(exchange);
+    if (frontend_draining)
+        req->http1_is_persistent = 0;
+    bool with_body = !bodiless && exchange->method != METHOD_HEAD && body.length > 0;
+    finish(exchange, status, with_body ? body.length : 0);
+    h2o_iovec_t bytes = {(char *)(uintptr_t)body.data, body.length};
+    h2o_start_response(req, &generator);
+    h2o_send(req, &bytes, with_body ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+void response_error(exchange_t *exchange, enum error_code code, const problems_t *problems)
+{
+    static buffer_t json;
+    json.length = 0;
+    error_json(&json, code, exchange->language, problems);
+    text_t none = {.data = NULL};
+    response_send(exchange, errors[code].status, TYPE_JSON, none, response_copy(exchange, buffer_text(&json)));
+}
+
+void response_unavailable(exchange_t *exchange, enum error_code code, int64_t retry_after)
+{
+    response_header(exchange, &H2O_TOKEN_RETRY_AFTER->buf, number_text(exchange, retry_after));
+    response_error(exchange, code, NULL);
+}
+
+void response_foreign(exchange_t *exchange, size_t bytes)
+{
+    count(COUNTER_FOREIGN_ERRORS, 1);
+    finish(exchange, exchange->req->res.status, bytes);
+}
+
+void response_abandoned(exchange_t *exchange)
+{
+    if (!exchange->answered)
+        finish(exchange, ABANDONED, 0);
+}

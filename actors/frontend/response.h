@@ -1,0 +1,27 @@
+/* response: how an answer leaves: status, the headers that every answer has, body; counted and logged. */
+#pragma once
+#include "exchange.h"
+
+/* Prepares what depends on the configuration only. */
+void responses_open(void);
+/* An answer in JSON (or of `type`). The body is borrowed until the request ends; see response_copy. At most once for an exchange.
+ * `packed_headers`: an actor's map of further headers, may be empty. */
+void response_send(exchange_t *, int status, text_t type, text_t packed_headers, text_t body);
+/* The founding document's error envelope; `problems` may be NULL. */
+void response_error(exchange_t *, enum error_code, const problems_t *problems);
+/* Same, and tells when to try again, in seconds. */
+void response_unavailable(exchange_t *, enum error_code, int64_t retry_after);
+/* Adds a header to the answer that is not sent yet. The name is a constant in lower case (of a token: &H2O_TOKEN_X->buf, which
+ * HPACK encodes better); the value is borrowed. */
+void response_header(exchange_t *, const h2o_iovec_t *name, text_t value);
+/* A copy that lives as long as the request. */
+text_t response_copy(exchange_t *, text_t);
+/* The client went away before its answer: counted and logged as 499. */
+void response_abandoned(exchange_t *);
+/* Is this response ours, or did libh2o make it by itself? */
+bool response_is_ours(const h2o_req_t *);
+/* For a response that libh2o made by itself: the headers of every answer; counting and logging it. */
+void response_common_headers(exchange_t *);
+void response_foreign(exchange_t *, size_t bytes);
+
+#define TYPE_JSON TEXT("application/json")

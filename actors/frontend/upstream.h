@@ -1,0 +1,35 @@
+/* upstream: the actor instances that requests can be sent to. The segment's instance table alone decides: an instance gets new
+ * requests while it is READY and its rows are those this frontend was built with; it may still answer old ones until its
+ * generation ends. */
+#pragma once
+#include "actor/route.h"
+#include "base/loop.h"
+#include "shm/process.h"
+
+typedef struct upstream {
+    uint64_t generation; /* 0: a free place */
+    int slot;            /* in the instance table */
+    int service;         /* in route_services[] */
+    int64_t in_flight;   /* its requests in the pending table; kept by relay.c */
+    bool ready;
+    struct link_client *link;
+    int64_t lost_at; /* clock_monotonic() of the moment its generation was seen to have ended; 0: it lives */
+} upstream_t;
+
+typedef struct {
+    /* One packed reply; points into a received message. */
+    void (*on_reply)(text_t packed);
+    /* The instance is gone and what it had sent has been read: whatever still waits for it gets no answer. */
+    void (*on_lost)(upstream_t *);
+} upstream_events_t;
+
+void upstream_open(loop_t *, process_t *, const upstream_events_t *);
+void upstream_close(void);
+
+enum upstream_choice { UPSTREAM_CHOSEN, UPSTREAM_NONE_READY, UPSTREAM_ALL_FULL };
+/* The ready instance of a service with the fewest requests under way. */
+enum upstream_choice upstream_choose(int service, upstream_t **out);
+/* Joins this turn's batch. */
+void upstream_send(upstream_t *, text_t packed);
+/* How many instances of a service are ready now; and how many of them are left out because their rows are others. */
+int upstream_ready_count(int service, int *skewed);
