@@ -233,8 +233,9 @@ static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
     static const char *const bodies[] = {[BODY_NONE] = "BODY_NONE", [BODY_FIELDS] = "BODY_FIELDS", [BODY_RAW] = "BODY_RAW",
         [BODY_FORM] = "BODY_FORM"};
     enum body_kind body = row->input != NULL && row->body == BODY_NONE ? BODY_FIELDS : row->body;
-    fprintf(out, "    {.operation = \"%s\", .method = \"%s\", .path = \"%s\",\n        .service = \"%s\", .roles = 0x%x, .rate = %s",
-        row->operation, row->method, row->path, row->pool ? row->pool : actor->name, row->roles, rates[row->rate]);
+    fprintf(out, "    {.operation = \"%s\", .method = \"%s\", .path = \"%s\",\n", row->operation, row->method, row->path);
+    fprintf(out, "        .service = \"%s\", .roles = 0x%x, .rate = %s", row->pool ? row->pool : actor->name, row->roles,
+        rates[row->rate]);
     string_write(out, "rate_field", row->rate_field);
     string_write(out, "headers", row->headers);
     fprintf(out, ", .body = %s, .writes = %s},\n", bodies[body], row->writes ? "true" : "false");
@@ -275,7 +276,8 @@ static void document_write(FILE *out, const char *text)
 
 static void routes_write(FILE *out, const char *document)
 {
-    fputs("/* Written by tools/describe from the actors' rows. */\n#include \"actor/route.h\"\n\nconst route_t routes[] = {\n", out);
+    fputs("/* Written by tools/describe from the actors' rows. */\n#include \"actor/route.h\"\n\n", out);
+    fputs("const route_t routes[] = {\n", out);
     for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++)
             route_write(out, actors[a], &actors[a]->endpoints[i]);

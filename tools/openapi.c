@@ -94,8 +94,9 @@ static json_t *data_schema(components_t *components, const endpoint_t *row)
 static json_t *success_response(components_t *components, const endpoint_t *row)
 {
     json_t *properties = pack("{s:{s:b}, s:o}", "success", "const", 1, "data", data_schema(components, row));
-    json_object_set_new(properties, "meta", row->shape == SHAPE_LIST ? pack("{s:s}", "$ref", "#/components/schemas/page_meta")
-                                                : pack("{s:s, s:b}", "type", "object", "additionalProperties", 0));
+    json_object_set_new(properties, "meta",
+        row->shape == SHAPE_LIST ? pack("{s:s}", "$ref", "#/components/schemas/page_meta")
+                                 : pack("{s:s, s:b}", "type", "object", "additionalProperties", 0));
     return pack("{s:s, s:{s:{s:{s:s, s:o, s:[s, s, s], s:b}}}}", "description", row->status == 201 ? "Created" : "Done", "content",
         "application/json", "schema", "type", "object", "properties", properties, "required", "success", "data", "meta",
         "additionalProperties", 0);

@@ -49,7 +49,8 @@ void admin_read_log(const call_t *call, uuid_t child)
     uuid_format(call->principal.user, viewer);
     if (!uuid_is_zero(child))
         uuid_format(child, of);
-    log_event(LOG_INFO, "personal_data_read", LOG_S("by", viewer), LOG_S("child", of), LOG_S("operation", call->endpoint->operation));
+    log_event(LOG_INFO, "personal_data_read", LOG_S("by", viewer), LOG_S("child", of),
+        LOG_S("operation", call->endpoint->operation));
 }
 
 /* --- the list ----------------------------------------------------------------------------------------------------------- */
