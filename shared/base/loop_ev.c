@@ -19,7 +19,7 @@ typedef struct loop_signal {
     struct loop_signal *next;
 } loop_signal_t;
 
-typedef struct {
+typedef struct loop_ev {
     loop_t face; /* first: a loop_t * is a loop_ev_t * */
     struct ev_loop *ev;
     ev_prepare before_sleep;
@@ -31,7 +31,11 @@ typedef struct {
         void *argument;
     } hooks[HOOKS_MAX];
     loop_signal_t *signals;
+    struct loop_ev *older;
 } loop_ev_t;
+
+/* Loops live as long as the process. */
+static loop_ev_t *newest;
 
 struct loop_watch {
     ev_io io;
@@ -184,6 +188,8 @@ loop_t *loop_ev_create(void)
     loop->before_sleep.data = loop;
     ev_prepare_start(loop->ev, &loop->before_sleep);
     ev_idle_init(&loop->no_sleep, no_sleep);
+    loop->older = newest;
+    newest = loop;
     return &loop->face;
 }
 
