@@ -126,8 +126,10 @@ static void join_secrets(int fd)
         if (count == SECRETS_MOST)
             join_refuse("AIPOTEN_SECRETS_FD", "more secrets than a process can have");
         secrets[count].name = (text_t){.data = line.data, .length = (size_t)(sign - line.data)};
-        secrets[count].value = (text_t){.data = sign + 1,
-            .length = secret_unescape((char *)sign + 1, line.length - secrets[count].name.length - 1)};
+        char *value = (char *)sign + 1;
+        size_t value_length = secret_unescape(value, line.length - secrets[count].name.length - 1);
+        value[value_length] = '\0'; /* where the line's end was, or the byte beyond the text */
+        secrets[count].value = (text_t){.data = value, .length = value_length};
         count++;
     }
 }

@@ -25,7 +25,7 @@ enum { EXIT_CONFIG = 78 }; /* sysexits(3) EX_CONFIG: the supervisor does not try
 /* Joins; exits with EXIT_CONFIG and a log line when something is missing or wrong. Sets the log's identity and level,
  * ignores SIGPIPE, forbids core dumps of secrets. */
 void process_join(process_t *);
-/* A secret by name (services.c says who gets which); the text lives until the process ends. Exits with EXIT_CONFIG when it
+/* A secret by name (services.c says who gets which); the text lives until the process ends and a NUL follows it. Exits with EXIT_CONFIG when it
  * was not given. */
 text_t process_secret(const char *name);
 /* The supervisor's side of it: appends one secret, any bytes, to the text of AIPOTEN_SECRETS_FD. */
