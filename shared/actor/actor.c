@@ -185,7 +185,9 @@ int actor_main(const actor_t *actor)
     counters_declare();
     if (actor->data_keys && key_ring_parse(process_secret(actor->data_keys), &context.data_keys) != 0)
         fail_start("the ring of data keys cannot be read");
-    char *url = memory_string(process_secret("database_url").data);
+    text_t secret = process_secret("database_url"); /* the secrets stand one after the other: not NUL-terminated */
+    char *url = memory_zeroed(1, secret.length + 1);
+    memcpy(url, secret.data, secret.length);
     wait_for_database(url);
     context.loop = loop_ev_create();
     loop_ev_signal(context.loop, SIGTERM, on_stop, NULL);
