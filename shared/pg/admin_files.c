@@ -90,7 +90,8 @@ static bool numbers_check(const char *directory, const migrations_t *migrations,
             fprintf(report, "%s has two migrations %04d: %s and %s\n", directory, migration->number,
                 migrations->items[i - 1].name, migration->name);
         else
-            fprintf(report, "%s has no migration %04d before %04d_%s\n", directory, i + 1, migration->number, migration->name);
+            fprintf(report, "%s has no migration %04d before %04d_%s\n", directory, i + 1, migration->number,
+                migration->name);
         return false;
     }
     if (!migrations->count)

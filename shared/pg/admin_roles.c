@@ -1,11 +1,12 @@
-/* admin_roles: see the header. Holds always: an actor's role has no attribute beyond LOGIN; one that was given more by
- * somebody else is refused rather than used. */
+/* admin_roles: see the header. Holds always: an actor's role has no attribute beyond LOGIN; one that was
+ * given more by somebody else is refused rather than used. */
 #include "admin_roles.h"
 #include "../crypto/secrets.h"
 #include "../shm/services.h"
 #include "admin_sql.h"
 
-/* Connections of one role on the server: one actor gone wild leaves room for the others (of PostgreSQL's 100). */
+/* Connections of one role on the server: one actor gone wild leaves room for the others (of PostgreSQL's
+ * 100). */
 enum { ROLE_CONNECTIONS = 60, ROLE_NAME_SIZE = 64 };
 
 static const char role_state_sql[] =
@@ -31,7 +32,7 @@ static enum role_state role_look(PGconn *connection, const char *role, FILE *out
     PGresult *result = admin_query(connection, out, "could not look at the roles", role_state_sql, 1, &role);
     if (!result)
         return ROLE_STATE_FAILED;
-    enum role_state state = PQntuples(result) == 0                      ? ROLE_STATE_MISSING
+    enum role_state state = PQntuples(result) == 0                       ? ROLE_STATE_MISSING
                             : strcmp(PQgetvalue(result, 0, 0), "f") == 0 ? ROLE_STATE_FITS
                                                                          : ROLE_STATE_POWERFUL;
     PQclear(result);
@@ -40,10 +41,12 @@ static enum role_state role_look(PGconn *connection, const char *role, FILE *out
 
 static bool role_create(PGconn *connection, const char *role, FILE *out)
 {
-    /* Another database of this server may be migrated at the same time: who comes second finds the role there. */
+    /* Another database of this server may be migrated at the same time: who comes second finds the role
+     * there. */
     buffer_t sql = {0};
     buffer_format(&sql,
-        "DO $$ BEGIN CREATE ROLE %s LOGIN NOINHERIT; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+        "DO $$ BEGIN CREATE ROLE %s LOGIN NOINHERIT; EXCEPTION WHEN duplicate_object OR unique_violation "
+        "THEN NULL; END $$",
         role);
     buffer_add_char(&sql, '\0');
     bool done = admin_execute(connection, out, "could not create an actor's role", sql.data);
@@ -56,7 +59,8 @@ static bool role_alter(PGconn *connection, const char *role, const char *verifie
 {
     char *literal = PQescapeLiteral(connection, verifier, strlen(verifier));
     buffer_t sql = {0};
-    buffer_format(&sql, "ALTER ROLE %s LOGIN CONNECTION LIMIT %d PASSWORD %s;", role, ROLE_CONNECTIONS, literal);
+    buffer_format(
+        &sql, "ALTER ROLE %s LOGIN CONNECTION LIMIT %d PASSWORD %s;", role, ROLE_CONNECTIONS, literal);
     buffer_format(&sql, "ALTER ROLE %s SET timezone = 'UTC';", role);
     buffer_format(&sql, "ALTER ROLE %s SET search_path = pg_catalog;", role);
     buffer_format(&sql, "ALTER ROLE %s SET idle_in_transaction_session_timeout = '30s'", role);
@@ -67,7 +71,8 @@ static bool role_alter(PGconn *connection, const char *role, const char *verifie
     return done;
 }
 
-static bool role_set_up(PGconn *connection, const char *role, const char *secret, const char *directory, FILE *out)
+static bool role_set_up(
+    PGconn *connection, const char *role, const char *secret, const char *directory, FILE *out)
 {
     char error[256];
     buffer_t password = {0};
@@ -88,13 +93,17 @@ static bool role_set_up(PGconn *connection, const char *role, const char *secret
     return done;
 }
 
-static bool role_ensure(PGconn *connection, const char *role, const char *secret, const char *directory, FILE *out)
+static bool role_ensure(
+    PGconn *connection, const char *role, const char *secret, const char *directory, FILE *out)
 {
     switch (role_look(connection, role, out)) {
     case ROLE_STATE_FAILED:
         return false;
     case ROLE_STATE_POWERFUL:
-        fprintf(out, "role %s has more rights than an actor may have: drop it, or take its attributes and memberships away\n", role);
+        fprintf(out,
+            "role %s has more rights than an actor may have: drop it, or take its attributes and memberships "
+            "away\n",
+            role);
         return false;
     case ROLE_STATE_MISSING:
         if (!role_create(connection, role, out))

@@ -1,5 +1,5 @@
-/* admin_sql: see the header. Holds always: nothing written to `out` contains a password, because no statement does
- * (admin_roles.c sends verifiers) and libpq's messages name host, port, database and user only. */
+/* admin_sql: see the header. Holds always: nothing written to `out` contains a password, because no statement
+ * does (admin_roles.c sends verifiers) and libpq's messages name host, port, database and user only. */
 #include "admin_sql.h"
 #include "../base/clock.h"
 #include <inttypes.h>
@@ -10,12 +10,13 @@
 static const char lock_sql[] = "SELECT pg_try_advisory_lock(7019267261711576685)::int";
 enum { LOCK_POLL_MILLISECONDS = 100 };
 
-/* A migration waits 3 s at most for a lock, since whoever comes after it waits behind it: that is how a schema change hangs a
- * live system. A long one raises its own limit by SET LOCAL statement_timeout. */
-static const char settings_sql[] = "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
-                                   "SET client_min_messages = warning; SET client_encoding = 'UTF8';"
-                                   "SET lock_timeout = '3s'; SET statement_timeout = '60s';"
-                                   "SET idle_in_transaction_session_timeout = '60s'";
+/* A migration waits 3 s at most for a lock, since whoever comes after it waits behind it: that is how a
+ * schema change hangs a live system. A long one raises its own limit by SET LOCAL statement_timeout. */
+static const char settings_sql[] =
+    "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
+    "SET client_min_messages = warning; SET client_encoding = 'UTF8';"
+    "SET lock_timeout = '3s'; SET statement_timeout = '60s';"
+    "SET idle_in_transaction_session_timeout = '60s'";
 
 static void notice_write(void *argument, const PGresult *notice)
 {
@@ -34,8 +35,10 @@ static bool url_check(const char *url, FILE *out)
         PQconninfoFree(parsed);
     }
     if (!good)
-        fprintf(out, "%s: set DATABASE_URL to the migrator's address, postgresql://USER:PASSWORD@HOST:PORT/NAME\n",
-            text.length ? "the database's address is not a URI that PostgreSQL understands" : "no database is named");
+        fprintf(out,
+            "%s: set DATABASE_URL to the migrator's address, postgresql://USER:PASSWORD@HOST:PORT/NAME\n",
+            text.length ? "the database's address is not a URI that PostgreSQL understands"
+                        : "no database is named");
     return good;
 }
 
@@ -56,7 +59,8 @@ PGconn *admin_connect(const char *url, FILE *out)
     if (PQserverVersion(connection) < 150000)
         fprintf(out, "the database server is older than PostgreSQL 15: use 15 or newer\n");
     else if (!encoding || strcmp(encoding, "UTF8") != 0)
-        fprintf(out, "the database's encoding is %s: create it with ENCODING 'UTF8' and locale C.UTF-8\n", encoding);
+        fprintf(out, "the database's encoding is %s: create it with ENCODING 'UTF8' and locale C.UTF-8\n",
+            encoding);
     else if (admin_settings(connection, out))
         return connection;
     PQfinish(connection);
@@ -93,7 +97,8 @@ void admin_explain(PGconn *connection, const PGresult *result, FILE *out, const 
 PGresult *admin_query(
     PGconn *connection, FILE *out, const char *doing, const char *sql, int count, const char *const *values)
 {
-    PGresult *result = count ? PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0) : PQexec(connection, sql);
+    PGresult *result =
+        count ? PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0) : PQexec(connection, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_IN)
         return result;
@@ -132,8 +137,11 @@ bool admin_lock(PGconn *connection, FILE *out, int wait_seconds)
         if (taken)
             return true;
         if (clock_monotonic() >= deadline) {
-            fprintf(out, "another aipotenctl db command has been at work in this database for more than %d s: nothing was done; "
-                         "try again when it has ended\n", wait_seconds);
+            fprintf(out,
+                "another aipotenctl db command has been at work in this database for more than %d s: nothing "
+                "was done; "
+                "try again when it has ended\n",
+                wait_seconds);
             return false;
         }
         if (!said) {

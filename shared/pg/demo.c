@@ -1,5 +1,5 @@
-/* demo: see the header. Everything is loaded in one transaction, by COPY, table after table; each table's rows follow from
- * the people (demo_people.h). aipoten.demo_data remembers the sizes. */
+/* demo: see the header. Everything is loaded in one transaction, by COPY, table after table; each table's
+ * rows follow from the people (demo_people.h). aipoten.demo_data remembers the sizes. */
 #include "demo.h"
 #include "../crypto/hash.h"
 #include "../crypto/seal.h"
@@ -23,7 +23,7 @@ typedef struct {
     copy_t copy;
 } demo_t;
 
-/* --- accounts -------------------------------------------------------------------------------------------------------------- */
+/* --- accounts --- */
 
 static digest_t phone_digest(const demo_t *demo, const char *phone)
 {
@@ -58,7 +58,8 @@ static void users_rows(demo_t *demo, const demo_user_t *user)
     copy_row_end(copy);
 }
 
-static void consent_row(demo_t *demo, const demo_user_t *user, dice_t *dice, const char *kind, bool granted, int64_t at)
+static void consent_row(
+    demo_t *demo, const demo_user_t *user, dice_t *dice, const char *kind, bool granted, int64_t at)
 {
     copy_uuid(&demo->copy, dice_uuid(dice, at));
     copy_uuid(&demo->copy, user->id);
@@ -83,12 +84,13 @@ static void consents_rows(demo_t *demo, const demo_user_t *user)
     bool marketing = dice_chance(&dice, MARKETING_PER_MILLE);
     consent_row(demo, user, &dice, "marketing", marketing, user->created_at);
     if (marketing && dice_chance(&dice, WITHDRAWN_PER_MILLE))
-        consent_row(demo, user, &dice, "marketing", false, user->created_at + dice_range(&dice, 1, 20) * 3600 * CLOCK_SECOND);
+        consent_row(demo, user, &dice, "marketing", false,
+            user->created_at + dice_range(&dice, 1, 20) * 3600 * CLOCK_SECOND);
     if (dice_chance(&dice, SHARING_PER_MILLE) && user->index != DEMO_PARENT)
         consent_row(demo, user, &dice, "sharing", true, user->created_at + 3600 * CLOCK_SECOND);
 }
 
-/* --- children -------------------------------------------------------------------------------------------------------------- */
+/* --- children --- */
 
 /* The rounds of the national check-ups, in days of life. */
 typedef struct {
@@ -119,7 +121,8 @@ static int measurements_of(const demo_child_t *child, measurement_t out[static A
         if (!measured || next->day >= demo_today())
             continue;
         int64_t evening = next->day * CLOCK_DAY + 10 * 3600 * CLOCK_SECOND;
-        next->created_at = (evening > child->created_at ? evening : child->created_at) + (count + 2) * 60 * CLOCK_SECOND;
+        next->created_at =
+            (evening > child->created_at ? evening : child->created_at) + (count + 2) * 60 * CLOCK_SECOND;
         next->id = dice_uuid(&dice, next->created_at);
         count++;
     }
@@ -192,8 +195,8 @@ static void guardians_rows(demo_t *demo, const demo_user_t *user)
 {
     dice_t dice = dice_of("guardians", (uint64_t)user->index);
     int other = user->index + 1;
-    bool shared = dice_chance(&dice, SPOUSE_PER_MILLE) && user->index != DEMO_PARENT && other < demo->people.users &&
-                  demo_is_parent(other);
+    bool shared = dice_chance(&dice, SPOUSE_PER_MILLE) && user->index != DEMO_PARENT &&
+                  other < demo->people.users && demo_is_parent(other);
     for (int i = 0; i < demo->people.families[user->index]; i++) {
         demo_child_t child = demo_child(&demo->people, user, i);
         guardian_row(demo, child.id, user->id, "owner", child.created_at);
@@ -224,7 +227,7 @@ static void measurements_rows(demo_t *demo, const demo_user_t *user)
     }
 }
 
-/* --- loading --------------------------------------------------------------------------------------------------------------- */
+/* --- loading --- */
 
 typedef struct {
     const char *what, *copy_sql, *vacuum_sql;
@@ -233,8 +236,9 @@ typedef struct {
 
 static const demo_table_t tables[] = {
     {.what = "users",
-        .copy_sql = "COPY accounts.users (id, email, password_hash, name, phone, phone_index, role, status, language,"
-                    " email_verified_at, created_at, updated_at) FROM STDIN",
+        .copy_sql =
+            "COPY accounts.users (id, email, password_hash, name, phone, phone_index, role, status, language,"
+            " email_verified_at, created_at, updated_at) FROM STDIN",
         .vacuum_sql = "VACUUM (ANALYZE) accounts.users",
         .rows = users_rows},
     {.what = "consents",
@@ -242,9 +246,10 @@ static const demo_table_t tables[] = {
         .vacuum_sql = "VACUUM (ANALYZE) accounts.consents",
         .rows = consents_rows},
     {.what = "children",
-        .copy_sql = "COPY children.children (id, user_id, name, birth_date, gender, gestational_weeks, birth_weight,"
-                    " current_height, current_weight, medical_history, family_history, treatment_history, notes,"
-                    " created_at, updated_at) FROM STDIN",
+        .copy_sql =
+            "COPY children.children (id, user_id, name, birth_date, gender, gestational_weeks, birth_weight,"
+            " current_height, current_weight, medical_history, family_history, treatment_history, notes,"
+            " created_at, updated_at) FROM STDIN",
         .vacuum_sql = "VACUUM (ANALYZE) children.children",
         .rows = children_rows},
     {.what = "guardians",
@@ -252,8 +257,9 @@ static const demo_table_t tables[] = {
         .vacuum_sql = "VACUUM (ANALYZE) children.child_guardians",
         .rows = guardians_rows},
     {.what = "measurements",
-        .copy_sql = "COPY children.child_measurements (id, child_id, measured_on, height, weight, head_circumference,"
-                    " created_at) FROM STDIN",
+        .copy_sql =
+            "COPY children.child_measurements (id, child_id, measured_on, height, weight, head_circumference,"
+            " created_at) FROM STDIN",
         .vacuum_sql = "VACUUM (ANALYZE) children.child_measurements",
         .rows = measurements_rows},
 };
@@ -276,7 +282,8 @@ static bool sizes_record(PGconn *connection, const demo_people_t *people, FILE *
     snprintf(users, sizeof users, "%d", people->users);
     snprintf(children, sizeof children, "%d", people->children);
     PGresult *result = admin_query(connection, out, "could not record the demo data",
-        "INSERT INTO aipoten.demo_data (users, children) VALUES ($1, $2)", 2, (const char *const[]){users, children});
+        "INSERT INTO aipoten.demo_data (users, children) VALUES ($1, $2)", 2,
+        (const char *const[]){users, children});
     PQclear(result);
     return result != NULL;
 }
@@ -289,7 +296,8 @@ static bool tables_load(demo_t *demo, PGconn *connection, FILE *out)
         good = table_load(demo, connection, &tables[i], out);
         rows[i] = demo->copy.rows;
     }
-    good = good && sizes_record(connection, &demo->people, out) && admin_execute(connection, out, "could not commit", "COMMIT");
+    good = good && sizes_record(connection, &demo->people, out) &&
+           admin_execute(connection, out, "could not commit", "COMMIT");
     /* Statistics, and the visibility that index-only scans need, before the first request. */
     for (size_t i = 0; good && i < ARRAY_SIZE(tables); i++)
         good = admin_execute(connection, out, "could not vacuum", tables[i].vacuum_sql);
@@ -302,7 +310,7 @@ static bool tables_load(demo_t *demo, PGconn *connection, FILE *out)
     return true;
 }
 
-/* --- what must be there before --------------------------------------------------------------------------------------------- */
+/* --- what must be there before --- */
 
 static bool secret_text(const char *directory, const char *name, buffer_t *value, FILE *out)
 {
@@ -345,15 +353,17 @@ static bool index_key_load(const char *directory, uint8_t key[static KEY_BYTES],
 
 enum state { STATE_FAILED, STATE_EMPTY, STATE_LOADED };
 
-static enum state state_compare(PGresult *result, const demo_options_t *asked, const demo_people_t *people, FILE *out)
+static enum state state_compare(
+    PGresult *result, const demo_options_t *asked, const demo_people_t *people, FILE *out)
 {
     int users = atoi(PQgetvalue(result, 0, 0)), children = atoi(PQgetvalue(result, 0, 1));
     if ((!asked->users || users == asked->users) && (!asked->children || children == asked->children)) {
         fprintf(out, "the demo data is there already: %d users, %d children\n", users, children);
         return STATE_LOADED;
     }
-    fprintf(out, "demo data of another size is there: %d users, %d children. To start over, make the database anew (tools/stop, "
-                 "remove the data below AIPOTEN_VAR, tools/run) and load %d users and %d children into it\n",
+    fprintf(out,
+        "demo data of another size is there: %d users, %d children. To start over, make the database anew "
+        "(tools/stop, remove the data below AIPOTEN_VAR, tools/run), then load %d users, %d children\n",
         users, children, people->users, people->children);
     return STATE_FAILED;
 }
@@ -369,18 +379,20 @@ static enum state state_read(PGconn *connection, const demo_options_t *asked, co
         fprintf(out, "the database has no schema yet: run aipotenctl db migrate first\n");
         return STATE_FAILED;
     }
-    PGresult *result = admin_query(
-        connection, out, "could not look for demo data", "SELECT users, children FROM aipoten.demo_data", 0, NULL);
+    PGresult *result = admin_query(connection, out, "could not look for demo data",
+        "SELECT users, children FROM aipoten.demo_data", 0, NULL);
     if (!result)
         return STATE_FAILED;
     enum state state = PQntuples(result) ? state_compare(result, asked, people, out) : STATE_EMPTY;
     PQclear(result);
     if (state != STATE_EMPTY)
         return state;
-    if (!admin_number(connection, out, "could not look for users", "SELECT count(*) FROM (SELECT FROM accounts.users LIMIT 1) u", &users))
+    if (!admin_number(connection, out, "could not look for users",
+            "SELECT count(*) FROM (SELECT FROM accounts.users LIMIT 1) u", &users))
         return STATE_FAILED;
     if (users)
-        fprintf(out, "the database has users of its own: demo data, whose passwords everybody knows, only goes into an empty one\n");
+        fprintf(out, "the database has users of its own: demo data, whose passwords everybody knows, "
+                     "only goes into an empty one (tools/run: AIPOTEN_DEMO_USERS=0)\n");
     return users ? STATE_FAILED : STATE_EMPTY;
 }
 

@@ -33,7 +33,11 @@ void copy_string(copy_t *copy, const char *value)
     }
     buffer_t *out = column(copy);
     for (; *value; value++) {
-        const char *escape = *value == '\\' ? "\\\\" : *value == '\t' ? "\\t" : *value == '\n' ? "\\n" : *value == '\r' ? "\\r" : NULL;
+        const char *escape = *value == '\\'   ? "\\\\"
+                             : *value == '\t' ? "\\t"
+                             : *value == '\n' ? "\\n"
+                             : *value == '\r' ? "\\r"
+                                              : NULL;
         if (escape)
             buffer_add_string(out, escape);
         else
@@ -93,7 +97,8 @@ void copy_time(copy_t *copy, int64_t microseconds)
 
 static void block_send(copy_t *copy)
 {
-    if (!copy->failed && copy->block.length && PQputCopyData(copy->connection, copy->block.data, (int)copy->block.length) != 1)
+    if (!copy->failed && copy->block.length &&
+        PQputCopyData(copy->connection, copy->block.data, (int)copy->block.length) != 1)
         copy->failed = true;
     copy->block.length = 0;
 }

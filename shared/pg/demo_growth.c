@@ -1,4 +1,5 @@
-/* demo_growth: medians near those of the WHO's growth standards (0–5 years) and reference (5–7), with straight lines between. */
+/* demo_growth: medians near those of the WHO's growth standards (0–5 years) and reference (5–7), with
+ * straight lines between. */
 #include "demo_growth.h"
 
 typedef struct {
@@ -31,7 +32,8 @@ enum { HEIGHT_ERROR = 2, WEIGHT_ERROR = 6, HEAD_ERROR = 2 };
 enum { DAYS_PER_100_MONTHS = 3044, TERM_WEEKS = 40 };
 
 /* Median weight at birth in 10 g, from 28 weeks on. */
-static const int birth_weights[] = {110, 127, 145, 163, 181, 203, 226, 250, 275, 296, 316, 330, 344, 354, 360};
+static const int birth_weights[] = {
+    110, 127, 145, 163, 181, 203, 226, 250, 275, 296, 316, 330, 344, 354, 360};
 enum { BIRTH_WEEKS_FIRST = 28 };
 
 demo_build_t demo_build(dice_t *dice)
@@ -54,7 +56,8 @@ static int deviate(int median, int deviation, int own, int error, dice_t *dice)
     return (int)(median + median * thousandths / 1000);
 }
 
-demo_size_t demo_growth_at(enum demo_sex sex, demo_build_t build, int gestational_weeks, int days, dice_t *dice)
+demo_size_t demo_growth_at(
+    enum demo_sex sex, demo_build_t build, int gestational_weeks, int days, dice_t *dice)
 {
     if (gestational_weeks < TERM_WEEKS - 3)
         days -= (TERM_WEEKS - gestational_weeks) * 7;
@@ -67,11 +70,12 @@ demo_size_t demo_growth_at(enum demo_sex sex, demo_build_t build, int gestationa
     if (part > whole)
         part = whole;
     return (demo_size_t){
-        .height = deviate(between(from->height[sex], to->height[sex], part, whole), HEIGHT_DEVIATION, build.height,
-            HEIGHT_ERROR, dice),
-        .weight = deviate(between(from->weight[sex], to->weight[sex], part, whole), WEIGHT_DEVIATION, build.weight,
-            WEIGHT_ERROR, dice),
-        .head = deviate(between(from->head[sex], to->head[sex], part, whole), HEAD_DEVIATION, build.head, HEAD_ERROR, dice),
+        .height = deviate(between(from->height[sex], to->height[sex], part, whole), HEIGHT_DEVIATION,
+            build.height, HEIGHT_ERROR, dice),
+        .weight = deviate(between(from->weight[sex], to->weight[sex], part, whole), WEIGHT_DEVIATION,
+            build.weight, WEIGHT_ERROR, dice),
+        .head = deviate(between(from->head[sex], to->head[sex], part, whole), HEAD_DEVIATION, build.head,
+            HEAD_ERROR, dice),
     };
 }
 

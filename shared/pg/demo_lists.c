@@ -1,5 +1,5 @@
-/* demo_lists: see the header. A line is words separated by a space; "#" begins a remark. Each file's reader is a function
- * that takes one line's words; a line it does not understand is refused with its number. */
+/* demo_lists: see the header. A line is words separated by a space; "#" begins a remark. Each file's reader
+ * is a function that takes one line's words; a line it does not understand is refused with its number. */
 #include "demo_lists.h"
 #include "../base/panic.h"
 #include "admin_files.h"
@@ -74,7 +74,8 @@ static bool line_read(const list_file_t *file, demo_lists_t *lists, char *line)
     return file->add(lists, words, count);
 }
 
-static bool file_parse(const list_file_t *file, const char *path, demo_lists_t *lists, buffer_t *bytes, FILE *out)
+static bool file_parse(
+    const list_file_t *file, const char *path, demo_lists_t *lists, buffer_t *bytes, FILE *out)
 {
     if (!file_read(path, LIST_BYTES_MAX, bytes, out))
         return false;
@@ -107,7 +108,8 @@ bool demo_lists_read(const char *schema_directory, demo_lists_t *lists, FILE *ou
     *lists = (demo_lists_t){0};
     for (size_t i = 0; i < ARRAY_SIZE(list_files); i++) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/demo/%s", schema_directory ? schema_directory : "schema", list_files[i].name);
+        snprintf(path, sizeof path, "%s/demo/%s", schema_directory ? schema_directory : "schema",
+            list_files[i].name);
         if (!file_parse(&list_files[i], path, lists, &lists->files[i], out))
             return false;
     }

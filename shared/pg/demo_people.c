@@ -4,17 +4,24 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Users came one after the other in the 540 days that end two days before demo_today: what they do at first still fits. */
-enum { JOINED_DAYS = 540, JOINED_END = 2, SUSPENDED_PER_MILLE = 3, ENGLISH_PER_MILLE = 15, UNVERIFIED_PER_MILLE = 40 };
+/* Users came one after the other in the 540 days that end two days before demo_today: what they do at first
+ * still fits. */
+enum {
+    JOINED_DAYS = 540,
+    JOINED_END = 2,
+    SUSPENDED_PER_MILLE = 3,
+    ENGLISH_PER_MILLE = 15,
+    UNVERIFIED_PER_MILLE = 40
+};
 enum { MOTHERS_PER_MILLE = 700, TWINS_PER_MILLE = 25, AGE_DAYS_MAX = 2550 };
 enum { PRETERM_PER_MILLE = 85, WEEKS_UNTOLD_PER_MILLE = 60, SEX_UNKNOWN_PER_MILLE = 3 };
 
 /* Per mille of families with so many children; the first parents come to one and a half on average. */
 static const int family_weights[] = {80, 420, 380, 100, 20};
 /* Weeks of pregnancy, per mille of births at term and before it. */
-static const int term_weights[] = {100, 220, 330, 280, 70};              /* 37 … 41 */
+static const int term_weights[] = {100, 220, 330, 280, 70};                   /* 37 … 41 */
 static const int preterm_weights[] = {40, 40, 50, 60, 80, 90, 140, 190, 310}; /* 28 … 36 */
-static const int era_weights[] = {60, 520, 420};                          /* births of parents: 1970s, 1980s, 1990s */
+static const int era_weights[] = {60, 520, 420}; /* births of parents: 1970s, 1980s, 1990s */
 static const int history_per_mille[HISTORIES] = {120, 800, 150, 80, 200};
 
 typedef struct {
@@ -33,8 +40,22 @@ typedef struct {
     enum demo_history told;
 } named_child_t;
 static const named_child_t named_children[DEMO_NAMED_CHILDREN] = {
-    {.given = "서아", .sex = SEX_FEMALE, .year = 2022, .month = 5, .day = 17, .weeks = 39, .birth_weight = 324, .told = HISTORY_NOTES},
-    {.given = "이준", .sex = SEX_MALE, .year = 2025, .month = 10, .day = 5, .weeks = 32, .birth_weight = 178, .told = HISTORY_PRETERM},
+    {.given = "서아",
+        .sex = SEX_FEMALE,
+        .year = 2022,
+        .month = 5,
+        .day = 17,
+        .weeks = 39,
+        .birth_weight = 324,
+        .told = HISTORY_NOTES},
+    {.given = "이준",
+        .sex = SEX_MALE,
+        .year = 2025,
+        .month = 10,
+        .day = 5,
+        .weeks = 32,
+        .birth_weight = 178,
+        .told = HISTORY_PRETERM},
 };
 
 int32_t demo_today(void)
@@ -56,7 +77,7 @@ static int weighted(dice_t *dice, const int *weights, int count)
     panic("weights do not add up to 1000");
 }
 
-/* --- users ----------------------------------------------------------------------------------------------------------------- */
+/* --- users --- */
 
 bool demo_is_parent(int user)
 {
@@ -126,8 +147,10 @@ static void user_drawn(const demo_people_t *people, demo_user_t *user, dice_t *d
     user->language = dice_chance(dice, ENGLISH_PER_MILLE) ? "en" : "ko";
     user->verified = !dice_chance(dice, UNVERIFIED_PER_MILLE);
     snprintf(user->name, sizeof user->name, "%s%s", surname->text, given->text);
-    snprintf(user->email, sizeof user->email, "%s.%s%d@example.com", given->roman, surname->roman, user->index);
-    snprintf(user->phone, sizeof user->phone, "010-%04d-%04d", dice_range(dice, 2000, 9999), dice_range(dice, 0, 9999));
+    snprintf(
+        user->email, sizeof user->email, "%s.%s%d@example.com", given->roman, surname->roman, user->index);
+    snprintf(user->phone, sizeof user->phone, "010-%04d-%04d", dice_range(dice, 2000, 9999),
+        dice_range(dice, 0, 9999));
 }
 
 static void user_known(demo_user_t *user)
@@ -148,7 +171,8 @@ demo_user_t demo_user(const demo_people_t *people, int index)
     dice_t dice = dice_of("user", (uint64_t)index);
     int64_t step = JOINED_DAYS * CLOCK_DAY / people->users;
     demo_user_t user = {.index = index};
-    user.created_at = day_begin(demo_today() - JOINED_END - JOINED_DAYS) + step * index + (int64_t)(dice_bits(&dice) % (uint64_t)step);
+    user.created_at = day_begin(demo_today() - JOINED_END - JOINED_DAYS) + step * index +
+                      (int64_t)(dice_bits(&dice) % (uint64_t)step);
     user.id = dice_uuid(&dice, user.created_at);
     if (index < DEMO_NAMED)
         user_known(&user);
@@ -157,7 +181,7 @@ demo_user_t demo_user(const demo_people_t *people, int index)
     return user;
 }
 
-/* --- children -------------------------------------------------------------------------------------------------------------- */
+/* --- children --- */
 
 /* Days of life on demo_today: the youngest first, then each elder one by its distance. */
 static int child_age(const demo_people_t *people, int parent, int ordinal)
@@ -196,7 +220,8 @@ static void child_histories(const demo_people_t *people, demo_child_t *child, di
     }
 }
 
-static void child_known(const demo_people_t *people, demo_child_t *child, const demo_user_t *parent, int ordinal)
+static void child_known(
+    const demo_people_t *people, demo_child_t *child, const demo_user_t *parent, int ordinal)
 {
     const named_child_t *named = &named_children[ordinal];
     child->build = (demo_build_t){.height = 250, .weight = 150};
@@ -209,8 +234,8 @@ static void child_known(const demo_people_t *people, demo_child_t *child, const 
     child->histories[column] = people->lists->histories[named->told].items[0].text;
 }
 
-/* Brothers do not share a name: the family draws once, and each child goes on from there by as many names as no multiple
- * below DEMO_FAMILY_MAX leads back. */
+/* Brothers do not share a name: the family draws once, and each child goes on from there by as many names as
+ * no multiple below DEMO_FAMILY_MAX leads back. */
 static const char *sibling_name(const demo_people_t *people, enum demo_sex sex, int parent, int ordinal)
 {
     dice_t dice = dice_of("names", (uint64_t)parent);
@@ -219,14 +244,16 @@ static const char *sibling_name(const demo_people_t *people, enum demo_sex sex, 
     return list->items[(first + ordinal * 7) % list->count].text;
 }
 
-static void child_drawn(const demo_people_t *people, demo_child_t *child, const demo_user_t *parent, int ordinal, dice_t *dice)
+static void child_drawn(
+    const demo_people_t *people, demo_child_t *child, const demo_user_t *parent, int ordinal, dice_t *dice)
 {
     child->sex = dice_chance(dice, 512) ? SEX_MALE : SEX_FEMALE;
     child->sex_unknown = dice_chance(dice, SEX_UNKNOWN_PER_MILLE);
     child->birth_date = demo_today() - child_age(people, parent->index, ordinal);
     child_birth(child, dice);
     child_histories(people, child, dice);
-    snprintf(child->name, sizeof child->name, "%s%s", parent->surname, sibling_name(people, child->sex, parent->index, ordinal));
+    snprintf(child->name, sizeof child->name, "%s%s", parent->surname,
+        sibling_name(people, child->sex, parent->index, ordinal));
 }
 
 demo_child_t demo_child(const demo_people_t *people, const demo_user_t *parent, int ordinal)
@@ -239,8 +266,10 @@ demo_child_t demo_child(const demo_people_t *people, const demo_user_t *parent, 
     else
         child_drawn(people, &child, parent, ordinal, &dice);
     /* Registered minutes after the parent joined, or weeks after the birth when that came later. */
-    int64_t joined = parent->created_at + (int64_t)dice_range(&dice, 100, 1200) * CLOCK_SECOND + ordinal * 90 * CLOCK_SECOND;
-    int64_t born = day_begin(child.birth_date + dice_range(&dice, 3, 50)) + (int64_t)dice_range(&dice, 0, 86399) * CLOCK_SECOND;
+    int64_t joined = parent->created_at + (int64_t)dice_range(&dice, 100, 1200) * CLOCK_SECOND +
+                     ordinal * 90 * CLOCK_SECOND;
+    int64_t born = day_begin(child.birth_date + dice_range(&dice, 3, 50)) +
+                   (int64_t)dice_range(&dice, 0, 86399) * CLOCK_SECOND;
     child.created_at = joined > born ? joined : born;
     child.id = dice_uuid(&dice, child.created_at);
     return child;

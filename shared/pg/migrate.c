@@ -1,6 +1,7 @@
 /* migrate: see the header. Holds always:
- *   - aipoten.migrations says exactly which files' effects are in the database, since each row commits with them;
- *   - what does not fit (a changed file, a gap, a number this release does not know) is refused before anything is done;
+ *   - aipoten.migrations says exactly which files' effects are in the database: each row commits with them;
+ *   - what does not fit (a changed file, a gap, a number this release does not know) is refused before anything
+ *     is done;
  *   - one migrator at a time: admin_lock. */
 #include "migrate.h"
 #include "../base/clock.h"
@@ -31,8 +32,8 @@ typedef struct {
 
 static const char bootstrap_sql[] =
     "CREATE SCHEMA IF NOT EXISTS aipoten;"
-    "CREATE TABLE IF NOT EXISTS aipoten.migrations (number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
-    " applied_at timestamptz NOT NULL DEFAULT now(), duration interval NOT NULL)";
+    "CREATE TABLE IF NOT EXISTS aipoten.migrations (number integer PRIMARY KEY, name text NOT NULL,"
+    " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), duration interval NOT NULL)";
 static const char bootstrapped_sql[] = "SELECT (to_regclass('aipoten.migrations') IS NOT NULL)::int";
 static const char history_sql[] =
     "SELECT number, name, checksum, to_char(applied_at, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
@@ -41,7 +42,7 @@ static const char record_sql[] = "INSERT INTO aipoten.migrations (number, name, 
                                  " VALUES ($1, $2, $3, clock_timestamp() - now())";
 static const char transaction_sql[] = "SELECT pg_current_xact_id()::text::bigint";
 
-/* --- what the database says ------------------------------------------------------------------------------------------- */
+/* --- what the database says --- */
 
 static void history_free(history_t *history)
 {
@@ -67,7 +68,8 @@ static bool history_read(PGconn *connection, history_t *history, FILE *out)
         return false;
     if (!there)
         return true;
-    PGresult *result = admin_query(connection, out, "could not read aipoten.migrations", history_sql, 0, NULL);
+    PGresult *result =
+        admin_query(connection, out, "could not read aipoten.migrations", history_sql, 0, NULL);
     if (!result)
         return false;
     history->count = PQntuples(result);
@@ -85,12 +87,15 @@ static const char *applied_problem(const migrations_t *files, const history_t *h
     if (applied->number > files->count)
         return "this release does not know it: the database is of a newer release, install that one";
     if (applied->number != index + 1)
-        return "the one before it was never applied: the record is damaged, restore the database from a backup";
+        return "the one before it was never applied: the record is damaged, restore the database from a "
+               "backup";
     const migration_t *file = &files->items[index];
     if (strcmp(applied->name, file->name) != 0)
-        return "its file has another name now: put the file back as it was released, and write a new migration instead";
+        return "its file has another name now: put the file back as it was released, and write a new "
+               "migration instead";
     if (strcmp(applied->checksum, file->checksum) != 0)
-        return "its file was changed after it was applied: put the file back as it was released, and write a new migration instead";
+        return "its file was changed after it was applied: put the file back as it was released, and write a "
+               "new migration instead";
     return NULL;
 }
 
@@ -100,13 +105,14 @@ static bool history_fits(const migrations_t *files, const history_t *history, FI
         const char *problem = applied_problem(files, history, i);
         if (!problem)
             continue;
-        fprintf(out, "refused: migration %04d_%s is applied, but %s\n", history->items[i].number, history->items[i].name, problem);
+        fprintf(out, "refused: migration %04d_%s is applied, but %s\n", history->items[i].number,
+            history->items[i].name, problem);
         return false;
     }
     return true;
 }
 
-/* --- applying ----------------------------------------------------------------------------------------------------------- */
+/* --- applying --- */
 
 enum outcome { APPLIED, REFUSED, LOCKED };
 
@@ -127,7 +133,8 @@ static enum outcome statements_run(PGconn *connection, const migration_t *migrat
 {
     int64_t before, after;
     char doing[MIGRATION_NAME_MAX + 64];
-    snprintf(doing, sizeof doing, "migration %04d_%s failed and was rolled back", migration->number, migration->name);
+    snprintf(doing, sizeof doing, "migration %04d_%s failed and was rolled back", migration->number,
+        migration->name);
     if (!admin_number(connection, out, doing, transaction_sql, &before))
         return REFUSED;
     PGresult *result = PQexec(connection, migration->sql);
@@ -147,8 +154,10 @@ static enum outcome statements_run(PGconn *connection, const migration_t *migrat
     if (PQtransactionStatus(connection) == PQTRANS_INTRANS &&
         admin_number(connection, out, doing, transaction_sql, &after) && before == after)
         return APPLIED;
-    fprintf(out, "migration %04d_%s ended its transaction by itself: take COMMIT and ROLLBACK out of the file, and look at "
-                 "what is left of it in the database\n", migration->number, migration->name);
+    fprintf(out,
+        "migration %04d_%s ended its transaction by itself: take COMMIT and ROLLBACK out of the file, and "
+        "look at what is left of it in the database\n",
+        migration->number, migration->name);
     return REFUSED;
 }
 
@@ -167,28 +176,32 @@ static enum outcome migration_attempt(PGconn *connection, const migration_t *mig
     if (!admin_settings(connection, out) || !admin_execute(connection, out, "could not begin", "BEGIN"))
         return REFUSED;
     enum outcome outcome = statements_run(connection, migration, out);
-    if (outcome == APPLIED &&
-        (!record_write(connection, migration, out) || !admin_execute(connection, out, "could not commit", "COMMIT")))
+    if (outcome == APPLIED && (!record_write(connection, migration, out) ||
+                                  !admin_execute(connection, out, "could not commit", "COMMIT")))
         outcome = REFUSED;
     if (outcome != APPLIED && PQtransactionStatus(connection) != PQTRANS_IDLE)
         PQclear(PQexec(connection, "ROLLBACK"));
     return outcome;
 }
 
-/* A lock that the live system holds is waited for shortly and asked for again, so that nobody queues behind us for long. */
+/* A lock that the live system holds is waited for shortly and asked for again, so that nobody queues behind
+ * us for long. */
 static bool migration_apply(PGconn *connection, const migration_t *migration, FILE *out)
 {
     int64_t began = clock_monotonic();
     enum outcome outcome = migration_attempt(connection, migration, out);
     for (int attempt = 1; outcome == LOCKED && attempt < LOCK_ATTEMPTS; attempt++) {
-        fprintf(out, "migration %04d_%s waits for tables that are in use\n", migration->number, migration->name);
+        fprintf(
+            out, "migration %04d_%s waits for tables that are in use\n", migration->number, migration->name);
         fflush(out);
         sleep(LOCK_PAUSE_SECONDS);
         outcome = migration_attempt(connection, migration, out);
     }
     if (outcome == LOCKED)
-        fprintf(out, "migration %04d_%s was rolled back: long transactions keep its tables locked; find them in "
-                     "pg_stat_activity, and run this command again when they have ended\n", migration->number, migration->name);
+        fprintf(out,
+            "migration %04d_%s was rolled back: long transactions keep its tables locked; find them in "
+            "pg_stat_activity, and run this command again when they have ended\n",
+            migration->number, migration->name);
     if (outcome == APPLIED)
         fprintf(out, "applied %04d_%s in %" PRId64 " ms\n", migration->number, migration->name,
             (clock_monotonic() - began) / CLOCK_MILLISECOND);
@@ -209,12 +222,12 @@ static int pending_apply(PGconn *connection, const migrations_t *files, const hi
         if (!migration_apply(connection, &files->items[i], out))
             return 1;
     const migration_t *newest = &files->items[files->count - 1];
-    fprintf(out, "%s: the database is at %04d_%s\n", history->count == files->count ? "nothing to do" : "done", newest->number,
-        newest->name);
+    fprintf(out, "%s: the database is at %04d_%s\n",
+        history->count == files->count ? "nothing to do" : "done", newest->number, newest->name);
     return 0;
 }
 
-/* --- the commands ------------------------------------------------------------------------------------------------------- */
+/* --- the commands --- */
 
 static bool secrets_prepare(const char *directory, FILE *out)
 {
@@ -229,8 +242,8 @@ static int run_connected(PGconn *connection, const migrate_options_t *options, c
 {
     FILE *out = options->out;
     history_t history = {0};
-    int status = 1;
-    bool ready = options->dry || (admin_lock(connection, out, options->wait_seconds > 0 ? options->wait_seconds : WAIT_SECONDS) &&
+    int status = 1, wait_seconds = options->wait_seconds > 0 ? options->wait_seconds : WAIT_SECONDS;
+    bool ready = options->dry || (admin_lock(connection, out, wait_seconds) &&
                                      secrets_prepare(options->secrets_directory, out));
     if (ready && history_read(connection, &history, out) && history_fits(files, &history, out)) {
         if (options->dry)
@@ -264,8 +277,9 @@ static void status_table(const migrations_t *files, const history_t *history, FI
         const applied_t *applied = &history->items[i];
         char name[MIGRATION_NAME_MAX + 8];
         snprintf(name, sizeof name, "%04d_%s", applied->number, applied->name);
-        fprintf(out, "%-32s %-10s %-22s %" PRId64 " ms\n", name, applied_problem(files, history, i) ? "conflict" : "applied",
-            applied->applied_at, applied->milliseconds);
+        fprintf(out, "%-32s %-10s %-22s %" PRId64 " ms\n", name,
+            applied_problem(files, history, i) ? "conflict" : "applied", applied->applied_at,
+            applied->milliseconds);
     }
     for (int i = history->count; i < files->count; i++) {
         char name[MIGRATION_NAME_MAX + 8];
@@ -280,15 +294,18 @@ static void status_json(const migrations_t *files, const history_t *history, FIL
     for (int i = 0; i < history->count; i++) {
         const applied_t *applied = &history->items[i];
         const char *problem = applied_problem(files, history, i);
-        json_array_append_new(rows, json_pack("{s:i, s:s, s:s, s:s, s:I, s:s?}", "number", applied->number, "name", applied->name,
-            "state", problem ? "conflict" : "applied", "applied_at", applied->applied_at, "duration_ms",
-            (json_int_t)applied->milliseconds, "problem", problem));
+        json_array_append_new(rows,
+            json_pack("{s:i, s:s, s:s, s:s, s:I, s:s?}", "number", applied->number, "name", applied->name,
+                "state", problem ? "conflict" : "applied", "applied_at", applied->applied_at, "duration_ms",
+                (json_int_t)applied->milliseconds, "problem", problem));
     }
     for (int i = history->count; i < files->count; i++)
-        json_array_append_new(rows, json_pack("{s:i, s:s, s:s, s:n, s:n, s:n}", "number", files->items[i].number, "name",
-            files->items[i].name, "state", "pending", "applied_at", "duration_ms", "problem"));
+        json_array_append_new(
+            rows, json_pack("{s:i, s:s, s:s, s:n, s:n, s:n}", "number", files->items[i].number, "name",
+                      files->items[i].name, "state", "pending", "applied_at", "duration_ms", "problem"));
     int pending = files->count > history->count ? files->count - history->count : 0;
-    json_t *whole = json_pack("{s:o, s:i, s:i}", "migrations", rows, "applied", history->count, "pending", pending);
+    json_t *whole =
+        json_pack("{s:o, s:i, s:i}", "migrations", rows, "applied", history->count, "pending", pending);
     json_dumpf(whole, out, JSON_INDENT(2));
     fputc('\n', out);
     json_decref(whole);
@@ -301,7 +318,8 @@ int migrate_status(const migrate_options_t *options)
     PGconn *connection = NULL;
     int status = 1;
     if (migrations_read(options->schema_directory, &files, options->out) &&
-        (connection = admin_connect(options->url, options->out)) && history_read(connection, &history, options->out)) {
+        (connection = admin_connect(options->url, options->out)) &&
+        history_read(connection, &history, options->out)) {
         (options->json ? status_json : status_table)(&files, &history, options->out);
         status = 0;
         for (int i = 0; i < history.count; i++)

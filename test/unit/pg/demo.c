@@ -1,4 +1,5 @@
-/* The people of the demo data without a database: the same ones each time, families that add up, growth that is plausible. */
+/* The people of the demo data without a database: the same ones each time, families that add up, growth that
+ * is plausible. */
 #include "../unit.h"
 #include "pg/demo.h"
 #include "pg/demo_people.h"
@@ -64,12 +65,13 @@ static void families_add_up(void **state)
     static const struct {
         int users, children;
         bool fits;
-    } cases[] = {{3, 2, true}, {3, 3, false}, {3, 1, false}, {2, 2, false}, {4, 8, true}, {4, 9, false}, {200, 320, true},
-        {200, 2, true}, {10000, 16000, true}, {100, 500, true}};
+    } cases[] = {{3, 2, true}, {3, 3, false}, {3, 1, false}, {2, 2, false}, {4, 8, true}, {4, 9, false},
+        {200, 320, true}, {200, 2, true}, {10000, 16000, true}, {100, 500, true}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         demo_people_t people;
         FILE *silent = fopen("/dev/null", "w");
-        assert_true(demo_people_plan(&people, &lists, cases[i].users, cases[i].children, silent) == cases[i].fits);
+        assert_true(
+            demo_people_plan(&people, &lists, cases[i].users, cases[i].children, silent) == cases[i].fits);
         fclose(silent);
         int sum = 0;
         for (int user = 0; cases[i].fits && user < cases[i].users; user++) {
@@ -126,7 +128,8 @@ static void growth_goes_up(void **state)
         demo_build_t build = demo_build(&dice);
         demo_size_t before = {0};
         for (int days = 0; days < 3200; days += 120) {
-            demo_size_t size = demo_growth_at(i % 2 ? SEX_MALE : SEX_FEMALE, build, i % 5 ? 40 : 30, days, &dice);
+            demo_size_t size =
+                demo_growth_at(i % 2 ? SEX_MALE : SEX_FEMALE, build, i % 5 ? 40 : 30, days, &dice);
             assert_in_range(size.height, 420, 1420);
             assert_in_range(size.weight, 200, 3200);
             assert_in_range(size.head, 300, 570);
