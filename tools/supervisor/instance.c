@@ -122,7 +122,7 @@ static void row_bury(instance_t *instance, death_t *death)
     memset(&row->now, 0, sizeof(row->now));
     atomic_store(&row->database_connections, 0);
     atomic_store(&row->pid, 0);
-    char socket[64];
+    char socket[96];
     snprintf(socket, sizeof(socket), "%s.%llu", instance_name(instance),
         (unsigned long long)atomic_load(&row->generation));
     unlinkat(instance->supervisor->paths.ipc_fd, socket, 0);
