@@ -50,7 +50,7 @@ const command_t commands[] = {
     {"config show", "[FILE]", 0, 1, 0, "Show all settings with their values",
         "Of the file, of the running system's file, or of the default one.", run_config_show},
     {"config defaults", "", 0, 0, 0, "Explain all settings with their defaults", NULL, run_config_defaults},
-    {"db migrate", "", 0, 0, TAKES(OPTION_DRY), "Bring the database to this release's schema",
+    {"db migrate", "", 0, 0, TAKES(OPTION_DRY) | TAKES(OPTION_TIMEOUT), "Bring the database to this release's schema",
         "As the owner in DATABASE_URL; makes the actors' roles and their passwords. Safe to run while the system serves.",
         run_db_migrate},
     {"db status", "", 0, 0, TAKES(OPTION_JSON), "Show which migrations are applied", NULL, run_db_status},

@@ -92,7 +92,8 @@ static const char *database_url(void)
 static migrate_options_t migrate_options(const invocation_t *invocation, const char *url)
 {
     return (migrate_options_t){.url = url, .schema_directory = schema, .secrets_directory = secrets, .out = stdout,
-        .dry = invocation->given[OPTION_DRY], .json = invocation->given[OPTION_JSON]};
+        .wait_seconds = (int)invocation->number[OPTION_TIMEOUT], .dry = invocation->given[OPTION_DRY],
+        .json = invocation->given[OPTION_JSON]};
 }
 
 enum exit_status run_db_migrate(const invocation_t *invocation)
