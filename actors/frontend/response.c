@@ -187,6 +187,16 @@ static void finish(exchange_t *exchange, int status, size_t bytes)
         .writes = destination != NULL && destination->writes});
 }
 
+/* What some statuses owe the client, when whoever answered did not say it: a challenge (RFC 9110, 15.5.2), a time to come
+ * back. */
+static void owed_headers(exchange_t *exchange, int status)
+{
+    if (status == 401 && !has_header(exchange->req, H2O_TOKEN_WWW_AUTHENTICATE))
+        response_header(exchange, &H2O_TOKEN_WWW_AUTHENTICATE->buf, TEXT("Bearer realm=\"aipoten\""));
+    if (status == 503 && !has_header(exchange->req, H2O_TOKEN_RETRY_AFTER))
+        response_header(exchange, &H2O_TOKEN_RETRY_AFTER->buf, TEXT("1"));
+}
+
 void response_send(exchange_t *exchange, int status, text_t type, text_t packed_headers, text_t body)
 {
     h2o_req_t *req = exchange->req;
@@ -199,6 +209,7 @@ void response_send(exchange_t *exchange, int status, text_t type, text_t packed_
         pairs_walk(packed_headers, add_from_actor, exchange);
     if (!bodiless && !has_header(req, H2O_TOKEN_CONTENT_TYPE))
         response_header(exchange, &H2O_TOKEN_CONTENT_TYPE->buf, type);
+    owed_headers(exchange, status);
     response_common_headers(exchange);
     if (frontend_draining)
         req->http1_is_persistent = 0;
