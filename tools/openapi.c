@@ -5,6 +5,7 @@
  * A new answer of the frontend or the skeleton to all requests is added in response_errors; a new built-in path in
  * builtins[]. Order is that of the rows, so that a change of the document reads like the change of the rows. */
 #include "openapi.h"
+#include <stdlib.h>
 
 #define API_PREFIX "/api/v1/"
 
@@ -42,6 +43,11 @@ static uint64_t response_errors(const endpoint_t *row)
     return set;
 }
 
+static json_t *challenge_header(void)
+{
+    return pack("{s:{s:s, s:{s:s}}}", "WWW-Authenticate", "description", "Bearer (RFC 6750)", "schema", "type", "string");
+}
+
 static json_t *retry_header(void)
 {
     return pack("{s:{s:s, s:{s:s, s:i}}}", "Retry-After", "description", "Seconds to wait before the next try", "schema", "type",
@@ -65,6 +71,8 @@ static json_t *error_response(uint64_t set, int status)
         "#/components/schemas/error");
     if (status == 429 || status == 503)
         json_object_set_new(response, "headers", retry_header());
+    if (status == 401)
+        json_object_set_new(response, "headers", challenge_header());
     return response;
 }
 
@@ -244,22 +252,58 @@ static void row_add(json_t *paths, components_t *components, const endpoint_t *r
 
 /* --- what the frontend answers itself ------------------------------------------------------------------------------------- */
 
+/* Their answers as JSON Schema: they come from no message. */
+static const char health[] = "{'type': 'object', 'properties': {'success': {'const': true}, 'data': {'type': 'object', 'properties':"
+                             " {'status': {'const': 'ok'}}, 'required': ['status']}}, 'required': ['success', 'data']}";
+static const char readiness[] =
+    "{'type': 'object', 'properties': {'status': {'type': 'string', 'enum': ['ready', 'unavailable', 'draining']}, 'services':"
+    " {'type': 'object', 'additionalProperties': {'type': 'object', 'properties': {'ready': {'type': 'integer'},"
+    " 'skewed': {'type': 'integer', 'description': 'Left out: they run another release'}}, 'required': ['ready']}}},"
+    " 'required': ['status', 'services'], 'additionalProperties': false}";
+static const char ready[] = "{'type': 'object', 'properties': {'success': {'const': true}, 'data': {'$ref':"
+                            " '#/components/schemas/readiness'}}, 'required': ['success', 'data']}";
+static const char not_ready[] =
+    "{'type': 'object', 'properties': {'success': {'const': false}, 'error': {'$ref':"
+    " '#/components/schemas/error/properties/error'}, 'data': {'$ref': '#/components/schemas/readiness'}},"
+    " 'required': ['success', 'error', 'data']}";
+static const char document[] = "{'type': 'object', 'required': ['openapi', 'paths']}";
+
 static const struct {
-    const char *path, *operation, *summary;
-    bool may_be_unavailable;
+    const char *path, *operation, *summary, *answer, *unavailable;
 } builtins[] = {
-    {"/healthz", "system.healthz", "Does the frontend run", false},
-    {"/readyz", "system.readyz", "Is every service ready", true},
-    {"/api/v1/openapi.json", "system.openapi", "This document", false},
+    {"/healthz", "system.healthz", "Does the frontend run", health, NULL},
+    {"/readyz", "system.readyz", "Is there an instance of every service", ready, not_ready},
+    {"/api/v1/openapi.json", "system.openapi", "This document", document, NULL},
 };
 
-static void builtins_add(json_t *paths)
+/* Schemas above are written with ' instead of ", which reads better in C. */
+static json_t *schema_read(const char *text)
 {
+    char *copy = memory_string(text);
+    for (char *p = copy; *p != '\0'; p++)
+        if (*p == '\'')
+            *p = '"';
+    json_t *schema = json_loads(copy, 0, NULL);
+    free(copy);
+    return pack_checked(schema);
+}
+
+static json_t *builtin_response(const char *description, const char *schema)
+{
+    return pack("{s:s, s:{s:{s:o}}}", "description", description, "content", "application/json", "schema", schema_read(schema));
+}
+
+static void builtins_add(json_t *paths, components_t *components)
+{
+    json_object_set_new(components->schemas, "readiness", schema_read(readiness));
     for (size_t i = 0; i < ARRAY_SIZE(builtins); i++) {
-        json_t *responses = pack("{s:{s:s, s:{s:{s:{s:s}}}}}", "200", "description", "Yes", "content", "application/json",
-            "schema", "type", "object");
-        uint64_t set = UINT64_C(1) << ERROR_METHOD_NOT_ALLOWED;
-        errors_add(responses, set | (builtins[i].may_be_unavailable ? UINT64_C(1) << ERROR_UNAVAILABLE : 0));
+        json_t *responses = pack("{s:o}", "200", builtin_response("Done", builtins[i].answer));
+        errors_add(responses, UINT64_C(1) << ERROR_HEADERS_TOO_LARGE);
+        if (builtins[i].unavailable != NULL) {
+            json_t *response = builtin_response("Not now", builtins[i].unavailable);
+            json_object_set_new(response, "headers", retry_header());
+            json_object_set_new(responses, "503", response);
+        }
         json_object_set_new(paths, builtins[i].path,
             pack("{s:{s:s, s:s, s:[s], s:[], s:o}}", "get", "operationId", builtins[i].operation, "summary", builtins[i].summary,
                 "tags", "system", "security", "responses", responses));
@@ -337,7 +381,7 @@ json_t *openapi_document(const actor_t *const *actors, int count)
     for (int a = 0; a < count; a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++)
             row_add(paths, &components, &actors[a]->endpoints[i]);
-    builtins_add(paths);
+    builtins_add(paths, &components);
     json_object_set_new(components.schemas, "error", error_schema(&components));
     json_decref(component_ref(&components, &page_meta_message, DIRECTION_OUT));
     json_decref(components.directions);
