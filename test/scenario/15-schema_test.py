@@ -162,22 +162,20 @@ def test_clock_is_shifted_by_its_setting(system, roles):
 
 
 def test_newest_consent_counts(database):
-    found = database.rows("""
-        WITH someone AS (SELECT id FROM accounts.users WHERE email = 'parent@example.com'), said AS (
-            INSERT INTO accounts.consents (id, user_id, kind, version, granted, created_at)
-            SELECT gen_random_uuid(), id, 'sharing', version, version = 3, now() + version * interval '1 second'
-            FROM someone, generate_series(1, 3) AS version RETURNING user_id)
-        SELECT count(*) FROM said""")
-    assert found == [{'count': 3}]
-    current = """SELECT version, granted FROM accounts.current_consents
-                 WHERE kind = 'sharing' AND user_id = (SELECT id FROM accounts.users WHERE email = 'parent@example.com')"""
+    someone = database.value("SELECT id FROM accounts.users WHERE email = 'parent@example.com'")
+    current = "SELECT version, granted FROM accounts.current_consents WHERE kind = 'sharing' AND user_id = %s"
+    database.rows('BEGIN')
     try:
-        assert database.rows(current) == [{'version': 3, 'granted': True}]
-        plan = '\n'.join(row['QUERY PLAN'] for row in database.rows('SET enable_seqscan = off; EXPLAIN ' + current))
+        database.rows("""
+            INSERT INTO accounts.consents (id, user_id, kind, version, granted, created_at)
+            SELECT gen_random_uuid(), %s, 'sharing', version, version = 3, now() + version * interval '1 second'
+            FROM generate_series(1, 3) AS version""", someone)
+        assert database.rows(current, someone) == [{'version': 3, 'granted': True}]
+        database.rows('SET LOCAL enable_seqscan = off')
+        plan = '\n'.join(row['QUERY PLAN'] for row in database.rows('EXPLAIN ' + current, someone))
         assert 'idx_consents_newest' in plan
     finally:
-        database.rows("""DELETE FROM accounts.consents WHERE kind = 'sharing'
-                         AND user_id = (SELECT id FROM accounts.users WHERE email = 'parent@example.com')""")
+        database.rows('ROLLBACK')
 
 
 def test_hangul_is_found_by_one_and_two_syllables(database):
