@@ -77,7 +77,7 @@ static void limits(void **state)
 {
     static const size_t sizes[] = {1, 16, 100, 5000, 9000, 60000};
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+    for (volatile size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         static int refused;
         volatile size_t taken = 0;
         refused = 0;
