@@ -13,6 +13,7 @@
 #include "../../shared/base/panic.h"
 #include "../../shared/shm/process.h"
 #include "logs.h"
+#include "notify.h"
 #include "spawn.h"
 
 #include <errno.h>
@@ -155,6 +156,7 @@ static void process_ended(void *argument, int events)
 {
     instance_t *instance = argument;
     (void)events;
+    notify_drain(instance->supervisor);
     death_t death = {.time = clock_now(), .number = instance->number, .pid = instance->pid,
         .uptime = clock_monotonic() - instance->launched};
     snprintf(death.service, sizeof(death.service), "%s", services[instance->service].name);

@@ -112,11 +112,16 @@ static bool notice_receive(supervisor_t *supervisor, int fd)
 
 static int notify_fd = -1;
 
-static void notify_ready(void *argument, int events)
+void notify_drain(supervisor_t *supervisor)
+{
+    for (int i = 0; i < MESSAGES_PER_TURN && notice_receive(supervisor, notify_fd); i++)
+        continue;
+}
+
+static void notify_arrived(void *argument, int events)
 {
     (void)events;
-    for (int i = 0; i < MESSAGES_PER_TURN && notice_receive(argument, notify_fd); i++)
-        continue;
+    notify_drain(argument);
 }
 
 int notify_open(supervisor_t *supervisor, char *error, size_t error_size)
@@ -132,7 +137,7 @@ int notify_open(supervisor_t *supervisor, char *error, size_t error_size)
         snprintf(error, error_size, "cannot make the socket %s/notify: %s", paths->ipc, strerror(errno));
         return -1;
     }
-    supervisor->loop->watch(supervisor->loop, notify_fd, LOOP_READ, notify_ready, supervisor);
+    supervisor->loop->watch(supervisor->loop, notify_fd, LOOP_READ, notify_arrived, supervisor);
     return 0;
 }
 

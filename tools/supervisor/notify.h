@@ -5,5 +5,7 @@
 
 /* 0, or -1 with a reason. */
 int notify_open(supervisor_t *, char *error, size_t error_size);
+/* Takes what lies there now: a process that ended may have said something just before. */
+void notify_drain(supervisor_t *);
 /* To our own NOTIFY_SOCKET, if there is one. */
 void notify_parent(const char *message);
