@@ -1,6 +1,5 @@
 """children: registering under consents, who may see and change a child, ages, measurements, paging, and what is sealed at rest.
 Every answer is checked against the OpenAPI document by the client."""
-import base64
 import concurrent.futures
 import datetime
 import json
@@ -429,14 +428,13 @@ def test_key_rotation(start_system):
     child, later = parent.child(**HISTORIES), parent.child(notes='나중')
     path = os.path.join(system.var, 'secrets', 'data_keys.children')
 
-    def ring(text=None):
-        if text is not None:
-            with open(path, 'w', encoding='ascii') as file:
-                file.write(text)
-            system.ctl('restart', 'children')
-            system.wait_ready()
+    def ring():
         with open(path, encoding='ascii') as file:
             return file.read().strip()
+
+    def restart():
+        system.ctl('restart', 'children')
+        system.wait_ready()
 
     def keys_in_use(database):
         rows = database.rows(f'SELECT {", ".join(SECRET_COLUMNS)} FROM children.children')
@@ -446,12 +444,16 @@ def test_key_rotation(start_system):
     with system.database() as database:
         assert keys_in_use(database) == {old.split(':')[0]}
         before = {str(row['id']): row['updated_at'] for row in database.rows('SELECT id, updated_at FROM children.children')}
-        new = 'rotated1:' + base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip('=')
-        ring(f'{new},{old}')
+        system.ctl('secrets', 'rotate', 'data_keys.children')
+        new = ring().split(',')[0]
+        assert ring() == f'{new},{old}'
+        restart()
         assert parent.client.get(path_of(child)).expect(200).data == child
-        wait_until(lambda: keys_in_use(database) == {'rotated1'}, 60, 'everything sealed with the new key', every=0.2)
+        wait_until(lambda: keys_in_use(database) == {new.split(':')[0]}, 60, 'everything sealed with the new key', every=0.2)
         after = {str(row['id']): row['updated_at'] for row in database.rows('SELECT id, updated_at FROM children.children')}
         assert after == before, 'sealing anew is no change of the child'
-    ring(new)
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(new)
+    restart()
     assert parent.client.get(path_of(child)).expect(200).data == child
     assert parent.client.get(path_of(later)).expect(200).data['notes'] == '나중'
