@@ -1,0 +1,207 @@
+#include "../unit.h"
+#include "crypto/keys.h"
+#include "crypto/secrets.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const names[] = {
+    "jwt_keys", "data_keys.accounts", "data_keys.children", "index_key", "token_key", "db.accounts", "db.children"};
+
+static char directory[64], error[256];
+
+static int make(void **state)
+{
+    (void)state;
+    char base[] = "/tmp/unit-secrets-XXXXXX";
+    umask(0); /* modes must not depend on it */
+    if (mkdtemp(base) == NULL)
+        return -1;
+    snprintf(directory, sizeof(directory), "%s/secrets", base);
+    return 0;
+}
+
+static int destroy(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf %.*s", (int)(strrchr(directory, '/') - directory), directory);
+    return system(command);
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[192];
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    return path;
+}
+
+static void put(const char *name, const char *value, mode_t mode)
+{
+    unlink(path_of(name));
+    int fd = open(path_of(name), O_WRONLY | O_CREAT | O_EXCL, mode);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, value, strlen(value)), strlen(value));
+    close(fd);
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat what;
+    assert_int_equal(lstat(path, &what), 0);
+    return what.st_mode & 07777;
+}
+
+static buffer_t value_of(const char *name)
+{
+    buffer_t value = {0};
+    if (secrets_read(directory, name, &value, error, sizeof(error)) != 0)
+        fail_msg("%s", error);
+    return value;
+}
+
+static void made(void **state)
+{
+    key_ring_t ring;
+    buffer_t first[ARRAY_SIZE(names)];
+    (void)state;
+    assert_int_equal(secrets_ensure(directory, error, sizeof(error)), 0);
+    assert_int_equal(mode_of(directory), 0700);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_int_equal(mode_of(path_of(names[i])), 0600);
+        first[i] = value_of(names[i]);
+        assert_true(first[i].length >= 32);
+        for (size_t k = 0; k < i; k++)
+            assert_false(text_equal(buffer_text(&first[i]), buffer_text(&first[k])));
+    }
+    assert_int_equal(key_ring_parse(buffer_text(&first[0]), &ring), 0);
+    assert_int_equal(ring.count, 1);
+    assert_string_equal(ring.keys[0].id, "k1");
+    assert_int_equal(first[3].length, 32);
+    assert_int_equal(first[5].length, 43);
+    /* Again: nothing changes. A missing one is made, the others stay. */
+    unlink(path_of("token_key"));
+    assert_int_equal(secrets_ensure(directory, error, sizeof(error)), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        buffer_t second = value_of(names[i]);
+        assert_int_equal(text_equal(buffer_text(&first[i]), buffer_text(&second)), strcmp(names[i], "token_key") != 0);
+        buffer_free(&first[i]);
+        buffer_free(&second);
+    }
+}
+
+static void damaged(void **state)
+{
+    buffer_t value = {0};
+    (void)state;
+    assert_int_equal(secrets_ensure(directory, error, sizeof(error)), 0);
+    /* Never replaced silently: what it protects would be lost. */
+    put("jwt_keys", "k1:short", 0600);
+    assert_int_equal(secrets_ensure(directory, error, sizeof(error)), -1);
+    assert_non_null(strstr(error, "jwt_keys: damaged"));
+    assert_null(strstr(error, "short"));
+    assert_int_equal(secrets_read(directory, "jwt_keys", &value, error, sizeof(error)), -1);
+    assert_null(value.data);
+    put("index_key", "0123456789", 0600);
+    assert_int_equal(secrets_read(directory, "index_key", &value, error, sizeof(error)), -1);
+    put("db.accounts", "two words", 0600);
+    assert_int_equal(secrets_read(directory, "db.accounts", &value, error, sizeof(error)), -1);
+    put("db.accounts", "", 0600);
+    assert_int_equal(secrets_read(directory, "db.accounts", &value, error, sizeof(error)), -1);
+    /* An editor's line end is no part of a text. */
+    put("db.accounts", "swordfish\n", 0600);
+    value = value_of("db.accounts");
+    assert_text(buffer_text(&value), "swordfish");
+    buffer_free(&value);
+    /* Open to others: closed. A link, a directory, something huge: refused. */
+    put("db.accounts", "swordfish", 0644);
+    value = value_of("db.accounts");
+    buffer_free(&value);
+    assert_int_equal(mode_of(path_of("db.accounts")), 0600);
+    unlink(path_of("db.accounts"));
+    assert_int_equal(symlink("/etc/hostname", path_of("db.accounts")), 0);
+    assert_int_equal(secrets_read(directory, "db.accounts", &value, error, sizeof(error)), -1);
+    unlink(path_of("db.accounts"));
+    assert_int_equal(mkdir(path_of("db.accounts"), 0700), 0);
+    assert_int_equal(secrets_read(directory, "db.accounts", &value, error, sizeof(error)), -1);
+    rmdir(path_of("db.accounts"));
+    assert_int_equal(mkfifo(path_of("db.accounts"), 0600), 0);
+    assert_int_equal(secrets_read(directory, "db.accounts", &value, error, sizeof(error)), -1);
+    unlink(path_of("db.accounts"));
+    assert_int_equal(secrets_read(directory, "db.accounts", &value, error, sizeof(error)), -1);
+    assert_non_null(strstr(error, "missing"));
+    assert_int_equal(secrets_read(directory, "../passwd", &value, error, sizeof(error)), -1);
+    assert_int_equal(secrets_read("/nowhere", "jwt_keys", &value, error, sizeof(error)), -1);
+    assert_int_equal(secrets_ensure("/nowhere/at/all", error, sizeof(error)), -1);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        unlink(path_of(names[i]));
+}
+
+static void rotation(void **state)
+{
+    key_ring_t before, ring;
+    (void)state;
+    assert_int_equal(secrets_ensure(directory, error, sizeof(error)), 0);
+    buffer_t value = value_of("jwt_keys");
+    assert_int_equal(key_ring_parse(buffer_text(&value), &before), 0);
+    buffer_free(&value);
+    for (int i = 2; i <= 12; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "k%d", i);
+        assert_int_equal(secrets_rotate(directory, "jwt_keys", error, sizeof(error)), 0);
+        assert_int_equal(mode_of(path_of("jwt_keys")), 0600);
+        value = value_of("jwt_keys");
+        assert_int_equal(key_ring_parse(buffer_text(&value), &ring), 0);
+        buffer_free(&value);
+        assert_int_equal(ring.count, i < KEY_RING_MAX ? i : KEY_RING_MAX);
+        assert_string_equal(ring.keys[0].id, id);
+        /* The keys of before follow in their order. */
+        assert_memory_equal(ring.keys[1].key, before.keys[0].key, KEY_BYTES);
+        assert_memory_not_equal(ring.keys[0].key, before.keys[0].key, KEY_BYTES);
+        before = ring;
+    }
+    assert_int_equal(secrets_rotate(directory, "index_key", error, sizeof(error)), -1);
+    assert_int_equal(secrets_rotate(directory, "nobody", error, sizeof(error)), -1);
+    assert_int_equal(secrets_rotate("/nowhere", "jwt_keys", error, sizeof(error)), -1);
+    put("data_keys.accounts", "k999999999999999:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 0600);
+    assert_int_equal(secrets_rotate(directory, "data_keys.accounts", error, sizeof(error)), -1);
+}
+
+/* Several makers and rotators at once: each rotation is kept, nothing is ever half. */
+static void together(void **state)
+{
+    enum { PROCESSES = 6, TURNS = 10 };
+    key_ring_t ring;
+    int status;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        unlink(path_of(names[i]));
+    for (int i = 0; i < PROCESSES; i++)
+        if (fork() == 0) {
+            bool good = true;
+            for (int turn = 0; turn < TURNS && good; turn++) {
+                good = secrets_ensure(directory, error, sizeof(error)) == 0 &&
+                       secrets_rotate(directory, "data_keys.children", error, sizeof(error)) == 0;
+                buffer_t value = {0};
+                good = good && secrets_read(directory, "data_keys.children", &value, error, sizeof(error)) == 0;
+                buffer_free(&value);
+            }
+            _exit(good ? 0 : 1);
+        }
+    for (int i = 0; i < PROCESSES; i++) {
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    buffer_t value = value_of("data_keys.children");
+    assert_int_equal(key_ring_parse(buffer_text(&value), &ring), 0);
+    buffer_free(&value);
+    assert_string_equal(ring.keys[0].id, "k61");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(made), cmocka_unit_test(damaged), cmocka_unit_test(rotation), cmocka_unit_test(together)};
+    return cmocka_run_group_tests_name("crypto/secrets", tests, make, destroy);
+}
