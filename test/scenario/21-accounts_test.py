@@ -2,6 +2,7 @@
 administration. Every answer is checked against the OpenAPI document by the client."""
 import base64
 import concurrent.futures
+import os
 import statistics
 import time
 import uuid
@@ -609,3 +610,44 @@ def test_change_is_logged_without_personal_data(system, admin, newcomer):
 
     said = wait_until(line, 10, 'the line user_changed')
     assert person.id in said and admin.id in said and person.email not in said
+
+
+# --- the key that seals phone numbers ---------------------------------------------------------------------------------------------
+
+def test_phones_survive_a_key_rotation(start_system):
+    """A new key at the head of the ring: numbers stay readable and findable, and are soon sealed with it, the demo data's too;
+    then the old key can go."""
+    system = start_system()
+    admin, person = people.demo(system, 'admin'), people.newcomer(system, consents=False)
+    phone = person.client.get(ME).expect(200).data['phone']
+    path = os.path.join(system.var, 'secrets', 'data_keys.accounts')
+
+    def ring():
+        with open(path, encoding='ascii') as file:
+            return file.read().strip().split(',')
+
+    def restart():
+        for service in ('accounts', 'accounts-hash'):
+            system.ctl('restart', service)
+        system.wait_ready()
+
+    def keys_in_use(database):
+        rows = database.rows('SELECT phone FROM accounts.users WHERE phone IS NOT NULL')
+        return {bytes(row['phone'])[1:1 + bytes(row['phone'])[0]].decode() for row in rows}
+
+    with system.database() as database:
+        before = database.rows('SELECT id, updated_at, phone_index FROM accounts.users ORDER BY id')
+        system.ctl('secrets', 'rotate', 'data_keys.accounts')
+        newest = ring()[0].split(':')[0]
+        assert len(ring()) == 2 and keys_in_use(database) == {ring()[1].split(':')[0]}
+        restart()
+        wait_until(lambda: keys_in_use(database) == {newest}, 60, 'everything sealed with the new key', every=0.2)
+        after = database.rows('SELECT id, updated_at, phone_index FROM accounts.users ORDER BY id')
+        assert [(row['id'], row['updated_at'], bytes(row['phone_index'] or b'')) for row in after] == \
+               [(row['id'], row['updated_at'], bytes(row['phone_index'] or b'')) for row in before]
+    kept = ring()[0]
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(kept)
+    restart()
+    assert person.client.get(ME).expect(200).data['phone'] == phone
+    assert person.id in [row['id'] for row in admin.client.get(USERS, query={'q': phone}).expect(200).data]
