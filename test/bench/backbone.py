@@ -50,7 +50,7 @@ def h2load(system, token, seconds):
 def same_statement(user):
     """children_page of actors/children/children.sql with pgbench's variables in place of its parameters."""
     with open(os.path.join(ROOT, 'actors', 'children', 'children.sql'), encoding='utf-8') as file:
-        sql = re.search(r'^-- children_page: .*?\n(?:--.*\n)*(.*?;)', file.read(), re.M | re.S).group(1)
+        sql = re.search(r'^-- children_page: [^\n]*\n(?:--[^\n]*\n)*([^;]*;)', file.read(), re.M).group(1)
     for number, name in (('$1', ':user'), ('$2', ':after'), ('$3', ':most'), ('$4', ':skip')):
         sql = sql.replace(number, name)
     return (f"\\set most 21\n\\set skip 0\n"
