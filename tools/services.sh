@@ -7,9 +7,19 @@
 # PostgreSQL's log holds no personal data: no statements, no DETAIL lines.
 
 postgres_bin=/usr/lib/postgresql/15/bin
+# Decided once, before services_load sets what was not given.
+postgres_is_ours=true redis_is_ours=true postgres_password_is=kept
+[ -z "${DATABASE_URL:-}" ] || postgres_is_ours=false
+[ -z "${REDIS_URL:-}" ] || redis_is_ours=false
 
-as_postgres() { if is_root; then (cd / && exec runuser -u postgres -- "$@"); else "$@"; fi; }
-as_redis() { if is_root; then (cd / && exec runuser -u redis -- "$@"); else "$@"; fi; }
+# server_run USER COMMAND…: nothing of our environment, which has passwords, is for the servers.
+server_run() {
+  local user=$1 clean=(env -i "PATH=$PATH" LANG=C.UTF-8)
+  shift
+  if is_root; then (cd / && exec runuser -u "$user" -- "${clean[@]}" "$@"); else "${clean[@]}" "$@"; fi
+}
+as_postgres() { server_run postgres "$@"; }
+as_redis() { server_run redis "$@"; }
 
 # Can every user walk to this path? Below /root or a private directory nobody but root can.
 path_is_open() {
@@ -37,9 +47,6 @@ services_file() { printf '%s\n' "$AIPOTEN_VAR/services.env"; }
 # Reads what is kept; sets DATABASE_URL and REDIS_URL where the environment gave none. False when nothing is kept yet.
 services_load() {
   services_place
-  postgres_is_ours=false redis_is_ours=false
-  [ -n "${DATABASE_URL:-}" ] || postgres_is_ours=true
-  [ -n "${REDIS_URL:-}" ] || redis_is_ours=true
   [ -f "$(services_file)" ] || return 1
   # shellcheck source=/dev/null
   . "$(services_file)"
@@ -67,7 +74,6 @@ services_settle() {
   services_load || true
   mkdir -p "$services_home"
   chmod a+x "$AIPOTEN_VAR" "$services_home"
-  postgres_password_is=kept
   if [ -z "${POSTGRES_PASSWORD:-}" ]; then
     POSTGRES_PASSWORD=$(secret_make)
     postgres_password_is=new

@@ -24,7 +24,7 @@ ERROR_ENVELOPE = {
                 'message': {'type': 'string', 'minLength': 2},
                 'details': {'type': 'array', 'items': {
                     'type': 'object', 'required': ['field', 'message'],
-                    'properties': {'field': {'type': 'string', 'minLength': 1},
+                    'properties': {'field': {'type': 'string'},
                                    'message': {'type': 'string', 'minLength': 2}}}}}}}}
 
 formats = jsonschema.FormatChecker(formats=())

@@ -22,6 +22,9 @@ START_TIMEOUT, STOP_TIMEOUT = 180, 180
 DEMO = {'AIPOTEN_DEMO_USERS': '200', 'AIPOTEN_DEMO_CHILDREN': '320'}
 
 
+live = []  # systems that were started and not destroyed
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
@@ -85,6 +88,8 @@ class System:
         return said
 
     def start(self, *arguments, **environment):
+        if self not in live:
+            live.append(self)
         return self.run_tool(os.path.join(ROOT, 'tools', 'run'), '--detach', '--no-build', '--config', self.config,
                              *arguments, **environment)
 
@@ -92,6 +97,10 @@ class System:
         return self.run_tool(os.path.join(ROOT, 'tools', 'stop'), timeout=STOP_TIMEOUT)
 
     def destroy(self):
+        if self in live:
+            live.remove(self)
+        if os.environ.get('AIPOTEN_TEST_KEEP'):
+            return
         try:
             self.stop()
         finally:

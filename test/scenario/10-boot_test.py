@@ -129,9 +129,9 @@ def test_tls_versions(own, version, good):
     ('rate:\n  enabled: true\n  api_per_minute: 0\n', 3, 'api_per_minute'),
     ('listen:\n  https_port: 70000\n', 2, 'https_port'),
     ('listen:\n\thttps_port: 8443\n', 2, ''),
-    ('listen: [\n', 2, ''),
+    ('listen: [\n', 1, 'listen'),
     ('nonsense\n', 1, ''),
-    ('auth:\n  issuer: a\nauth:\n  issuer: b\n', 3, 'auth'),
+    ('auth:\n  issuer: a\nauth:\n  issuer: b\n', 4, 'issuer'),
 ], ids=range(8))
 def test_wrong_configuration(own, tmp_path, text, line, word):
     """Refused with file, line and reason, by the check and by tools/run; what runs stays."""

@@ -1,14 +1,10 @@
 """Fixtures of the scenario tests. One system serves most of them (`system`, made at the first use); who breaks things asks for
 `fresh_system`. A sanitizer's report or a panic in any log fails the test during which it was written."""
-import os
-
 import pytest
 
 from harness import people
 from harness.client import Client
-from harness.system import System
-
-live_systems = []
+from harness.system import System, live
 
 
 def pytest_addoption(parser):
@@ -31,14 +27,12 @@ def start_system():
     def start(**options):
         system = System(**options)
         started.append(system)
-        live_systems.append(system)
         system.start()
         return system
 
     yield start
     for system in reversed(started):
-        if system in live_systems:
-            live_systems.remove(system)
+        if system in live:
             system.destroy()
 
 
@@ -58,7 +52,6 @@ def fresh_system(start_system):
     """A system of one's own to kill and break."""
     system = start_system()
     yield system
-    live_systems.remove(system)
     system.destroy()
 
 
@@ -101,7 +94,7 @@ def database(system):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
-    item.log_marks = {system: system.logs.mark() for system in live_systems}
+    item.log_marks = {system: system.logs.mark() for system in live}
     yield
 
 
@@ -111,7 +104,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.when == 'teardown':
         return
-    for system in list(live_systems):
+    for system in list(live):
         mark = item.log_marks.get(system, {})
         reports = system.logs.reports(mark)
         if reports:
@@ -123,8 +116,5 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionfinish():
-    keep = os.environ.get('AIPOTEN_TEST_KEEP')
-    for system in list(live_systems):
-        if not keep:
-            live_systems.remove(system)
-            system.destroy()
+    for system in list(live):
+        system.destroy()
