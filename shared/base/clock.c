@@ -1,5 +1,6 @@
-/* clock: time of day, the proleptic Gregorian calendar, and their text forms. No time zone database is used: the wire is
- * UTC, calendar rules are Asia/Seoul, which is UTC+9 without daylight saving (product.md, head). */
+/* clock: time of day, the proleptic Gregorian calendar, and their text forms. No time zone database is used:
+ * the wire is UTC, calendar rules are Asia/Seoul, which is UTC+9 without daylight saving (product.md, head).
+ */
 #include "clock.h"
 #include "panic.h"
 #include <stdbool.h>
@@ -59,8 +60,9 @@ static int64_t divide_down(int64_t value, int64_t by, int64_t *rest)
     return quotient;
 }
 
-/* Years are counted from March, so that a leap day is the last of its year: then the days before a month follow one
- * formula, (153·m + 2) / 5 for m months after March. 719468 days lie between 0000-03-01 and 1970-01-01. */
+/* Years are counted from March, so that a leap day is the last of its year: then the days before a month
+ * follow one formula, (153·m + 2) / 5 for m months after March. 719468 days lie between 0000-03-01 and
+ * 1970-01-01. */
 enum { DAYS_TO_1970 = 719468, DAYS_400_YEARS = 146097 };
 
 int32_t date_of(int year, int month, int day)
@@ -69,7 +71,8 @@ int32_t date_of(int year, int month, int day)
     int64_t shifted = month > 2 ? month - 3 : month + 9, of_cycle;
     int64_t cycle = divide_down(month > 2 ? year : (int64_t)year - 1, 400, &of_cycle);
     int64_t of_year = (153 * shifted + 2) / 5 + day - 1;
-    return (int32_t)(cycle * DAYS_400_YEARS + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year - DAYS_TO_1970);
+    return (int32_t)(cycle * DAYS_400_YEARS + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year -
+                     DAYS_TO_1970);
 }
 
 void date_split(int32_t days, int *year, int *month, int *day)
@@ -197,7 +200,8 @@ static int32_t scan_date(scan_t *scan)
     return date_of(year, month, day);
 }
 
-/* The part after the point in microseconds: one to nine digits, of which those below a microsecond are dropped. */
+/* The part after the point in microseconds: one to nine digits, of which those below a microsecond are
+ * dropped. */
 static int64_t scan_fraction(scan_t *scan)
 {
     int64_t fraction = 0;
@@ -255,6 +259,7 @@ int time_parse(const char *text, size_t length, int64_t *microseconds)
     int64_t offset = scan_offset(&scan);
     if (scan.bad || scan.p != scan.end)
         return -1;
-    *microseconds = (days * INT64_C(86400) + hours * 3600 + minutes * 60 + seconds - offset) * CLOCK_SECOND + fraction;
+    *microseconds =
+        (days * INT64_C(86400) + hours * 3600 + minutes * 60 + seconds - offset) * CLOCK_SECOND + fraction;
     return 0;
 }

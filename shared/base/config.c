@@ -1,5 +1,6 @@
-/* config: the reading of settings by the table in config_table.c. Defaults pass through the same checks as what a file says, so
- * that a default out of its own range cannot exist. The order of force: default, file, environment. */
+/* config: the reading of settings by the table in config_table.c. Defaults pass through the same checks as
+ * what a file says, so that a default out of its own range cannot exist. The order of force: default, file,
+ * environment. */
 #include "config.h"
 #include "config_value.h"
 #include "memory.h"
@@ -22,7 +23,8 @@ typedef struct {
     size_t error_size;
 } reader_t;
 
-__attribute__((format(printf, 3, 4))) static int refuse(reader_t *reader, size_t line, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refuse(
+    reader_t *reader, size_t line, const char *format, ...)
 {
     char reason[REASON_SIZE];
     va_list arguments;
@@ -123,7 +125,8 @@ static int refuse_unknown(reader_t *reader, size_t line, const char *name)
 }
 
 /* Sets one setting that is no list. */
-static int row_set(const config_row_t *row, config_t *config, const char *text, char *reason, size_t reason_size)
+static int row_set(
+    const config_row_t *row, config_t *config, const char *text, char *reason, size_t reason_size)
 {
     int64_t number;
 
@@ -154,7 +157,8 @@ static int event_next(reader_t *reader, yaml_event_t *event)
     if (yaml_parser_parse(&reader->parser, event))
         return 0;
     size_t line = reader->parser.problem_mark.line + 1;
-    return refuse(reader, line, "broken YAML: %s", reader->parser.problem ? reader->parser.problem : "unreadable");
+    return refuse(
+        reader, line, "broken YAML: %s", reader->parser.problem ? reader->parser.problem : "unreadable");
 }
 
 /* A scalar's text; NULL when it holds what a setting cannot: a NUL byte, a tag. */
@@ -303,7 +307,8 @@ static int document_read(reader_t *reader)
             begun = true;
         else if (type == YAML_MAPPING_START_EVENT && map_read(reader, "", 1) != 0)
             return -1;
-        else if (type == YAML_SEQUENCE_START_EVENT || type == YAML_ALIAS_EVENT || (type == YAML_SCALAR_EVENT && !empty))
+        else if (type == YAML_SEQUENCE_START_EVENT || type == YAML_ALIAS_EVENT ||
+                 (type == YAML_SCALAR_EVENT && !empty))
             return refuse(reader, line, "not a map: settings are wanted, like \"http: {max_body: 1M}\"");
     }
 }
@@ -331,7 +336,8 @@ static void defaults_set(config_t *config)
 
     *config = (config_t){0};
     for (int i = 0; i < config_row_count; i++)
-        if (config_rows[i].type != CONFIG_LIST && row_set(&config_rows[i], config, config_rows[i].standard, reason, sizeof(reason)) != 0)
+        if (config_rows[i].type != CONFIG_LIST &&
+            row_set(&config_rows[i], config, config_rows[i].standard, reason, sizeof(reason)) != 0)
             panic("the default of %s: %s", config_rows[i].name, reason);
 }
 
@@ -343,9 +349,11 @@ static int config_check(reader_t *reader)
     for (int i = 0; i < config_ordered_count; i++) {
         int small = row_find(config_ordered[i][0]), large = row_find(config_ordered[i][1]);
         insist(small >= 0 && large >= 0);
-        if (*(int64_t *)row_member(&config_rows[small], config) > *(int64_t *)row_member(&config_rows[large], config)) {
+        if (*(int64_t *)row_member(&config_rows[small], config) >
+            *(int64_t *)row_member(&config_rows[large], config)) {
             int line = reader->lines[small] ? reader->lines[small] : reader->lines[large];
-            return refuse(reader, (size_t)line, "%s: must not exceed %s", config_ordered[i][0], config_ordered[i][1]);
+            return refuse(
+                reader, (size_t)line, "%s: must not exceed %s", config_ordered[i][0], config_ordered[i][1]);
         }
     }
     if ((config->listen.tls_certificate[0] == '\0') != (config->listen.tls_key[0] == '\0'))
@@ -417,7 +425,10 @@ void config_describe(FILE *out)
 
     for (int i = 0; i < config_row_count; i++) {
         const config_row_t *row = &config_rows[i];
-        fprintf(out, "%s: %s\n    %s\n    %s", row->name, row->type == CONFIG_LIST ? "[]" : row->standard[0] ? row->standard : "\"\"",
+        fprintf(out, "%s: %s\n    %s\n    %s", row->name,
+            row->type == CONFIG_LIST ? "[]"
+            : row->standard[0]       ? row->standard
+                                     : "\"\"",
             row->meaning, config_type_wanted(row->type));
         if (row->type == CONFIG_INTEGER || row->type == CONFIG_SIZE || row->type == CONFIG_DURATION) {
             config_number_format(row->type, row->min, low, sizeof(low));
@@ -464,7 +475,8 @@ void config_print(const config_t *config, FILE *out)
             fputs(list->count ? "]" : "[]", out);
         } else {
             config_number_format(row->type,
-                row->type == CONFIG_SWITCH ? *(const bool *)member : *(const int64_t *)member, number, sizeof(number));
+                row->type == CONFIG_SWITCH ? *(const bool *)member : *(const int64_t *)member, number,
+                sizeof(number));
             fputs(number, out);
         }
         fputc('\n', out);

@@ -1,4 +1,5 @@
-/* config_table: all settings: name, type, place, default, range, meaning. `aipotenctl config show` prints it. */
+/* config_table: all settings: name, type, place, default, range, meaning. `aipotenctl config show` prints it.
+ */
 #include "config.h"
 #include "config_value.h"
 
@@ -21,14 +22,17 @@
 #define AT(member) .offset = offsetof(config_t, member)
 
 const config_row_t config_rows[] = {
-    {"listen.https_address", CONFIG_TEXT, AT(listen.https_address), "0.0.0.0", .refuse = config_refuse_address,
-        .meaning = "where TLS is listened on"},
-    {"listen.https_port", CONFIG_INTEGER, AT(listen.https_port), "8443", 0, 65535, .environment = "AIPOTEN_HTTPS_PORT",
+    {"listen.https_address", CONFIG_TEXT, AT(listen.https_address), "0.0.0.0",
+        .refuse = config_refuse_address, .meaning = "where TLS is listened on"},
+    {"listen.https_port", CONFIG_INTEGER, AT(listen.https_port), "8443", 0, 65535,
+        .environment = "AIPOTEN_HTTPS_PORT",
         .meaning = "TLS 1.3 and 1.2, HTTP/2 and HTTP/1.1; 0: not listened on"},
-    {"listen.http_address", CONFIG_TEXT, AT(listen.http_address), "127.0.0.1", .refuse = config_refuse_address,
-        .meaning = "where plain HTTP is listened on: loopback, or a network that only a load balancer reaches"},
-    {"listen.http_port", CONFIG_INTEGER, AT(listen.http_port), "8080", 0, 65535, .environment = "AIPOTEN_HTTP_PORT",
-        .meaning = "plain HTTP/2 (h2c) and HTTP/1.1; 0: not listened on"},
+    {"listen.http_address", CONFIG_TEXT, AT(listen.http_address), "127.0.0.1",
+        .refuse = config_refuse_address,
+        .meaning =
+            "where plain HTTP is listened on: loopback, or a network that only a load balancer reaches"},
+    {"listen.http_port", CONFIG_INTEGER, AT(listen.http_port), "8080", 0, 65535,
+        .environment = "AIPOTEN_HTTP_PORT", .meaning = "plain HTTP/2 (h2c) and HTTP/1.1; 0: not listened on"},
     {"listen.tls_certificate", CONFIG_TEXT, AT(listen.tls_certificate), "",
         .meaning = "path of the PEM certificate chain; empty: a self-signed one is made at first run"},
     {"listen.tls_key", CONFIG_TEXT, AT(listen.tls_key), "",
@@ -44,10 +48,12 @@ const config_row_t config_rows[] = {
         .meaning = "a connection without a request is closed after this"},
     {"http.drain_timeout", CONFIG_DURATION, AT(http.drain_timeout), "10s", 0, 10 * MINUTE,
         .meaning = "the hard deadline of a frontend's graceful stop"},
-    {"http.max_body", CONFIG_SIZE, AT(http.max_body), "1M", K, 64 * M, .meaning = "larger bodies are answered 413"},
+    {"http.max_body", CONFIG_SIZE, AT(http.max_body), "1M", K, 64 * M,
+        .meaning = "larger bodies are answered 413"},
     {"http.max_header", CONFIG_SIZE, AT(http.max_header), "16K", K, 256 * K,
         .meaning = "all header fields of a request together; more is answered 431"},
-    {"http.max_url", CONFIG_SIZE, AT(http.max_url), "4K", 256, 64 * K, .meaning = "longer ones are answered 414"},
+    {"http.max_url", CONFIG_SIZE, AT(http.max_url), "4K", 256, 64 * K,
+        .meaning = "longer ones are answered 414"},
     {"http.max_json_depth", CONFIG_INTEGER, AT(http.max_json_depth), "32", 2, 256,
         .meaning = "levels of nesting in a body, its outermost object being the first"},
     {"http.max_pending", CONFIG_INTEGER, AT(http.max_pending), "4096", 1, 65536,
@@ -67,12 +73,14 @@ const config_row_t config_rows[] = {
         .meaning = "how long a browser may keep the answer to a preflight request"},
 
     {"rate.enabled", CONFIG_SWITCH, AT(rate.enabled), "true", .environment = "AIPOTEN_RATE_LIMITS",
-        .meaning = "count requests per client and refuse those over the limits with 429; off for benches only"},
+        .meaning =
+            "count requests per client and refuse those over the limits with 429; off for benches only"},
     {"rate.api_per_minute", CONFIG_INTEGER, AT(rate.api_per_minute), "100", 1, 1000000,
         .meaning = "requests of one address"},
     {"rate.login_per_minute", CONFIG_INTEGER, AT(rate.login_per_minute), "5", 1, 1000000,
         .meaning = "log-ins of one address, and into one account"},
-    {"rate.upload_per_hour", CONFIG_INTEGER, AT(rate.upload_per_hour), "10", 1, 1000000, .meaning = "uploads of one user"},
+    {"rate.upload_per_hour", CONFIG_INTEGER, AT(rate.upload_per_hour), "10", 1, 1000000,
+        .meaning = "uploads of one user"},
 
     {"auth.issuer", CONFIG_TEXT, AT(auth.issuer), "aipoten", .refuse = config_refuse_name,
         .meaning = "iss of access tokens"},
@@ -88,14 +96,17 @@ const config_row_t config_rows[] = {
     {"security.hsts_max_age", CONFIG_DURATION, AT(security.hsts_max_age), "1y", 0, 10 * YEAR,
         .meaning = "of Strict-Transport-Security over TLS; 0: not sent"},
 
-    {"log.level", CONFIG_TEXT, AT(log.level), "info", .refuse = config_refuse_level, .environment = "AIPOTEN_LOG_LEVEL",
+    {"log.level", CONFIG_TEXT, AT(log.level), "info", .refuse = config_refuse_level,
+        .environment = "AIPOTEN_LOG_LEVEL",
         .meaning = "the least level that is written: debug, info, warning or error"},
     {"log.slow_request", CONFIG_DURATION, AT(log.slow_request), "500ms", 0, HOUR,
         .meaning = "access lines of requests at least this slow are always written"},
     {"log.sample_one_in", CONFIG_INTEGER, AT(log.sample_one_in), "100", 1, 1000000,
         .meaning = "of quick and successful reads, one access line in so many is written"},
-    {"log.max_size", CONFIG_SIZE, AT(log.max_size), "64M", 64 * K, 16 * G, .meaning = "a larger log file is rotated"},
-    {"log.keep_files", CONFIG_INTEGER, AT(log.keep_files), "5", 1, 100, .meaning = "rotated files that are kept of each"},
+    {"log.max_size", CONFIG_SIZE, AT(log.max_size), "64M", 64 * K, 16 * G,
+        .meaning = "a larger log file is rotated"},
+    {"log.keep_files", CONFIG_INTEGER, AT(log.keep_files), "5", 1, 100,
+        .meaning = "rotated files that are kept of each"},
 
     {"database.connections", CONFIG_INTEGER, AT(database.connections), "90", 4, 10000,
         .meaning = "of all processes of this machine together; stay below PostgreSQL's max_connections"},
@@ -122,11 +133,14 @@ const config_row_t config_rows[] = {
     {"redis.url", CONFIG_TEXT, AT(redis.url), "", .refuse = config_refuse_redis, .environment = "REDIS_URL",
         .meaning = "what several machines share; empty: a single machine goes on without"},
 
-    {"instances.frontend", CONFIG_INTEGER, AT(instances.frontend), "2", 0, 32, .meaning = "frontends at start"},
-    {"instances.accounts", CONFIG_INTEGER, AT(instances.accounts), "2", 0, 32, .meaning = "accounts actors at start"},
+    {"instances.frontend", CONFIG_INTEGER, AT(instances.frontend), "2", 0, 32,
+        .meaning = "frontends at start"},
+    {"instances.accounts", CONFIG_INTEGER, AT(instances.accounts), "2", 0, 32,
+        .meaning = "accounts actors at start"},
     {"instances.accounts-hash", CONFIG_INTEGER, AT(instances.accounts_hash), "1", 0, 32,
         .meaning = "accounts actors that only hash passwords, at start"},
-    {"instances.children", CONFIG_INTEGER, AT(instances.children), "2", 0, 32, .meaning = "children actors at start"},
+    {"instances.children", CONFIG_INTEGER, AT(instances.children), "2", 0, 32,
+        .meaning = "children actors at start"},
 
     {"supervisor.user", CONFIG_TEXT, AT(supervisor.user), "aipoten", .refuse = config_refuse_user,
         .meaning = "whom the children run as when the supervisor was started as root"},

@@ -11,14 +11,10 @@ typedef struct {
 
 /* Ascending; each table ends with a row without a name. */
 static const unit_t plain_units[] = {{"", 1}, {NULL, 0}};
-static const unit_t size_units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {NULL, 0}};
-static const unit_t duration_units[] = {{"ms", 1},
-    {"s", 1000},
-    {"m", 60 * 1000},
-    {"h", 3600 * 1000},
-    {"d", 86400 * 1000},
-    {"y", INT64_C(365) * 86400 * 1000},
-    {NULL, 0}};
+static const unit_t size_units[] = {
+    {"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {NULL, 0}};
+static const unit_t duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000},
+    {"d", 86400 * 1000}, {"y", INT64_C(365) * 86400 * 1000}, {NULL, 0}};
 
 static const struct {
     const unit_t *units;
@@ -72,7 +68,8 @@ static bool quantity_read(const unit_t *units, text_t text, int64_t *out)
     return false;
 }
 
-int config_number_read(const config_row_t *row, const char *text, int64_t *out, char *error, size_t error_size)
+int config_number_read(
+    const config_row_t *row, const char *text, int64_t *out, char *error, size_t error_size)
 {
     char low[32], high[32];
     int64_t number;
@@ -128,7 +125,8 @@ const char *config_refuse_network(const char *value)
     address[length] = '\0';
     if (config_refuse_address(address) != NULL)
         return wanted;
-    if (slash && (!text_to_int(text_of(slash + 1), &bits) || bits < 0 || bits > (strchr(address, ':') ? 128 : 32)))
+    if (slash &&
+        (!text_to_int(text_of(slash + 1), &bits) || bits < 0 || bits > (strchr(address, ':') ? 128 : 32)))
         return wanted;
     return NULL;
 }
@@ -136,7 +134,8 @@ const char *config_refuse_network(const char *value)
 /* scheme "://" host [":" port], without path: what browsers send (RFC 6454, section 7). */
 const char *config_refuse_origin(const char *value)
 {
-    static const char wanted[] = "an origin like https://app.example.com or http://localhost:3000, without a path";
+    static const char wanted[] =
+        "an origin like https://app.example.com or http://localhost:3000, without a path";
     text_t rest = text_of(value);
     text_t scheme = text_starts_with(rest, TEXT("https://")) ? TEXT("https://") : TEXT("http://");
 
@@ -171,7 +170,8 @@ const char *config_refuse_user(const char *value)
     bool good = length > 0 && length <= 32 && (islower((unsigned char)value[0]) || value[0] == '_');
 
     for (size_t i = 0; i < length; i++)
-        good = good && (islower((unsigned char)value[i]) || isdigit((unsigned char)value[i]) || strchr("_-", value[i]));
+        good = good && (islower((unsigned char)value[i]) || isdigit((unsigned char)value[i]) ||
+                           strchr("_-", value[i]));
     return good ? NULL : "the name of a user";
 }
 

@@ -1,5 +1,5 @@
-/* config_value: the types a setting can have, each with its text form: what may be written, and how it is shown. Only
- * config*.c include this. */
+/* config_value: the types a setting can have, each with its text form: what may be written, and how it is
+ * shown. Only config*.c include this. */
 #pragma once
 #include "text.h"
 
@@ -7,7 +7,8 @@ enum config_type {
     CONFIG_TEXT,     /* const char * */
     CONFIG_INTEGER,  /* int64_t */
     CONFIG_SIZE,     /* int64_t, bytes: "512", "64K", "1M", "2G" */
-    CONFIG_DURATION, /* int64_t, milliseconds: "200ms", "15s", "15m", "12h", "7d", "1y" (365 days); only 0 needs no unit */
+    CONFIG_DURATION, /* int64_t, milliseconds: "200ms", "15s", "15m", "12h", "7d", "1y" (365 days); only 0
+                        needs no unit */
     CONFIG_SWITCH,   /* bool: true, false, on, off, yes, no */
     CONFIG_LIST,     /* config_list_t, a YAML sequence of texts */
     CONFIG_TYPES
@@ -35,7 +36,8 @@ extern const int config_ordered_count;
 /* "a size like 64K or 1M", for messages and for the table of all settings. */
 const char *config_type_wanted(enum config_type type);
 /* Reads a number or a switch (0, 1) and checks its range. 0, or -1 with a reason. */
-int config_number_read(const config_row_t *row, const char *text, int64_t *out, char *error, size_t error_size);
+int config_number_read(
+    const config_row_t *row, const char *text, int64_t *out, char *error, size_t error_size);
 /* Writes a number as it would be written in a file, in the largest unit that divides it. */
 void config_number_format(enum config_type type, int64_t value, char *out, size_t out_size);
 

@@ -1,6 +1,7 @@
-/* log: one NDJSON line per event, by one write(2) to standard error, whoever reads that (the supervisor's log files, a
- * terminal, journald). A line never waits for its reader: what is not taken at once is dropped and counted. The line is built
- * in place without allocating, so that a process out of memory can still say so. */
+/* log: one NDJSON line per event, by one write(2) to standard error, whoever reads that (the supervisor's log
+ * files, a terminal, journald). A line never waits for its reader: what is not taken at once is dropped and
+ * counted. The line is built in place without allocating, so that a process out of memory can still say so.
+ */
 #include "log.h"
 #include "clock.h"
 #include <errno.h>

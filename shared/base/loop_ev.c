@@ -1,9 +1,9 @@
-/* loop_ev: the loop of loop.h over libev. Turn hooks run in libev's prepare step: after all callbacks of the last turn, right
- * before it would sleep. When they still have work after HOOK_ROUNDS rounds, an idle watcher keeps libev from sleeping, so
- * that descriptors and timers get their turn in between.
+/* loop_ev: the loop of loop.h over libev. Turn hooks run in libev's prepare step: after all callbacks of the
+ * last turn, right before it would sleep. When they still have work after HOOK_ROUNDS rounds, an idle watcher
+ * keeps libev from sleeping, so that descriptors and timers get their turn in between.
  *
- * A watcher may be removed from inside any callback, its own too: libev drops its pending events when it is stopped, and
- * nothing here looks at a watcher after its callback. */
+ * A watcher may be removed from inside any callback, its own too: libev drops its pending events when it is
+ * stopped, and nothing here looks at a watcher after its callback. */
 #include "loop.h"
 #include "memory.h"
 #include "panic.h"
@@ -62,7 +62,8 @@ static void io_ready(struct ev_loop *ev, ev_io *io, int revents)
     (void)ev;
     if (revents & EV_ERROR)
         panic("libev refused descriptor %d", io->fd);
-    watch->on_ready(watch->argument, (revents & EV_READ ? LOOP_READ : 0) | (revents & EV_WRITE ? LOOP_WRITE : 0));
+    watch->on_ready(
+        watch->argument, (revents & EV_READ ? LOOP_READ : 0) | (revents & EV_WRITE ? LOOP_WRITE : 0));
 }
 
 static loop_watch_t *loop_watch(
@@ -109,7 +110,8 @@ static void timer_due(struct ev_loop *ev, ev_timer *timer, int revents)
     own->on_time(own->argument);
 }
 
-static loop_timer_t *loop_timer(loop_t *loop, int milliseconds, void (*on_time)(void *argument), void *argument)
+static loop_timer_t *loop_timer(
+    loop_t *loop, int milliseconds, void (*on_time)(void *argument), void *argument)
 {
     loop_timer_t *timer = memory_zeroed(1, sizeof(*timer));
     double seconds = (milliseconds > 0 ? milliseconds : 1) / 1000.0;

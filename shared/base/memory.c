@@ -1,8 +1,10 @@
-/* memory: allocation that never gives NULL, the growing buffer, the arena. An allocation failure ends the process: there is
- * no useful answer without memory, and half of a request must not go on. Limits are what keeps it from coming to that.
+/* memory: allocation that never gives NULL, the growing buffer, the arena. An allocation failure ends the
+ * process: there is no useful answer without memory, and half of a request must not go on. Limits are what
+ * keeps it from coming to that.
  *
- * Arena invariants: blocks are a list from the newest to the first; only the newest is filled; `used` is the sum of all
- * blocks' sizes and never exceeds the limit. Under AddressSanitizer what was not handed out is poisoned. */
+ * Arena invariants: blocks are a list from the newest to the first; only the newest is filled; `used` is the
+ * sum of all blocks' sizes and never exceeds the limit. Under AddressSanitizer what was not handed out is
+ * poisoned. */
 #include "memory.h"
 #include "panic.h"
 #include <stdarg.h>
@@ -153,7 +155,8 @@ static void block_destroy(arena_block_t *block)
 arena_t *arena_create(size_t limit_bytes, void (*on_limit)(void *argument), void *argument)
 {
     arena_t *arena = memory_allocate(sizeof(arena_t));
-    size_t first = limit_bytes < ARENA_FIRST_BLOCK ? limit_bytes / ARENA_ALIGN * ARENA_ALIGN : ARENA_FIRST_BLOCK;
+    size_t first =
+        limit_bytes < ARENA_FIRST_BLOCK ? limit_bytes / ARENA_ALIGN * ARENA_ALIGN : ARENA_FIRST_BLOCK;
     *arena = (arena_t){.newest = block_create(first, NULL),
         .limit = limit_bytes,
         .used = first,

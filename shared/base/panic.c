@@ -1,5 +1,6 @@
-/* panic: the last line of a process that found itself inconsistent. It is a log line like any other, so that whoever reads
- * the log finds the death where everything else stands, and then SIGABRT, so that the supervisor records a crash. */
+/* panic: the last line of a process that found itself inconsistent. It is a log line like any other, so that
+ * whoever reads the log finds the death where everything else stands, and then SIGABRT, so that the
+ * supervisor records a crash. */
 #include "panic.h"
 #include "log.h"
 #include <stdarg.h>

@@ -44,8 +44,8 @@ static void absorb(state_t *s, uint64_t word)
 uint64_t siphash(const uint8_t key[static SIPHASH_KEY_SIZE], const void *data, size_t length)
 {
     uint64_t low = read_word(key), high = read_word(key + 8);
-    state_t s = {low ^ UINT64_C(0x736f6d6570736575), high ^ UINT64_C(0x646f72616e646f6d), low ^ UINT64_C(0x6c7967656e657261),
-        high ^ UINT64_C(0x7465646279746573)};
+    state_t s = {low ^ UINT64_C(0x736f6d6570736575), high ^ UINT64_C(0x646f72616e646f6d),
+        low ^ UINT64_C(0x6c7967656e657261), high ^ UINT64_C(0x7465646279746573)};
     const uint8_t *bytes = data;
     uint8_t tail[8] = {0};
 

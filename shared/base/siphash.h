@@ -1,5 +1,5 @@
-/* siphash: SipHash-2-4 (Aumasson and Bernstein, 2012), a keyed hash of 64 bits for tables: who does not know the key cannot
- * aim at a place in them. Not for signatures. */
+/* siphash: SipHash-2-4 (Aumasson and Bernstein, 2012), a keyed hash of 64 bits for tables: who does not know
+ * the key cannot aim at a place in them. Not for signatures. */
 #pragma once
 #include "text.h"
 

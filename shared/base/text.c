@@ -1,4 +1,5 @@
-/* text: what can be asked of borrowed bytes. Nothing here allocates, writes, or reads past a text's length. */
+/* text: what can be asked of borrowed bytes. Nothing here allocates, writes, or reads past a text's length.
+ */
 #include "text.h"
 
 static char lower(char c)
@@ -23,7 +24,8 @@ bool text_equal_nocase(text_t a, text_t b)
 
 bool text_starts_with(text_t text, text_t prefix)
 {
-    return text.length >= prefix.length && (prefix.length == 0 || memcmp(text.data, prefix.data, prefix.length) == 0);
+    return text.length >= prefix.length &&
+           (prefix.length == 0 || memcmp(text.data, prefix.data, prefix.length) == 0);
 }
 
 text_t text_trim(text_t text)
@@ -65,7 +67,8 @@ bool text_to_int(text_t text, int64_t *out)
     for (; i < text.length; i++) {
         if (text.data[i] < '0' || text.data[i] > '9')
             return false;
-        if (__builtin_mul_overflow(number, 10, &number) || __builtin_sub_overflow(number, text.data[i] - '0', &number))
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_sub_overflow(number, text.data[i] - '0', &number))
             return false;
     }
     if (!negative && number == INT64_MIN)
@@ -81,14 +84,10 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
         unsigned char first, last, second_low, second_high;
         size_t length;
     } forms[] = {
-        {0x01, 0x7f, 0, 0, 1},
-        {0xc2, 0xdf, 0x80, 0xbf, 2},
-        {0xe0, 0xe0, 0xa0, 0xbf, 3}, /* shorter forms exist below a0 */
-        {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, /* surrogates above 9f */
-        {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4},
+        {0x01, 0x7f, 0, 0, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2},
+        {0xe0, 0xe0, 0xa0, 0xbf, 3},                              /* shorter forms exist below a0 */
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, /* surrogates above 9f */
+        {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
         {0xf4, 0xf4, 0x80, 0x8f, 4}, /* nothing above U+10FFFF */
     };
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {

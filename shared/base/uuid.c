@@ -1,6 +1,6 @@
-/* uuid: identifiers. Random bytes come from the kernel by the page; the page is wiped in a forked child, so that a child
- * never repeats its parent's ids. Ids of one process always grow, also within a millisecond and when the clock steps back
- * (RFC 9562, section 6.2, method 2: the random part is raised by a random step). */
+/* uuid: identifiers. Random bytes come from the kernel by the page; the page is wiped in a forked child, so
+ * that a child never repeats its parent's ids. Ids of one process always grow, also within a millisecond and
+ * when the clock steps back (RFC 9562, section 6.2, method 2: the random part is raised by a random step). */
 #include "uuid.h"
 #include "clock.h"
 #include "panic.h"
@@ -11,9 +11,9 @@
 enum { POOL_BYTES = 2048 };
 
 typedef struct {
-    uint64_t milliseconds;   /* of the last UUIDv7; 0: none yet */
-    uint64_t high, low;      /* its random part: 12 and 62 bits */
-    uint32_t left;           /* unused bytes at the end of `bytes`; 0 after a fork */
+    uint64_t milliseconds; /* of the last UUIDv7; 0: none yet */
+    uint64_t high, low;    /* its random part: 12 and 62 bits */
+    uint32_t left;         /* unused bytes at the end of `bytes`; 0 after a fork */
     uint8_t bytes[POOL_BYTES];
 } pool_t;
 

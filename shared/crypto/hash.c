@@ -1,5 +1,5 @@
-/* hash: the primitives, each a few lines over OpenSSL, libcrypt or the kernel. Nothing here keeps a secret: copies of
- * passwords are wiped before the memory goes back. */
+/* hash: the primitives, each a few lines over OpenSSL, libcrypt or the kernel. Nothing here keeps a secret:
+ * copies of passwords are wiped before the memory goes back. */
 #include "hash.h"
 #include "../base/panic.h"
 #include <crypt.h>
@@ -26,7 +26,8 @@ digest_t hash_hmac(const uint8_t key[static 32], text_t data)
     unsigned length = 0;
     const unsigned char *bytes = (const unsigned char *)(data.length ? data.data : "");
 
-    if (HMAC(EVP_sha256(), key, 32, bytes, data.length, digest.bytes, &length) == NULL || length != sizeof(digest.bytes))
+    if (HMAC(EVP_sha256(), key, 32, bytes, data.length, digest.bytes, &length) == NULL ||
+        length != sizeof(digest.bytes))
         panic("OpenSSL gives no HMAC-SHA256");
     return digest;
 }
@@ -47,7 +48,9 @@ bool secret_equal(text_t a, text_t b)
     return a.length == b.length && (a.length == 0 || CRYPTO_memcmp(a.data, b.data, a.length) == 0);
 }
 
-/* --- base64url ------------------------------------------------------------------------------------------------------------ */
+/* --- base64url
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 text_t base64url_encode(arena_t *arena, text_t data)
 {
@@ -112,7 +115,9 @@ bool base64url_decode(arena_t *arena, text_t encoded, text_t *data)
     return base64url_decode_into(encoded, out, size, &data->length);
 }
 
-/* --- passwords ------------------------------------------------------------------------------------------------------------ */
+/* --- passwords
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* Hashes with `setting` (a salt, or a stored hash) into out; false when libcrypt does not understand it. */
 static bool bcrypt(text_t password, const char *setting, char out[static CRYPT_OUTPUT_SIZE])
@@ -138,13 +143,15 @@ static void new_salt(int cost, char out[static CRYPT_GENSALT_OUTPUT_SIZE])
 {
     char random[SALT_BYTES];
     random_bytes(random, sizeof(random));
-    if (crypt_gensalt_rn("$2b$", (unsigned long)cost, random, sizeof(random), out, CRYPT_GENSALT_OUTPUT_SIZE) == NULL)
+    if (crypt_gensalt_rn(
+            "$2b$", (unsigned long)cost, random, sizeof(random), out, CRYPT_GENSALT_OUTPUT_SIZE) == NULL)
         panic("libcrypt gives no bcrypt salt of cost %d", cost);
 }
 
 static bool is_password(text_t password)
 {
-    return password.length > 0 && password.length <= PASSWORD_MAX && memchr(password.data, '\0', password.length) == NULL;
+    return password.length > 0 && password.length <= PASSWORD_MAX &&
+           memchr(password.data, '\0', password.length) == NULL;
 }
 
 text_t password_hash(arena_t *arena, text_t password, int cost)
@@ -161,7 +168,8 @@ text_t password_hash(arena_t *arena, text_t password, int cost)
 bool password_matches(text_t password, text_t stored, int cost)
 {
     char setting[CRYPT_OUTPUT_SIZE], hash[CRYPT_OUTPUT_SIZE];
-    bool known = is_password(password) && stored.length < sizeof(setting) && text_starts_with(stored, TEXT("$2b$"));
+    bool known =
+        is_password(password) && stored.length < sizeof(setting) && text_starts_with(stored, TEXT("$2b$"));
 
     if (known) {
         memcpy(setting, stored.data, stored.length);

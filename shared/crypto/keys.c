@@ -20,10 +20,12 @@ static bool ring_add(key_ring_t *ring, text_t part)
     text_t id;
     size_t length;
 
-    if (ring->count == KEY_RING_MAX || !text_split(&part, ':', &id) || !is_id(id) || key_ring_find(ring, id) != NULL)
+    if (ring->count == KEY_RING_MAX || !text_split(&part, ':', &id) || !is_id(id) ||
+        key_ring_find(ring, id) != NULL)
         return false;
     ring_key_t *key = &ring->keys[ring->count];
-    if (part.data == NULL || !base64url_decode_into(part, key->key, sizeof(key->key), &length) || length != KEY_BYTES)
+    if (part.data == NULL || !base64url_decode_into(part, key->key, sizeof(key->key), &length) ||
+        length != KEY_BYTES)
         return false;
     memcpy(key->id, id.data, id.length);
     key->id[id.length] = '\0';

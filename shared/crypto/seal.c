@@ -1,5 +1,6 @@
-/* seal: AES-256-GCM (NIST SP 800-38D) with random nonces. A key seals far fewer than 2^32 values before it is rotated, which
- * is the bound for random 96-bit nonces. The place is authenticated, not stored: what was moved does not open. */
+/* seal: AES-256-GCM (NIST SP 800-38D) with random nonces. A key seals far fewer than 2^32 values before it is
+ * rotated, which is the bound for random 96-bit nonces. The place is authenticated, not stored: what was
+ * moved does not open. */
 #include "seal.h"
 #include "../base/panic.h"
 #include "hash.h"
@@ -52,8 +53,10 @@ text_t seal(arena_t *arena, const key_ring_t *ring, seal_place_t place, text_t p
                 EVP_EncryptUpdate(ctx, NULL, &written, (const uint8_t *)aad, aad_length) == 1;
     written = 0;
     if (plain.length > 0)
-        good = good && EVP_EncryptUpdate(ctx, out + head, &written, (const uint8_t *)plain.data, (int)plain.length) == 1;
-    good = good && EVP_EncryptFinal_ex(ctx, out + head + written, &ended) == 1 && (size_t)(written + ended) == plain.length &&
+        good = good && EVP_EncryptUpdate(
+                           ctx, out + head, &written, (const uint8_t *)plain.data, (int)plain.length) == 1;
+    good = good && EVP_EncryptFinal_ex(ctx, out + head + written, &ended) == 1 &&
+           (size_t)(written + ended) == plain.length &&
            EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, out + head + plain.length) == 1;
     EVP_CIPHER_CTX_reset(ctx); /* forgets the key */
     if (!good)
@@ -66,7 +69,8 @@ static bool head_read(text_t *sealed, text_t *id, const uint8_t **nonce)
 {
     size_t id_length = sealed->length > 0 ? (uint8_t)sealed->data[0] : 0, head = 1 + id_length + NONCE_SIZE;
 
-    if (id_length == 0 || id_length >= KEY_ID_SIZE || sealed->length < head + TAG_SIZE || sealed->length > PLAIN_MAX + head + TAG_SIZE)
+    if (id_length == 0 || id_length >= KEY_ID_SIZE || sealed->length < head + TAG_SIZE ||
+        sealed->length > PLAIN_MAX + head + TAG_SIZE)
         return false;
     *id = (text_t){sealed->data + 1, id_length};
     *nonce = (const uint8_t *)sealed->data + 1 + id_length;
@@ -88,7 +92,8 @@ bool seal_open(arena_t *arena, const key_ring_t *ring, seal_place_t place, text_
     if (key == NULL)
         return false;
     size_t length = sealed.length - TAG_SIZE;
-    uint8_t *out = arena_allocate(arena, length + 1), tag[TAG_SIZE]; /* NUL-terminated, as texts from the database are */
+    uint8_t *out = arena_allocate(arena, length + 1),
+            tag[TAG_SIZE]; /* NUL-terminated, as texts from the database are */
     EVP_CIPHER_CTX *ctx = context();
 
     memcpy(tag, sealed.data + length, TAG_SIZE);

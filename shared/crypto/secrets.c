@@ -1,6 +1,7 @@
-/* secrets: files, each one value. A file is written whole under another name, synced, and renamed, so that a crash leaves the
- * old value or the new one; a lock on the directory keeps two makers apart. Modes do not depend on the umask, and a file that
- * others may read is put right or refused. Values never stand in a message. */
+/* secrets: files, each one value. A file is written whole under another name, synced, and renamed, so that a
+ * crash leaves the old value or the new one; a lock on the directory keeps two makers apart. Modes do not
+ * depend on the umask, and a file that others may read is put right or refused. Values never stand in a
+ * message. */
 #include "secrets.h"
 #include "hash.h"
 #include "keys.h"
@@ -42,7 +43,8 @@ typedef struct {
 
 static int fail(const place_t *place, const char *name, const char *reason)
 {
-    snprintf(place->error, place->error_size, "%s%s%s: %s", place->path, name ? "/" : "", name ? name : "", reason);
+    snprintf(place->error, place->error_size, "%s%s%s: %s", place->path, name ? "/" : "", name ? name : "",
+        reason);
     return -1;
 }
 
@@ -178,7 +180,8 @@ static int secret_load(const place_t *place, int index, buffer_t *out)
     if (is_valid(secrets[index].kind, buffer_text(out)))
         return 0;
     errno = 0;
-    return fail(place, secrets[index].name, "damaged; put its backup back, because what it protects cannot be read without");
+    return fail(place, secrets[index].name,
+        "damaged; put its backup back, because what it protects cannot be read without");
 }
 
 static void add_random_base64(buffer_t *out)
@@ -264,7 +267,8 @@ static int64_t newest_number(const key_ring_t *ring)
     int64_t newest = 0, number;
 
     for (int i = 0; i < ring->count; i++)
-        if (ring->keys[i].id[0] == 'k' && text_to_int(text_of(ring->keys[i].id + 1), &number) && number > newest)
+        if (ring->keys[i].id[0] == 'k' && text_to_int(text_of(ring->keys[i].id + 1), &number) &&
+            number > newest)
             newest = number;
     return newest;
 }
@@ -305,8 +309,9 @@ int secrets_rotate(const char *directory, const char *ring, char *error, size_t 
         return -1;
     int result = secret_load(&place, index, &old);
     if (result == 0)
-        result = ring_rotate(buffer_text(&old), &new) ? secret_write(&place, ring, buffer_text(&new))
-                                                      : fail(&place, ring, "its ids leave no room for another");
+        result = ring_rotate(buffer_text(&old), &new)
+                     ? secret_write(&place, ring, buffer_text(&new))
+                     : fail(&place, ring, "its ids leave no room for another");
     buffer_wipe(&old);
     buffer_wipe(&new);
     place_close(&place);

@@ -1,6 +1,7 @@
-/* token: the way into libjwt is narrow, because libjwt itself accepts what a caller forgets to forbid: a missing key means
- * alg=none, the token's own header picks the algorithm, exp is not looked at. So the header is read here first and strictly;
- * libjwt then checks the signature with a key that is always there; and the claims are taken with their types. */
+/* token: the way into libjwt is narrow, because libjwt itself accepts what a caller forgets to forbid: a
+ * missing key means alg=none, the token's own header picks the algorithm, exp is not looked at. So the header
+ * is read here first and strictly; libjwt then checks the signature with a key that is always there; and the
+ * claims are taken with their types. */
 #include "token.h"
 #include "../base/clock.h"
 #include "../base/panic.h"
@@ -12,7 +13,8 @@
 
 enum { TOKEN_MAX = 2048, HEADER_MAX = 256 };
 
-/* Seconds of the year 9999: beyond it a time does not fit our text form, nor its microseconds safely into int64. */
+/* Seconds of the year 9999: beyond it a time does not fit our text form, nor its microseconds safely into
+ * int64. */
 #define SECONDS_MAX INT64_C(253402300799)
 
 static const char *const role_names[ROLES] = {
@@ -65,7 +67,8 @@ text_t token_sign(arena_t *arena, const token_rules_t *rules, const token_t *tok
     return signed_token;
 }
 
-/* The header's key in the ring; NULL with a reason. Only {"alg":"HS256","kid":…} with or without "typ":"JWT" is one. */
+/* The header's key in the ring; NULL with a reason. Only {"alg":"HS256","kid":…} with or without "typ":"JWT"
+ * is one. */
 static const ring_key_t *header_read(const key_ring_t *ring, text_t segment, const char **reason)
 {
     char bytes[HEADER_MAX];
@@ -135,7 +138,8 @@ static bool claims_read(jwt_t *jwt, const token_rules_t *rules, token_t *out)
         return false;
     out->role = role_of(text_of(jwt_get_grant(jwt, "role")));
     if (out->role == ROLE_NONE || !claim_int(jwt, "iat", SECONDS_MAX, &issued) ||
-        !claim_int(jwt, "iat_us", CLOCK_SECOND - 1, &microseconds) || !claim_int(jwt, "exp", SECONDS_MAX, &expires))
+        !claim_int(jwt, "iat_us", CLOCK_SECOND - 1, &microseconds) ||
+        !claim_int(jwt, "exp", SECONDS_MAX, &expires))
         return false;
     out->issued = issued * CLOCK_SECOND + microseconds;
     out->expires = expires * CLOCK_SECOND;

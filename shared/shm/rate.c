@@ -1,7 +1,8 @@
-/* rate: a set-associative table of GCRA buckets, zero-filled memory being an empty one. A bucket is two words: the keyed hash
- * of its client, and its theoretical arrival time. Each word changes by compare-and-swap, the pair does not: when a bucket
- * changes hands just while it is counted, one request is counted for the wrong client. Nothing worse can come of it, whoever
- * dies where, and nobody ever waits. A time in the past is the same as no bucket. */
+/* rate: a set-associative table of GCRA buckets, zero-filled memory being an empty one. A bucket is two
+ * words: the keyed hash of its client, and its theoretical arrival time. Each word changes by
+ * compare-and-swap, the pair does not: when a bucket changes hands just while it is counted, one request is
+ * counted for the wrong client. Nothing worse can come of it, whoever dies where, and nobody ever waits. A
+ * time in the past is the same as no bucket. */
 #include "rate.h"
 #include "../base/clock.h"
 #include "../base/panic.h"
@@ -53,7 +54,7 @@ static bucket_t *bucket_find(set_t *set, uint64_t client, int64_t now)
         }
         uint64_t former = atomic_load(&victim->client);
         if (former == client || !atomic_compare_exchange_strong(&victim->client, &former, client))
-            continue; /* somebody was quicker: look again */
+            continue;       /* somebody was quicker: look again */
         if (earliest > now) /* it was still in use; its debt is not ours */
             atomic_compare_exchange_strong(&victim->arrival, &earliest, now);
         return victim;
@@ -65,7 +66,8 @@ static int64_t seconds_up(int64_t microseconds)
     return microseconds <= 0 ? 0 : (microseconds + CLOCK_SECOND - 1) / CLOCK_SECOND;
 }
 
-rate_result_t rate_check(segment_t *segment, const char *class, text_t key, int64_t limit, int64_t window, int64_t now)
+rate_result_t rate_check(
+    segment_t *segment, const char *class, text_t key, int64_t limit, int64_t window, int64_t now)
 {
     size_t size;
     set_t *sets = segment_rate_table(segment, &size);

@@ -1,13 +1,15 @@
-/* revocation: a set-associative table, zero-filled memory being an empty one. What always holds: once revocation_set has
- * returned, no reader finds an earlier time for that subject before `until`, whoever died or was stopped in between.
+/* revocation: a set-associative table, zero-filled memory being an empty one. What always holds: once
+ * revocation_set has returned, no reader finds an earlier time for that subject before `until`, whoever died
+ * or was stopped in between.
  *
- * Writers of one set exclude each other by a word that names the holder's process; a holder that is gone is replaced, and
- * whoever cannot get the word in time raises the global time instead of waiting on. Readers take no lock and never wait:
+ * Writers of one set exclude each other by a word that names the holder's process; a holder that is gone is
+ * replaced, and whoever cannot get the word in time raises the global time instead of waiting on. Readers
+ * take no lock and never wait:
  * - An entry's words change in an order in which each intermediate state is an older one or refuses too much:
- *   an entry in use has its `until` raised first, then its `not_before`; both only grow. A free or long expired entry first
- *   loses its subject, then gets its times, then its new subject.
- * - A subject is known by a keyed hash of 64 bits; two that collide share the later time, which at worst makes somebody
- *   refresh a token. */
+ *   an entry in use has its `until` raised first, then its `not_before`; both only grow. A free or long
+ * expired entry first loses its subject, then gets its times, then its new subject.
+ * - A subject is known by a keyed hash of 64 bits; two that collide share the later time, which at worst
+ * makes somebody refresh a token. */
 #include "revocation.h"
 #include "../base/clock.h"
 #include "../base/panic.h"
@@ -19,7 +21,8 @@
 
 enum { WAYS = 8, HOLD_CHECK_EACH = 64 };
 
-/* An entry is reused this long after it ended, so that processes need not agree on the time to the microsecond. */
+/* An entry is reused this long after it ended, so that processes need not agree on the time to the
+ * microsecond. */
 #define EXPIRED_SLACK (60 * CLOCK_SECOND)
 #define HOLD_WAIT (20 * CLOCK_MILLISECOND)
 
@@ -77,7 +80,8 @@ static bool set_hold(set_t *set)
             return true;
         if (tries % HOLD_CHECK_EACH == 0) {
             /* A dead holder may have been anywhere in its write: each state is good to go on from. */
-            if (kill(holder, 0) != 0 && errno == ESRCH && atomic_compare_exchange_strong(&set->holder, &holder, own))
+            if (kill(holder, 0) != 0 && errno == ESRCH &&
+                atomic_compare_exchange_strong(&set->holder, &holder, own))
                 return true;
             if (clock_monotonic() > deadline)
                 return false;
@@ -141,7 +145,8 @@ void revocation_set(segment_t *segment, uuid_t subject, int64_t not_before, int6
     atomic_fetch_add(&table->version, 1);
 }
 
-static int64_t subject_not_before(const segment_t *segment, table_t *table, size_t sets, uuid_t subject, int64_t now)
+static int64_t subject_not_before(
+    const segment_t *segment, table_t *table, size_t sets, uuid_t subject, int64_t now)
 {
     uint64_t hash = subject_hash(segment, subject);
     set_t *set = set_of(table, sets, hash);

@@ -1,21 +1,25 @@
-/* errors: every sentence a client can be told stands in one of the two tables here, Korean first. Codes and statuses are those
- * of product.md, section 9; they never change their meaning once a client knows them. */
+/* errors: every sentence a client can be told stands in one of the two tables here, Korean first. Codes and
+ * statuses are those of product.md, section 9; they never change their meaning once a client knows them. */
 #include "errors.h"
 #include "../base/panic.h"
 
 const error_row_t errors[ERROR_CODES] = {
     [ERROR_NONE] = {"NONE", 200, {"", ""}},
-    [ERROR_VALIDATION] = {"VALIDATION_ERROR", 400, {"입력값이 올바르지 않습니다.", "The input is not valid."}},
+    [ERROR_VALIDATION] = {"VALIDATION_ERROR", 400,
+        {"입력값이 올바르지 않습니다.", "The input is not valid."}},
     [ERROR_UNAUTHENTICATED] = {"UNAUTHENTICATED", 401, {"로그인이 필요합니다.", "Please log in."}},
     [ERROR_INVALID_CREDENTIALS] = {"INVALID_CREDENTIALS", 401,
         {"이메일 또는 비밀번호가 올바르지 않습니다.", "The e-mail address or the password is wrong."}},
-    [ERROR_FORBIDDEN] = {"FORBIDDEN", 403, {"이 작업을 할 권한이 없습니다.", "You are not allowed to do this."}},
-    [ERROR_NOT_FOUND] = {"NOT_FOUND", 404, {"요청하신 항목을 찾을 수 없습니다.", "There is nothing here by that name."}},
+    [ERROR_FORBIDDEN] = {"FORBIDDEN", 403,
+        {"이 작업을 할 권한이 없습니다.", "You are not allowed to do this."}},
+    [ERROR_NOT_FOUND] = {"NOT_FOUND", 404,
+        {"요청하신 항목을 찾을 수 없습니다.", "There is nothing here by that name."}},
     [ERROR_METHOD_NOT_ALLOWED] = {"METHOD_NOT_ALLOWED", 405,
         {"이 주소에서 지원하지 않는 메서드입니다.", "This address does not support that method."}},
     [ERROR_CONFLICT] = {"CONFLICT", 409,
         {"현재 상태와 충돌하여 요청을 처리할 수 없습니다.", "The request conflicts with the current state."}},
-    [ERROR_EMAIL_TAKEN] = {"EMAIL_TAKEN", 409, {"이미 사용 중인 이메일입니다.", "This e-mail address is already in use."}},
+    [ERROR_EMAIL_TAKEN] = {"EMAIL_TAKEN", 409,
+        {"이미 사용 중인 이메일입니다.", "This e-mail address is already in use."}},
     [ERROR_INVALID_STATE] = {"INVALID_STATE", 409,
         {"현재 상태에서는 할 수 없는 작업입니다.", "This cannot be done in the current state."}},
     [ERROR_IN_USE] = {"IN_USE", 409,
@@ -26,7 +30,8 @@ const error_row_t errors[ERROR_CODES] = {
         {"먼저 필요한 동의를 해 주세요.", "Please give the necessary consents first."}},
     [ERROR_UNPROCESSABLE] = {"UNPROCESSABLE", 422,
         {"형식은 맞지만 처리할 수 없는 내용입니다.", "The content is well-formed but cannot be processed."}},
-    [ERROR_PAYLOAD_TOO_LARGE] = {"PAYLOAD_TOO_LARGE", 413, {"보내신 데이터가 너무 큽니다.", "The data is too large."}},
+    [ERROR_PAYLOAD_TOO_LARGE] = {"PAYLOAD_TOO_LARGE", 413,
+        {"보내신 데이터가 너무 큽니다.", "The data is too large."}},
     [ERROR_UNSUPPORTED_MEDIA_TYPE] = {"UNSUPPORTED_MEDIA_TYPE", 415,
         {"지원하지 않는 데이터 형식입니다.", "This media type is not supported."}},
     [ERROR_URI_TOO_LONG] = {"URI_TOO_LONG", 414, {"주소가 너무 깁니다.", "The address is too long."}},
@@ -38,9 +43,11 @@ const error_row_t errors[ERROR_CODES] = {
         {"일시적으로 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",
             "The service is temporarily unavailable. Please try again later."}},
     [ERROR_TIMEOUT] = {"TIMEOUT", 504,
-        {"처리 시간이 초과되었습니다. 잠시 후 다시 시도해 주세요.", "The request took too long. Please try again later."}},
+        {"처리 시간이 초과되었습니다. 잠시 후 다시 시도해 주세요.",
+            "The request took too long. Please try again later."}},
     [ERROR_INTERNAL] = {"INTERNAL", 500,
-        {"서버에서 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.", "Something went wrong on our side. Please try again later."}},
+        {"서버에서 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.",
+            "Something went wrong on our side. Please try again later."}},
     [ERROR_SUSPENDED] = {"SUSPENDED", 403, {"이용이 정지된 계정입니다.", "This account is suspended."}},
     [ERROR_CSRF] = {"CSRF", 403,
         {"요청의 출처를 확인할 수 없습니다. 페이지를 새로 고침한 후 다시 시도해 주세요.",
@@ -58,7 +65,8 @@ const char *language_name(enum language language)
 static int weight_of(text_t parameter)
 {
     parameter = text_trim(parameter);
-    if (parameter.length < 3 || parameter.length > 7 || (parameter.data[0] | 0x20) != 'q' || parameter.data[1] != '=')
+    if (parameter.length < 3 || parameter.length > 7 || (parameter.data[0] | 0x20) != 'q' ||
+        parameter.data[1] != '=')
         return -1;
     const char *digits = parameter.data + 2;
     size_t count = parameter.length - 2;
@@ -76,8 +84,8 @@ static int weight_of(text_t parameter)
     return weight <= 1000 ? weight : -1;
 }
 
-/* One language range with its weight: what it says about each of our languages goes to `best`. A region ("en-GB") counts as
- * its language (RFC 4647, 3.4, lookup). */
+/* One language range with its weight: what it says about each of our languages goes to `best`. A region
+ * ("en-GB") counts as its language (RFC 4647, 3.4, lookup). */
 static void range_apply(text_t item, int best[LANGUAGES], int *any)
 {
     text_t range, parameter, primary;
@@ -120,7 +128,8 @@ enum language language_of(text_t accept_language)
     return chosen;
 }
 
-/* --- problems of single fields -------------------------------------------------------------------------------------------- */
+/* --- problems of single fields
+ * -------------------------------------------------------------------------------------------- */
 
 enum { ANY = -1, NONE = -2 };
 
@@ -137,16 +146,19 @@ static const struct {
     {PROBLEM_TYPE, FIELD_integer, ANY, {"정수여야 합니다.", "Must be a whole number."}},
     {PROBLEM_TYPE, FIELD_boolean, ANY, {"true 또는 false여야 합니다.", "Must be true or false."}},
     {PROBLEM_TYPE, FIELD_decimal, ANY, {"숫자여야 합니다.", "Must be a number."}},
-    {PROBLEM_TYPE, FIELD_date, ANY, {"날짜 문자열(예: 2025-03-20)이어야 합니다.", "Must be a string with a date like 2025-03-20."}},
+    {PROBLEM_TYPE, FIELD_date, ANY,
+        {"날짜 문자열(예: 2025-03-20)이어야 합니다.", "Must be a string with a date like 2025-03-20."}},
     {PROBLEM_TYPE, FIELD_time, ANY,
-        {"시각 문자열(예: 2025-03-20T09:00:00Z)이어야 합니다.", "Must be a string with a time like 2025-03-20T09:00:00Z."}},
+        {"시각 문자열(예: 2025-03-20T09:00:00Z)이어야 합니다.",
+            "Must be a string with a time like 2025-03-20T09:00:00Z."}},
     {PROBLEM_TYPE, FIELD_uuid, ANY, {"UUID 문자열이어야 합니다.", "Must be a string with a UUID."}},
     {PROBLEM_TYPE, FIELD_choice, ANY, {"다음 중 하나여야 합니다: {}", "Must be one of: {}."}},
     {PROBLEM_TYPE, FIELD_list, ANY, {"배열이어야 합니다.", "Must be an array."}},
     {PROBLEM_TYPE, FIELD_object, ANY, {"객체여야 합니다.", "Must be an object."}},
     {PROBLEM_TYPE, NONE, ANY, {"JSON 객체여야 합니다.", "Must be a JSON object."}},
     {PROBLEM_TYPE, ANY, ANY, {"형식이 올바르지 않습니다.", "Has the wrong type."}},
-    {PROBLEM_TOO_SHORT, FIELD_text, FORMAT_PASSWORD, {"{}바이트 이상이어야 합니다.", "Must have at least {} bytes."}},
+    {PROBLEM_TOO_SHORT, FIELD_text, FORMAT_PASSWORD,
+        {"{}바이트 이상이어야 합니다.", "Must have at least {} bytes."}},
     {PROBLEM_TOO_SHORT, FIELD_text, ANY, {"{}자 이상이어야 합니다.", "Must have at least {} characters."}},
     {PROBLEM_TOO_SHORT, ANY, ANY, {"{}개 이상이어야 합니다.", "Must have at least {} elements."}},
     {PROBLEM_TOO_LONG, FIELD_text, FORMAT_PASSWORD,
@@ -157,26 +169,34 @@ static const struct {
     {PROBLEM_TOO_LARGE, ANY, ANY, {"{} 이하여야 합니다.", "Must be at most {}."}},
     {PROBLEM_CHOICE, FIELD_choice, ANY, {"다음 중 하나여야 합니다: {}", "Must be one of: {}."}},
     {PROBLEM_CHOICE, ANY, ANY, {"선택할 수 없는 값입니다.", "This value cannot be chosen."}},
-    {PROBLEM_FORMAT, FIELD_text, FORMAT_EMAIL, {"이메일 주소 형식이 올바르지 않습니다.", "Must be an e-mail address."}},
+    {PROBLEM_FORMAT, FIELD_text, FORMAT_EMAIL,
+        {"이메일 주소 형식이 올바르지 않습니다.", "Must be an e-mail address."}},
     {PROBLEM_FORMAT, FIELD_text, FORMAT_PHONE,
-        {"전화번호 형식이 올바르지 않습니다. (예: 010-1234-5678)", "Must be a phone number like 010-1234-5678."}},
+        {"전화번호 형식이 올바르지 않습니다. (예: 010-1234-5678)",
+            "Must be a phone number like 010-1234-5678."}},
     {PROBLEM_FORMAT, FIELD_text, FORMAT_SLUG,
-        {"영문 소문자, 숫자, 하이픈(-)만 쓸 수 있습니다.", "May have lower-case letters, digits and hyphens only."}},
+        {"영문 소문자, 숫자, 하이픈(-)만 쓸 수 있습니다.",
+            "May have lower-case letters, digits and hyphens only."}},
     {PROBLEM_FORMAT, FIELD_text, FORMAT_LINE,
         {"앞뒤 공백과 제어 문자 없이 한 줄로 입력해 주세요.",
             "Must be one line without control characters or white space at its ends."}},
     {PROBLEM_FORMAT, FIELD_text, FORMAT_TOKEN,
-        {"공백 없는 영문, 숫자, 기호만 쓸 수 있습니다.", "May have printable ASCII characters without white space only."}},
-    {PROBLEM_FORMAT, FIELD_decimal, ANY, {"소수점 이하는 {}자리까지 쓸 수 있습니다.", "May have at most {} digits after the point."}},
-    {PROBLEM_FORMAT, FIELD_date, ANY, {"존재하는 날짜여야 합니다. (예: 2025-03-20)", "Must be an existing date like 2025-03-20."}},
+        {"공백 없는 영문, 숫자, 기호만 쓸 수 있습니다.",
+            "May have printable ASCII characters without white space only."}},
+    {PROBLEM_FORMAT, FIELD_decimal, ANY,
+        {"소수점 이하는 {}자리까지 쓸 수 있습니다.", "May have at most {} digits after the point."}},
+    {PROBLEM_FORMAT, FIELD_date, ANY,
+        {"존재하는 날짜여야 합니다. (예: 2025-03-20)", "Must be an existing date like 2025-03-20."}},
     {PROBLEM_FORMAT, FIELD_time, ANY,
-        {"시각 형식이 올바르지 않습니다. (예: 2025-03-20T09:00:00Z)", "Must be a time like 2025-03-20T09:00:00Z."}},
+        {"시각 형식이 올바르지 않습니다. (예: 2025-03-20T09:00:00Z)",
+            "Must be a time like 2025-03-20T09:00:00Z."}},
     {PROBLEM_FORMAT, FIELD_uuid, ANY, {"UUID 형식이 올바르지 않습니다.", "Must be a UUID."}},
     {PROBLEM_FORMAT, ANY, ANY, {"형식이 올바르지 않습니다.", "Has the wrong format."}},
     {PROBLEM_DUPLICATE, ANY, ANY, {"같은 항목이 두 번 있습니다.", "This field is there twice."}},
     {PROBLEM_SYNTAX, ANY, ANY,
         {"JSON 문법에 맞지 않습니다. ({}번째 바이트)", "Is not well-formed JSON (at byte {})."}},
-    {PROBLEM_TOO_DEEP, ANY, ANY, {"{}단계보다 깊게 중첩할 수 없습니다.", "Must not be nested deeper than {} levels."}},
+    {PROBLEM_TOO_DEEP, ANY, ANY,
+        {"{}단계보다 깊게 중첩할 수 없습니다.", "Must not be nested deeper than {} levels."}},
     {PROBLEM_ENCODING, ANY, ANY, {"올바른 UTF-8이 아닙니다.", "Is not well-formed UTF-8."}},
     {PROBLEM_NUL, ANY, ANY, {"NUL 문자는 쓸 수 없습니다.", "Must not contain the NUL character."}},
     {PROBLEM_FUTURE, ANY, ANY, {"미래일 수 없습니다.", "Must not be in the future."}},
@@ -184,7 +204,8 @@ static const struct {
         {"page와 limit의 곱은 {} 이하여야 합니다. 그다음은 cursor로 조회해 주세요.",
             "page times limit must be at most {}; use cursor to go further."}},
     {PROBLEM_CONSENT, ANY, ANY, {"이 항목에 대한 동의가 필요합니다.", "This consent is needed."}},
-    {PROBLEM_OWN_ROLE, ANY, ANY, {"자신의 역할이나 상태는 바꿀 수 없습니다.", "You cannot change this of your own account."}},
+    {PROBLEM_OWN_ROLE, ANY, ANY,
+        {"자신의 역할이나 상태는 바꿀 수 없습니다.", "You cannot change this of your own account."}},
     {PROBLEM_EMPTY, ANY, ANY, {"비어 있을 수 없습니다.", "Must not be empty."}},
     {PROBLEM_TOO_EARLY, ANY, ANY, {"너무 이른 날짜입니다.", "Is too early."}},
 };
@@ -215,7 +236,8 @@ static text_t decimal_format(arena_t *arena, int64_t value, int scale)
     const char *sign = value < 0 ? "-" : "";
     if (scale == 0)
         return arena_format(arena, "%s%llu", sign, (unsigned long long)size);
-    return arena_format(arena, "%s%llu.%0*llu", sign, (unsigned long long)(size / unit), scale, (unsigned long long)(size % unit));
+    return arena_format(arena, "%s%llu.%0*llu", sign, (unsigned long long)(size / unit), scale,
+        (unsigned long long)(size % unit));
 }
 
 static text_t names_join(arena_t *arena, const char *const *names)

@@ -1,6 +1,7 @@
-/* json: the way of a client's JSON into msgpack. One walk over the bytes comes first, without recursion and without memory of
- * its own: it bounds depth and number of values before jansson builds anything, and it knows the path of a place, so that a
- * problem names its field. Then jansson judges the syntax, and its tree is packed. */
+/* json: the way of a client's JSON into msgpack. One walk over the bytes comes first, without recursion and
+ * without memory of its own: it bounds depth and number of values before jansson builds anything, and it
+ * knows the path of a place, so that a problem names its field. Then jansson judges the syntax, and its tree
+ * is packed. */
 #include "json.h"
 #include "../base/panic.h"
 #include <jansson.h>
@@ -91,8 +92,8 @@ static bool walk_string(walk_t *walk, char c)
     return true;
 }
 
-/* Numbers beyond int64 and double are refused here, because jansson does not say where it met one. Malformed ones are left
- * to jansson. */
+/* Numbers beyond int64 and double are refused here, because jansson does not say where it met one. Malformed
+ * ones are left to jansson. */
 static bool walk_number(walk_t *walk, char c)
 {
     char number[NUMBER_SIZE_MAX + 1], *end = number;
@@ -100,7 +101,8 @@ static bool walk_number(walk_t *walk, char c)
     bool is_real = false, overflow;
     int64_t integer;
 
-    for (; length < left && memchr("0123456789+-.eE", walk->json.data[walk->at + length], 15) != NULL; length++)
+    for (; length < left && memchr("0123456789+-.eE", walk->json.data[walk->at + length], 15) != NULL;
+         length++)
         is_real |= memchr(".eE", walk->json.data[walk->at + length], 3) != NULL;
     if (length > NUMBER_SIZE_MAX)
         return walk_fail(walk, PROBLEM_FORMAT, NUMBER_SIZE_MAX);
@@ -170,7 +172,8 @@ static text_t walk_path(const walk_t *walk, arena_t *arena)
 /* Adds the one problem, with the path of the place where the walk stands. */
 static bool refuse(const walk_t *walk, problems_t *problems, enum problem_kind kind, int64_t bound)
 {
-    bool whole = kind == PROBLEM_SYNTAX || kind == PROBLEM_TOO_DEEP || kind == PROBLEM_TYPE || kind == PROBLEM_EMPTY;
+    bool whole =
+        kind == PROBLEM_SYNTAX || kind == PROBLEM_TOO_DEEP || kind == PROBLEM_TYPE || kind == PROBLEM_EMPTY;
     problem_add(problems, whole ? TEXT("body") : walk_path(walk, problems->arena), kind, NULL, bound);
     return false;
 }

@@ -1,4 +1,5 @@
-/* unit: what every unit test includes. A file holds tables of cases and one main() that runs them with cmocka. */
+/* unit: what every unit test includes. A file holds tables of cases and one main() that runs them with
+ * cmocka. */
 #pragma once
 /* cmocka.h wants these before it. */
 #include <setjmp.h>
@@ -10,9 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 /* A text_t against a string literal. */
-#define assert_text(actual, expected)                                                                              \
-    do {                                                                                                           \
-        text_t assert_text_actual = (actual);                                                                      \
-        assert_int_equal(assert_text_actual.length, strlen(expected));                                             \
-        assert_memory_equal(assert_text_actual.data, expected, strlen(expected));                                  \
+#define assert_text(actual, expected)                                                                        \
+    do {                                                                                                     \
+        text_t assert_text_actual = (actual);                                                                \
+        assert_int_equal(assert_text_actual.length, strlen(expected));                                       \
+        assert_memory_equal(assert_text_actual.data, expected, strlen(expected));                            \
     } while (0)

@@ -16,7 +16,9 @@ static void every_day(void **state)
         if (y != year || m != month || d != day || date_of(year, month, day) != days)
             fail_msg("%04d-%02d-%02d is day %d, or %04d-%02d-%02d", year, month, day, days, y, m, d);
         bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-        int last = month == 2 ? (leap ? 29 : 28) : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+        int last = month == 2                                              ? (leap ? 29 : 28)
+                   : month == 4 || month == 6 || month == 9 || month == 11 ? 30
+                                                                           : 31;
         if (++day > last) {
             day = 1;
             if (++month > 12) {
@@ -184,7 +186,7 @@ int main(int argc, char **argv)
         int64_t difference = clock_now() - ((int64_t)time(NULL) - 86400) * CLOCK_SECOND;
         return difference > -CLOCK_SECOND && difference < 2 * CLOCK_SECOND ? 0 : 1;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_day), cmocka_unit_test(dates), cmocka_unit_test(times),
-        cmocka_unit_test(now), cmocka_unit_test(shift)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_day), cmocka_unit_test(dates),
+        cmocka_unit_test(times), cmocka_unit_test(now), cmocka_unit_test(shift)};
     return cmocka_run_group_tests_name("base/clock", tests, NULL, NULL);
 }

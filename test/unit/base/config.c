@@ -19,7 +19,8 @@ static void refused(void **state)
     static const struct {
         const char *yaml, *error;
     } cases[] = {
-        {"http: {max_body: 1M}\n\nhttp:\n  max_bodi: 1M\n", "t.yaml:4: http.max_bodi: no such setting; did you mean http.max_body?"},
+        {"http: {max_body: 1M}\n\nhttp:\n  max_bodi: 1M\n",
+            "t.yaml:4: http.max_bodi: no such setting; did you mean http.max_body?"},
         {"htpp:\n  max_body: 1M\n", "t.yaml:1: htpp: no such setting"},
         {"instances:\n  accounts_hash: 3\n",
             "t.yaml:2: instances.accounts_hash: no such setting; did you mean instances.accounts-hash?"},
@@ -31,14 +32,17 @@ static void refused(void **state)
         {"http:\n  max_body: 9999999999G\n", "is not a size"},
         {"http:\n  max_body: 65M\n", "t.yaml:2: http.max_body: 65M is out of range (1K to 64M)"},
         {"http:\n  max_body: 0\n", "t.yaml:2: http.max_body: 0 is out of range (1K to 64M)"},
-        {"http:\n  max_body: {}\n", "t.yaml:2: http.max_body: a size like 512, 64K or 1M is wanted, not a map"},
-        {"http:\n  max_body: [1M]\n", "t.yaml:2: http.max_body: a size like 512, 64K or 1M is wanted, not a list"},
+        {"http:\n  max_body: {}\n",
+            "t.yaml:2: http.max_body: a size like 512, 64K or 1M is wanted, not a map"},
+        {"http:\n  max_body: [1M]\n",
+            "t.yaml:2: http.max_body: a size like 512, 64K or 1M is wanted, not a list"},
         {"http:\n  max_body:\n", "t.yaml:2: http.max_body: \"\" is not a size"},
         {"http:\n  max_body: !!str 1M\n", "t.yaml:2: http.max_body: tags and NUL"},
         {"http:\n  max_body: \"1\\0M\"\n", "t.yaml:2: http.max_body: tags and NUL"},
         {"http:\n  request_timeout: 10\n", "t.yaml:2: http.request_timeout: \"10\" is not a duration"},
         {"http:\n  request_timeout: 10 s\n", "t.yaml:2: http.request_timeout: \"10 s\" is not a duration"},
-        {"http:\n  max_body: 1M\n  max_url: 4K\n  max_body: 2M\n", "t.yaml:4: http.max_body: set twice, first in line 2"},
+        {"http:\n  max_body: 1M\n  max_url: 4K\n  max_body: 2M\n",
+            "t.yaml:4: http.max_body: set twice, first in line 2"},
         {"http.max_body: 1M\nhttp: {max_body: 2M}\n", "t.yaml:2: http.max_body: set twice, first in line 1"},
         {"http: 5\n", "t.yaml:1: http: not a map"},
         {"http: [a]\n", "t.yaml:1: http: not a map"},
@@ -51,10 +55,12 @@ static void refused(void **state)
         {"http: {max_body: 1M}\n---\ncors: {}\n", "t.yaml:2: more than one YAML document"},
         {"? [a]\n: b\n", "t.yaml:1: a setting's name is wanted"},
         {"\"a\\nb\": 1\n", "t.yaml:1: a?b: no such setting"},
-        {"listen: {https_address: localhost}\n", "t.yaml:1: listen.https_address: \"localhost\" is not an IPv4 or IPv6 address"},
+        {"listen: {https_address: localhost}\n",
+            "t.yaml:1: listen.https_address: \"localhost\" is not an IPv4 or IPv6 address"},
         {"listen: {https_port: 65536}\n", "out of range (0 to 65535)"},
         {"listen: {https_port: 8K}\n", "is not a whole number"},
-        {"listen: {trusted_proxies: 10.0.0.0/8}\n", "listen.trusted_proxies: a list like [\"a\", \"b\"] is wanted"},
+        {"listen: {trusted_proxies: 10.0.0.0/8}\n",
+            "listen.trusted_proxies: a list like [\"a\", \"b\"] is wanted"},
         {"listen:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - 10.0.0.0/33\n",
             "t.yaml:4: listen.trusted_proxies: \"10.0.0.0/33\" is not a network"},
         {"listen: {trusted_proxies: [[a]]}\n", "listen.trusted_proxies: its items are texts"},
@@ -67,8 +73,10 @@ static void refused(void **state)
         {"log: {level: loud}\n", "t.yaml:1: log.level: \"loud\" is not debug, info, warning or error"},
         {"redis: {url: http://x}\n", "redis.url: \"http://x\" is not empty, or like"},
         {"auth: {issuer: \"\"}\n", "auth.issuer: \"\" is not a text that is not empty"},
-        {"supervisor:\n  backoff_first: 2m\n", "t.yaml:2: supervisor.backoff_first: must not exceed supervisor.backoff_most"},
-        {"http:\n  max_pending: 100\n", "t.yaml:2: http.max_pending_instance: must not exceed http.max_pending"},
+        {"supervisor:\n  backoff_first: 2m\n",
+            "t.yaml:2: supervisor.backoff_first: must not exceed supervisor.backoff_most"},
+        {"http:\n  max_pending: 100\n",
+            "t.yaml:2: http.max_pending_instance: must not exceed http.max_pending"},
         {"\xff\xfe\xff", "broken YAML"},
     };
     (void)state;
@@ -215,7 +223,8 @@ static void shipped(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(values), cmocka_unit_test(refused),
-        cmocka_unit_test(too_long), cmocka_unit_test(environment), cmocka_unit_test(shipped)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(values),
+        cmocka_unit_test(refused), cmocka_unit_test(too_long), cmocka_unit_test(environment),
+        cmocka_unit_test(shipped)};
     return cmocka_run_group_tests_name("base/config", tests, NULL, NULL);
 }

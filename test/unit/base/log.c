@@ -119,7 +119,8 @@ static void long_lines(void **state)
     for (size_t i = 0; i + 3 <= sizeof(bytes); i += 3)
         memcpy(bytes + i, "\xea\xb0\x80", 3);
     for (size_t length = 7900; length < 8300; length++) {
-        log_event(LOG_INFO, "long", LOG_S("before", "b"), LOG_T("text", ((text_t){bytes, length})), LOG_I("after", 1));
+        log_event(LOG_INFO, "long", LOG_S("before", "b"), LOG_T("text", ((text_t){bytes, length})),
+            LOG_I("after", 1));
         json_t *parsed = line();
         bool cut = json_is_true(json_object_get(parsed, "truncated"));
         assert_string_equal(value(parsed, "before"), "b");

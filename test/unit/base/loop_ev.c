@@ -268,7 +268,8 @@ static void signals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(watching), cmocka_unit_test(changing), cmocka_unit_test(removing),
-        cmocka_unit_test(timers), cmocka_unit_test(hooks), cmocka_unit_test(sleeping), cmocka_unit_test(signals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(watching), cmocka_unit_test(changing),
+        cmocka_unit_test(removing), cmocka_unit_test(timers), cmocka_unit_test(hooks),
+        cmocka_unit_test(sleeping), cmocka_unit_test(signals)};
     return cmocka_run_group_tests_name("base/loop_ev", tests, NULL, NULL);
 }

@@ -144,7 +144,7 @@ static void inconsistencies(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffers), cmocka_unit_test(arenas), cmocka_unit_test(limits), cmocka_unit_test(inconsistencies)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(buffers), cmocka_unit_test(arenas),
+        cmocka_unit_test(limits), cmocka_unit_test(inconsistencies)};
     return cmocka_run_group_tests_name("base/memory", tests, NULL, NULL);
 }

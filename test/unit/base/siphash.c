@@ -1,15 +1,15 @@
 #include "../unit.h"
 #include "base/siphash.h"
 
-/* The algorithm's own test: key 00 01 … 0f, input 00 01 … (n - 1); values from the authors' reference vectors. */
+/* The algorithm's own test: key 00 01 … 0f, input 00 01 … (n - 1); values from the authors' reference
+ * vectors. */
 static void vectors(void **state)
 {
     static const struct {
         size_t length;
         uint64_t hash;
     } cases[] = {
-        {0, UINT64_C(0x726fdb47dd0e0e31)},
-        {1, UINT64_C(0x74f839c593dc67fd)},
+        {0, UINT64_C(0x726fdb47dd0e0e31)}, {1, UINT64_C(0x74f839c593dc67fd)},
         {8, UINT64_C(0x93f5f5799a932462)},
         {15, UINT64_C(0xa129ca6149be45e5)}, /* the one worked out in the paper's appendix */
     };

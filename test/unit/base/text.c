@@ -50,25 +50,25 @@ static void utf8(void **state)
         {"abc", 3, 3},
         {"가나다", 9, 3},
         {"a\xc3\xa9z", 4, 3},
-        {"\xf0\x9f\x98\x80", 4, 1},     /* U+1F600 */
-        {"\xf4\x8f\xbf\xbf", 4, 1},     /* U+10FFFF */
-        {"\xee\x80\x80", 3, 1},         /* U+E000, the first after the surrogates */
-        {"\xed\x9f\xbf", 3, 1},         /* U+D7FF, the last before them */
-        {"a\0b", 3, -1},                /* NUL */
-        {"\xc0\x80", 2, -1},            /* overlong NUL */
-        {"\xc1\xbf", 2, -1},            /* overlong */
-        {"\xe0\x9f\xbf", 3, -1},        /* overlong */
-        {"\xf0\x8f\xbf\xbf", 4, -1},    /* overlong */
-        {"\xed\xa0\x80", 3, -1},        /* surrogate */
-        {"\xed\xbf\xbf", 3, -1},        /* surrogate */
-        {"\xf4\x90\x80\x80", 4, -1},    /* above U+10FFFF */
+        {"\xf0\x9f\x98\x80", 4, 1},  /* U+1F600 */
+        {"\xf4\x8f\xbf\xbf", 4, 1},  /* U+10FFFF */
+        {"\xee\x80\x80", 3, 1},      /* U+E000, the first after the surrogates */
+        {"\xed\x9f\xbf", 3, 1},      /* U+D7FF, the last before them */
+        {"a\0b", 3, -1},             /* NUL */
+        {"\xc0\x80", 2, -1},         /* overlong NUL */
+        {"\xc1\xbf", 2, -1},         /* overlong */
+        {"\xe0\x9f\xbf", 3, -1},     /* overlong */
+        {"\xf0\x8f\xbf\xbf", 4, -1}, /* overlong */
+        {"\xed\xa0\x80", 3, -1},     /* surrogate */
+        {"\xed\xbf\xbf", 3, -1},     /* surrogate */
+        {"\xf4\x90\x80\x80", 4, -1}, /* above U+10FFFF */
         {"\xf5\x80\x80\x80", 4, -1},
         {"\xff", 1, -1},
-        {"\x80", 1, -1},                /* continuation alone */
-        {"\xc3", 1, -1},                /* cut */
-        {"\xe0\xa0", 2, -1},            /* cut */
-        {"\xf0\x9f\x98", 3, -1},        /* cut */
-        {"\xc3\x28", 2, -1},            /* no continuation */
+        {"\x80", 1, -1},         /* continuation alone */
+        {"\xc3", 1, -1},         /* cut */
+        {"\xe0\xa0", 2, -1},     /* cut */
+        {"\xf0\x9f\x98", 3, -1}, /* cut */
+        {"\xc3\x28", 2, -1},     /* no continuation */
         {"\xe2\x82\x28", 3, -1},
     };
     (void)state;

@@ -72,10 +72,12 @@ static void forks(void **state)
 
 static void texts(void **state)
 {
-    static const char *const bad[] = {"", "0190163d-8694-739b-aea5-966c26f8ad9", "0190163d-8694-739b-aea5-966c26f8ad910",
-        "0190163d8694739baea5966c26f8ad91", "0190163g-8694-739b-aea5-966c26f8ad91", "0190163d_8694-739b-aea5-966c26f8ad91",
-        "{190163d-8694-739b-aea5-966c26f8ad9}", "0190163d-8694-739b-aea5-966c26f8ad9 ", "0190163d-8694-739ba-ea5-966c26f8ad91",
-        "------------------------------------", "0190163d-8694-739b-aea5-966c26f8ad\xc3\xa9"};
+    static const char *const bad[] = {"", "0190163d-8694-739b-aea5-966c26f8ad9",
+        "0190163d-8694-739b-aea5-966c26f8ad910", "0190163d8694739baea5966c26f8ad91",
+        "0190163g-8694-739b-aea5-966c26f8ad91", "0190163d_8694-739b-aea5-966c26f8ad91",
+        "{190163d-8694-739b-aea5-966c26f8ad9}", "0190163d-8694-739b-aea5-966c26f8ad9 ",
+        "0190163d-8694-739ba-ea5-966c26f8ad91", "------------------------------------",
+        "0190163d-8694-739b-aea5-966c26f8ad\xc3\xa9"};
     uuid_t id, again;
     char out[UUID_TEXT_SIZE];
     (void)state;
@@ -97,7 +99,7 @@ static void texts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(version_7), cmocka_unit_test(random_ids), cmocka_unit_test(forks), cmocka_unit_test(texts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(version_7), cmocka_unit_test(random_ids),
+        cmocka_unit_test(forks), cmocka_unit_test(texts)};
     return cmocka_run_group_tests_name("base/uuid", tests, NULL, NULL);
 }

@@ -31,8 +31,10 @@ static void digests(void **state)
     uint8_t key[32];
     (void)state;
     /* FIPS 180-4's examples */
-    assert_hex(hash_sha256(TEXT("abc")).bytes, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    assert_hex(hash_sha256((text_t){0}).bytes, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_hex(
+        hash_sha256(TEXT("abc")).bytes, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_hex(
+        hash_sha256((text_t){0}).bytes, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     /* RFC 4231, test case 2: its short key is the same as one padded with zeros */
     memset(key, 0, sizeof(key));
     memcpy(key, "Jefe", 4);
@@ -70,7 +72,8 @@ static void base64(void **state)
         {"\xfb\xff\xfe", 3, "-__-"},
         {"\0\0", 2, "AAA"},
     };
-    static const char *const bad[] = {"A", "AAAAA", "Zg==", "Zm9v=", "Zm 9", "Zm+v", "Zm/v", "Zh", "Zm9", "Zm8\n", "\xc3\xa9zz"};
+    static const char *const bad[] = {
+        "A", "AAAAA", "Zg==", "Zm9v=", "Zm 9", "Zm+v", "Zm/v", "Zh", "Zm9", "Zm8\n", "\xc3\xa9zz"};
     text_t plain;
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -102,7 +105,8 @@ static void passwords(void **state)
 {
     static const char longest[] = "123456789012345678901234567890123456789012345678901234567890123456789012";
     (void)state;
-    text_t hash = password_hash(arena, TEXT("correct horse"), 4), other = password_hash(arena, TEXT("correct horse"), 4);
+    text_t hash = password_hash(arena, TEXT("correct horse"), 4),
+           other = password_hash(arena, TEXT("correct horse"), 4);
     assert_int_equal(hash.length, 60);
     assert_true(text_starts_with(hash, TEXT("$2b$04$")));
     assert_false(text_equal(hash, other)); /* another salt */
@@ -111,7 +115,8 @@ static void passwords(void **state)
     assert_false(password_matches(TEXT("correct horsf"), hash, 4));
     assert_false(password_matches(TEXT("correct hors"), hash, 4));
     /* A published test vector. */
-    assert_true(password_matches(TEXT("U*U"), TEXT("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"), 4));
+    assert_true(password_matches(
+        TEXT("U*U"), TEXT("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"), 4));
     /* All of the 72 bytes count. */
     hash = password_hash(arena, text_of(longest), 4);
     assert_true(password_matches(text_of(longest), hash, 4));
@@ -119,7 +124,8 @@ static void passwords(void **state)
     /* What is no password, or no hash. */
     assert_false(password_matches(TEXT(""), hash, 4));
     assert_false(password_matches(TEXT("a\0b"), hash, 4));
-    assert_false(password_matches(TEXT("1234567890123456789012345678901234567890123456789012345678901234567890123"), hash, 4));
+    assert_false(password_matches(
+        TEXT("1234567890123456789012345678901234567890123456789012345678901234567890123"), hash, 4));
     assert_false(password_matches(TEXT("x"), TEXT(""), 4));
     assert_false(password_matches(TEXT("x"), (text_t){0}, 4));
     assert_false(password_matches(TEXT("x"), TEXT("$2b$04$short"), 4));
@@ -145,7 +151,7 @@ static void timing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(digests), cmocka_unit_test(comparing), cmocka_unit_test(base64),
-        cmocka_unit_test(passwords), cmocka_unit_test(timing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(digests), cmocka_unit_test(comparing),
+        cmocka_unit_test(base64), cmocka_unit_test(passwords), cmocka_unit_test(timing)};
     return cmocka_run_group_tests_name("crypto/hash", tests, make, destroy);
 }

@@ -20,15 +20,17 @@ static void rings(void **state)
         {"k1:", 0},
         {":" A, 0},
         {"k1:" A ",", 0},
-        {"," "k1:" A, 0},
-        {"k1:" A ",k1:" B, 0},           /* the same id twice */
-        {"k1:" A "A", 0},                /* 33 bytes */
-        {"k1:AAAA", 0},                  /* 3 bytes */
+        {","
+         "k1:" A,
+            0},
+        {"k1:" A ",k1:" B, 0}, /* the same id twice */
+        {"k1:" A "A", 0},      /* 33 bytes */
+        {"k1:AAAA", 0},        /* 3 bytes */
         {"k1:" A "=", 0},
         {"k 1:" A, 0},
         {"k-1:" A, 0},
         {"k1 :" A, 0},
-        {"0123456789abcDEF0:" A, 0},     /* 17 characters */
+        {"0123456789abcDEF0:" A, 0}, /* 17 characters */
         {"k1:" A "\n", 0},
         {"k1:k2:" A, 0},
     };

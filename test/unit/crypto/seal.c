@@ -45,13 +45,15 @@ static void sizes(void **state)
         free(bytes);
     }
     /* The same text twice looks different. */
-    text_t first = seal(arena, &old_ring, place, TEXT("notes")), second = seal(arena, &old_ring, place, TEXT("notes"));
+    text_t first = seal(arena, &old_ring, place, TEXT("notes")),
+           second = seal(arena, &old_ring, place, TEXT("notes"));
     assert_false(text_equal(first, second));
 }
 
 static void rotation(void **state)
 {
-    text_t opened, by_old = seal(arena, &old_ring, place, TEXT("notes")), by_new = seal(arena, &new_ring, place, TEXT("notes"));
+    text_t opened, by_old = seal(arena, &old_ring, place, TEXT("notes")),
+                   by_new = seal(arena, &new_ring, place, TEXT("notes"));
     (void)state;
     assert_true(seal_open(arena, &new_ring, place, by_old, &opened));
     assert_text(opened, "notes");
@@ -108,7 +110,7 @@ static void damage(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes), cmocka_unit_test(rotation), cmocka_unit_test(places), cmocka_unit_test(damage)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(rotation),
+        cmocka_unit_test(places), cmocka_unit_test(damage)};
     return cmocka_run_group_tests_name("crypto/seal", tests, make, destroy);
 }

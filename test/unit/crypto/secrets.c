@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const names[] = {
-    "jwt_keys", "data_keys.accounts", "data_keys.children", "index_key", "token_key", "db.accounts", "db.children"};
+static const char *const names[] = {"jwt_keys", "data_keys.accounts", "data_keys.children", "index_key",
+    "token_key", "db.accounts", "db.children"};
 
 static char directory[64], error[256];
 
@@ -85,7 +85,8 @@ static void made(void **state)
     assert_int_equal(secrets_ensure(directory, error, sizeof(error)), 0);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         buffer_t second = value_of(names[i]);
-        assert_int_equal(text_equal(buffer_text(&first[i]), buffer_text(&second)), strcmp(names[i], "token_key") != 0);
+        assert_int_equal(
+            text_equal(buffer_text(&first[i]), buffer_text(&second)), strcmp(names[i], "token_key") != 0);
         buffer_free(&first[i]);
         buffer_free(&second);
     }
@@ -184,7 +185,8 @@ static void together(void **state)
                 good = secrets_ensure(directory, error, sizeof(error)) == 0 &&
                        secrets_rotate(directory, "data_keys.children", error, sizeof(error)) == 0;
                 buffer_t value = {0};
-                good = good && secrets_read(directory, "data_keys.children", &value, error, sizeof(error)) == 0;
+                good =
+                    good && secrets_read(directory, "data_keys.children", &value, error, sizeof(error)) == 0;
                 buffer_free(&value);
             }
             _exit(good ? 0 : 1);
@@ -201,7 +203,7 @@ static void together(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(made), cmocka_unit_test(damaged), cmocka_unit_test(rotation), cmocka_unit_test(together)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(made), cmocka_unit_test(damaged),
+        cmocka_unit_test(rotation), cmocka_unit_test(together)};
     return cmocka_run_group_tests_name("crypto/secrets", tests, make, destroy);
 }

@@ -56,9 +56,11 @@ static text_t forge(const char *header, const char *claims, const uint8_t *key)
 }
 
 #define HEADER "{\"typ\":\"JWT\",\"alg\":\"HS256\",\"kid\":\"k1\"}"
-#define USER "\"sub\":\"0190163d-8694-739b-aea5-966c26f8ad91\",\"sid\":\"0190163d-8694-739b-aea5-966c26f8ad92\""
-#define CLAIMS                                                                                                     \
-    "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}"
+#define USER                                                                                                 \
+    "\"sub\":\"0190163d-8694-739b-aea5-966c26f8ad91\",\"sid\":\"0190163d-8694-739b-aea5-966c26f8ad92\""
+#define CLAIMS                                                                                               \
+    "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER                                                     \
+    ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}"
 
 static void round_trip(void **state)
 {
@@ -166,26 +168,36 @@ static void claims(void **state)
 {
     static const char *const bad[] = {
         "{}",
-        "{\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
-        "{\"iss\":\"aipoten\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
-        "{\"iss\":1,\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
+        "{\"aud\":\"aipoten-api\"," USER
+        ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
+        "{\"iss\":\"aipoten\"," USER
+        ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
+        "{\"iss\":1,\"aud\":\"aipoten-api\"," USER
+        ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
         "{\"iss\":\"aipoten\",\"aud\":[\"aipoten-api\"]," USER
         ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
+        ",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
         "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
         ",\"role\":\"root\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
         "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
         ",\"role\":\"none\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"role\":3,\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat_us\":5,\"exp\":1767226500}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"exp\":1767226500}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5}",
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
+        ",\"role\":3,\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
+        ",\"role\":\"admin\",\"iat_us\":5,\"exp\":1767226500}",
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
+        ",\"role\":\"admin\",\"iat\":1767225600,\"exp\":1767226500}",
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
+        ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5}",
         "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
         ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":\"1767226500\"}",
         "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
         ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500.5}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":null}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":true}",
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
+        ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":null}",
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
+        ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":true}",
         "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
         ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":1000000,\"exp\":1767226500}",
         "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\"," USER
@@ -198,7 +210,8 @@ static void claims(void **state)
         ",\"role\":\"admin\",\"iat\":1767226500,\"iat_us\":5,\"exp\":1767226500}",
         "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\",\"sub\":\"0190163d-8694-739b-aea5-966c26f8ad91\""
         ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
-        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\",\"sid\":\"0190163d-8694-739b-aea5-966c26f8ad91\",\"sub\":\"1\""
+        "{\"iss\":\"aipoten\",\"aud\":\"aipoten-api\",\"sid\":\"0190163d-8694-739b-aea5-966c26f8ad91\","
+        "\"sub\":\"1\""
         ",\"role\":\"admin\",\"iat\":1767225600,\"iat_us\":5,\"exp\":1767226500}",
     };
     (void)state;
@@ -250,7 +263,8 @@ static void shapes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(expiry), cmocka_unit_test(rotation),
-        cmocka_unit_test(strangers), cmocka_unit_test(headers), cmocka_unit_test(claims), cmocka_unit_test(shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(expiry),
+        cmocka_unit_test(rotation), cmocka_unit_test(strangers), cmocka_unit_test(headers),
+        cmocka_unit_test(claims), cmocka_unit_test(shapes)};
     return cmocka_run_group_tests_name("crypto/token", tests, make, destroy);
 }

@@ -92,7 +92,8 @@ static void clock_back(void **state)
     assert_true(rate_check(segment, "api", TEXT("back"), 100, MINUTE, NOW - 3600 * CLOCK_SECOND).allowed);
 }
 
-/* More clients than the table has places: everybody is served, an abuser who keeps on stays known for most of the time. */
+/* More clients than the table has places: everybody is served, an abuser who keeps on stays known for most of
+ * the time. */
 static void crowd(void **state)
 {
     (void)state;
@@ -100,7 +101,8 @@ static void crowd(void **state)
     int64_t refused_strangers = 0, allowed_abuse = 0;
     for (int i = 0; i < 400000; i++) {
         int length = snprintf(key, sizeof(key), "stranger %d", i);
-        refused_strangers += !rate_check(segment, "api", (text_t){key, (size_t)length}, 100, MINUTE, NOW + i).allowed;
+        refused_strangers +=
+            !rate_check(segment, "api", (text_t){key, (size_t)length}, 100, MINUTE, NOW + i).allowed;
         if (i % 10 == 0)
             allowed_abuse += rate_check(segment, "api", TEXT("abuser"), 100, MINUTE, NOW + i).allowed;
     }
@@ -139,8 +141,10 @@ static void *fight(void *argument)
     char key[32];
     int64_t refused = 0;
     for (int i = 0; i < 100000; i++) {
-        int length = snprintf(key, sizeof(key), "fighter %d", (i * 7919 + (int)(intptr_t)argument * 31) % 300000);
-        refused += !rate_check(segment, "fight", (text_t){key, (size_t)length}, 1000, MINUTE, NOW + i).allowed;
+        int length =
+            snprintf(key, sizeof(key), "fighter %d", (i * 7919 + (int)(intptr_t)argument * 31) % 300000);
+        refused +=
+            !rate_check(segment, "fight", (text_t){key, (size_t)length}, 1000, MINUTE, NOW + i).allowed;
     }
     return (void *)(intptr_t)refused;
 }
@@ -161,7 +165,8 @@ static void threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(burst), cmocka_unit_test(apart), cmocka_unit_test(uneven),
-        cmocka_unit_test(clock_back), cmocka_unit_test(processes), cmocka_unit_test(crowd), cmocka_unit_test(threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(burst), cmocka_unit_test(apart),
+        cmocka_unit_test(uneven), cmocka_unit_test(clock_back), cmocka_unit_test(processes),
+        cmocka_unit_test(crowd), cmocka_unit_test(threads)};
     return cmocka_run_group_tests_name("shm/rate", tests, make, NULL);
 }

@@ -116,7 +116,8 @@ static void dead_holder(void **state)
     holders_set(0);
 }
 
-/* Every set is held by a process that lives but does not go on: nobody waits for it, and nobody slips through. */
+/* Every set is held by a process that lives but does not go on: nobody waits for it, and nobody slips
+ * through. */
 static void stuck_holder(void **state)
 {
     int64_t now = clock_now(), begin = clock_monotonic();
@@ -154,11 +155,13 @@ static void write_forever(journal_t *journal, int64_t now)
     pause();
 }
 
-/* Writers are killed anywhere, readers look on: what was set and returned is found by all, at once and for ever. */
+/* Writers are killed anywhere, readers look on: what was set and returned is found by all, at once and for
+ * ever. */
 static void killed_writers(void **state)
 {
     enum { WRITERS = 3, ROUNDS = 12 };
-    journal_t *journals = mmap(NULL, sizeof(journal_t) * WRITERS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    journal_t *journals =
+        mmap(NULL, sizeof(journal_t) * WRITERS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     (void)state;
     assert_true(journals != MAP_FAILED);
     int64_t now = clock_now();
@@ -176,7 +179,8 @@ static void killed_writers(void **state)
         while (clock_monotonic() < end)
             for (int i = 0; i < WRITERS; i++) {
                 uint64_t count = atomic_load(&journals[i].count);
-                if (count > 0 && of_user(journals[i].done[count - 1].subject, now) < journals[i].done[count - 1].not_before)
+                if (count > 0 && of_user(journals[i].done[count - 1].subject, now) <
+                                     journals[i].done[count - 1].not_before)
                     fail_msg("a returned entry was not there");
             }
         for (int i = 0; i < WRITERS; i++)
@@ -222,9 +226,9 @@ static void threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(basics, make), cmocka_unit_test_setup(reuse, make),
-        cmocka_unit_test_setup(dead_holder, make), cmocka_unit_test_setup(stuck_holder, make),
-        cmocka_unit_test_setup(killed_writers, make), cmocka_unit_test_setup(threads, make),
-        cmocka_unit_test_setup(overflow, make)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(basics, make),
+        cmocka_unit_test_setup(reuse, make), cmocka_unit_test_setup(dead_holder, make),
+        cmocka_unit_test_setup(stuck_holder, make), cmocka_unit_test_setup(killed_writers, make),
+        cmocka_unit_test_setup(threads, make), cmocka_unit_test_setup(overflow, make)};
     return cmocka_run_group_tests_name("shm/revocation", tests, NULL, NULL);
 }

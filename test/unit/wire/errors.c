@@ -24,7 +24,7 @@ static void languages(void **state)
         {"*;q=0", LANGUAGE_KO},
         {"*,ko;q=0.5", LANGUAGE_EN}, /* the star stands for what is not named */
         {"en;q=0", LANGUAGE_KO},
-        {"en;q=2,ko;q=0.1", LANGUAGE_KO},     /* no weight: the range does not count */
+        {"en;q=2,ko;q=0.1", LANGUAGE_KO},      /* no weight: the range does not count */
         {"en;q=0.1234,ko;q=0.1", LANGUAGE_KO}, /* four digits are none */
         {"en;q=1.000,ko;q=0.999", LANGUAGE_EN},
         {"en;q=1.001,ko;q=0.1", LANGUAGE_KO},
@@ -92,18 +92,27 @@ static void sentences(void **state)
         problem_t problem;
         const char *english, *korean;
     } cases[] = {
-        {{.kind = PROBLEM_TOO_LONG, .of = &text, .bound = 50}, "Must have at most 50 characters.", "50자 이하여야 합니다."},
-        {{.kind = PROBLEM_TOO_LONG, .of = &password, .bound = 72}, "Must have at most 72 bytes.", "72바이트 이하"},
-        {{.kind = PROBLEM_TOO_LONG, .of = &list, .bound = 5}, "Must have at most 5 elements.", "5개 이하여야 합니다."},
+        {{.kind = PROBLEM_TOO_LONG, .of = &text, .bound = 50}, "Must have at most 50 characters.",
+            "50자 이하여야 합니다."},
+        {{.kind = PROBLEM_TOO_LONG, .of = &password, .bound = 72}, "Must have at most 72 bytes.",
+            "72바이트 이하"},
+        {{.kind = PROBLEM_TOO_LONG, .of = &list, .bound = 5}, "Must have at most 5 elements.",
+            "5개 이하여야 합니다."},
         {{.kind = PROBLEM_FORMAT, .of = &email}, "Must be an e-mail address.", "이메일 주소 형식이"},
-        {{.kind = PROBLEM_TOO_SMALL, .of = &weight, .bound = 300}, "Must be at least 0.3.", "0.3 이상이어야 합니다."},
-        {{.kind = PROBLEM_TOO_LARGE, .of = &weight, .bound = 8000}, "Must be at most 8.", "8 이하여야 합니다."},
+        {{.kind = PROBLEM_TOO_SMALL, .of = &weight, .bound = 300}, "Must be at least 0.3.",
+            "0.3 이상이어야 합니다."},
+        {{.kind = PROBLEM_TOO_LARGE, .of = &weight, .bound = 8000}, "Must be at most 8.",
+            "8 이하여야 합니다."},
         {{.kind = PROBLEM_TOO_SMALL, .of = &weight, .bound = -1050}, "Must be at least -1.05.", "-1.05 이상"},
-        {{.kind = PROBLEM_TOO_SMALL, .of = &weight, .bound = INT64_MIN}, "Must be at least -9223372036854775.808.", "-9223372036854775.808"},
+        {{.kind = PROBLEM_TOO_SMALL, .of = &weight, .bound = INT64_MIN},
+            "Must be at least -9223372036854775.808.", "-9223372036854775.808"},
         {{.kind = PROBLEM_TOO_SMALL, .of = &weight, .bound = 0}, "Must be at least 0.", "0 이상"},
-        {{.kind = PROBLEM_FORMAT, .of = &weight, .bound = 3}, "May have at most 3 digits after the point.", "3자리까지"},
-        {{.kind = PROBLEM_TOO_LARGE, .of = &number, .bound = INT64_MAX}, "Must be at most 9223372036854775807.", "9223372036854775807 이하"},
-        {{.kind = PROBLEM_CHOICE, .of = &colour}, "Must be one of: red, green.", "다음 중 하나여야 합니다: red, green"},
+        {{.kind = PROBLEM_FORMAT, .of = &weight, .bound = 3}, "May have at most 3 digits after the point.",
+            "3자리까지"},
+        {{.kind = PROBLEM_TOO_LARGE, .of = &number, .bound = INT64_MAX},
+            "Must be at most 9223372036854775807.", "9223372036854775807 이하"},
+        {{.kind = PROBLEM_CHOICE, .of = &colour}, "Must be one of: red, green.",
+            "다음 중 하나여야 합니다: red, green"},
         {{.kind = PROBLEM_TYPE, .of = &colour}, "Must be one of: red, green.", "red, green"},
         {{.kind = PROBLEM_TYPE}, "Must be a JSON object.", "JSON 객체여야 합니다."},
         {{.kind = PROBLEM_SYNTAX, .bound = 17}, "Is not well-formed JSON (at byte 17).", "17번째 바이트"},
@@ -122,10 +131,13 @@ static void sentences(void **state)
     for (int kind = 0; kind < PROBLEM_KINDS; kind++)
         for (int type = -1; type < FIELD_TYPES; type++)
             for (int k = 0; k < LANGUAGES; k++) {
-                field_t field = {.name = "f", .type = type < 0 ? FIELD_text : (enum field_type)type, .names = colours};
-                problem_t problem = {.kind = (enum problem_kind)kind, .of = type < 0 ? NULL : &field, .bound = 3};
+                field_t field = {
+                    .name = "f", .type = type < 0 ? FIELD_text : (enum field_type)type, .names = colours};
+                problem_t problem = {
+                    .kind = (enum problem_kind)kind, .of = type < 0 ? NULL : &field, .bound = 3};
                 text_t sentence = problem_sentence(arena, &problem, (enum language)k);
-                assert_true(sentence.length > 5 && text_is_utf8(sentence) && strstr(sentence.data, "{}") == NULL);
+                assert_true(
+                    sentence.length > 5 && text_is_utf8(sentence) && strstr(sentence.data, "{}") == NULL);
             }
     arena_destroy(&arena);
 }
@@ -148,13 +160,14 @@ static void envelope(void **state)
     const char *code, *message, *field, *sentence;
     int success = 1;
     assert_non_null(root);
-    assert_int_equal(json_unpack(root, "{s:b,s:{s:s,s:s,s:o !} !}", "success", &success, "error", "code", &code, "message",
-                         &message, "details", &details),
+    assert_int_equal(json_unpack(root, "{s:b,s:{s:s,s:s,s:o !} !}", "success", &success, "error", "code",
+                         &code, "message", &message, "details", &details),
         0);
     assert_false(success);
     assert_string_equal(code, "VALIDATION_ERROR");
     assert_int_equal(json_array_size(details), 2);
-    assert_int_equal(json_unpack(json_array_get(details, 1), "{s:s,s:s !}", "field", &field, "message", &sentence), 0);
+    assert_int_equal(
+        json_unpack(json_array_get(details, 1), "{s:s,s:s !}", "field", &field, "message", &sentence), 0);
     assert_string_equal(field, "a\"b");
     assert_string_equal(sentence, "알 수 없는 항목입니다.");
     json_decref(root);
@@ -164,7 +177,7 @@ static void envelope(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(languages), cmocka_unit_test(table), cmocka_unit_test(sentences),
-        cmocka_unit_test(envelope)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(languages), cmocka_unit_test(table),
+        cmocka_unit_test(sentences), cmocka_unit_test(envelope)};
     return cmocka_run_group_tests_name("wire/errors", tests, NULL, NULL);
 }

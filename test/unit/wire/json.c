@@ -31,7 +31,8 @@ static char *convert(const char *json, size_t length, int max_depth)
         size_t offset = 0;
         assert_int_equal(problems.count, 0);
         msgpack_unpacked_init(&unpacked);
-        assert_int_equal(msgpack_unpack_next(&unpacked, out.data, out.length, &offset), MSGPACK_UNPACK_SUCCESS);
+        assert_int_equal(
+            msgpack_unpack_next(&unpacked, out.data, out.length, &offset), MSGPACK_UNPACK_SUCCESS);
         assert_int_equal(offset, out.length);
         msgpack_object_print_buffer(shown, sizeof(shown), unpacked.data);
         msgpack_unpacked_destroy(&unpacked);
@@ -50,7 +51,10 @@ static char *convert(const char *json, size_t length, int max_depth)
     return shown;
 }
 
-#define CASE(json, shown) {"" json "", sizeof(json) - 1, shown}
+#define CASE(json, shown)                                                                                    \
+    {                                                                                                        \
+        "" json "", sizeof(json) - 1, shown                                                                  \
+    }
 
 static void cases(void **state)
 {
@@ -152,7 +156,8 @@ static void cases(void **state)
 /* Each prefix of a document, and each single byte changed, gives one clear answer. */
 static void damaged(void **state)
 {
-    static const char whole[] = "{\"name\":\"\xea\xb0\x80\\n\\u00e9\",\"n\":-12.5e3,\"l\":[1,{\"k\":null}],\"t\":true}";
+    static const char whole[] =
+        "{\"name\":\"\xea\xb0\x80\\n\\u00e9\",\"n\":-12.5e3,\"l\":[1,{\"k\":null}],\"t\":true}";
     char copy[sizeof(whole)];
     (void)state;
     for (size_t i = 0; i < sizeof(whole) - 1; i++)
@@ -194,6 +199,7 @@ static void huge(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cases), cmocka_unit_test(damaged), cmocka_unit_test(huge)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cases), cmocka_unit_test(damaged), cmocka_unit_test(huge)};
     return cmocka_run_group_tests_name("wire/json", tests, NULL, NULL);
 }
