@@ -256,16 +256,13 @@ static void row_add(json_t *paths, components_t *components, const endpoint_t *r
 static const char health[] = "{'type': 'object', 'properties': {'success': {'const': true}, 'data': {'type': 'object', 'properties':"
                              " {'status': {'const': 'ok'}}, 'required': ['status']}}, 'required': ['success', 'data']}";
 static const char readiness[] =
-    "{'type': 'object', 'properties': {'status': {'type': 'string', 'enum': ['ready', 'unavailable', 'draining']}, 'services':"
-    " {'type': 'object', 'additionalProperties': {'type': 'object', 'properties': {'ready': {'type': 'integer'},"
-    " 'skewed': {'type': 'integer', 'description': 'Left out: they run another release'}}, 'required': ['ready']}}},"
+    "{'type': 'object', 'properties': {'status': {'const': 'ready'}, 'services': {'type': 'object', 'additionalProperties':"
+    " {'type': 'object', 'properties': {'ready': {'type': 'integer'}}, 'required': ['ready']}}},"
     " 'required': ['status', 'services'], 'additionalProperties': false}";
 static const char ready[] = "{'type': 'object', 'properties': {'success': {'const': true}, 'data': {'$ref':"
                             " '#/components/schemas/readiness'}}, 'required': ['success', 'data']}";
-static const char not_ready[] =
-    "{'type': 'object', 'properties': {'success': {'const': false}, 'error': {'$ref':"
-    " '#/components/schemas/error/properties/error'}, 'data': {'$ref': '#/components/schemas/readiness'}},"
-    " 'required': ['success', 'error', 'data']}";
+/* Its details name each service that has no ready instance. */
+static const char not_ready[] = "{'$ref': '#/components/schemas/error'}";
 static const char document[] = "{'type': 'object', 'required': ['openapi', 'paths']}";
 
 static const struct {

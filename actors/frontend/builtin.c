@@ -22,18 +22,41 @@ static bool is_ready(void)
     return !frontend_draining;
 }
 
-/* {"status": …, "services": {"accounts": {"ready": 2}, …}}; `skewed` where instances are left out for having other rows. */
-static void add_services(buffer_t *json, const char *status)
+/* {"status": "ready", "services": {"accounts": {"ready": 2}, …}} */
+static void add_services(buffer_t *json)
 {
-    buffer_format(json, "{\"status\":\"%s\",\"services\":{", status);
+    int skewed;
+    buffer_add_string(json, "{\"success\":true,\"data\":{\"status\":\"ready\",\"services\":{");
+    for (int i = 0; i < route_service_count; i++)
+        buffer_format(json, "%s\"%s\":{\"ready\":%d}", i > 0 ? "," : "", route_services[i].service,
+            upstream_ready_count(i, &skewed));
+    buffer_add_string(json, "}}}");
+}
+
+static void add_detail(buffer_t *json, const char *service, const char *message)
+{
+    if (json->data[json->length - 1] == '}')
+        buffer_add_char(json, ',');
+    buffer_format(json, "{\"field\":\"%s\",\"message\":\"%s\"}", service, message);
+}
+
+/* The error envelope; its details name each service that is missing. */
+static void add_missing(buffer_t *json, enum language language)
+{
+    static const char *const none[] = {[LANGUAGE_KO] = "준비된 인스턴스가 없습니다.", [LANGUAGE_EN] = "No instance is ready."};
+    static const char *const other[] = {[LANGUAGE_KO] = "다른 버전의 인스턴스만 있습니다.",
+        [LANGUAGE_EN] = "Its instances are of another version."};
+    static const char *const stopping[] = {[LANGUAGE_KO] = "종료 중입니다.", [LANGUAGE_EN] = "It is stopping."};
+    buffer_format(json, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"details\":[",
+        errors[ERROR_UNAVAILABLE].code, errors[ERROR_UNAVAILABLE].message[language]);
     for (int i = 0; i < route_service_count; i++) {
-        int skewed, ready = upstream_ready_count(i, &skewed);
-        buffer_format(json, "%s\"%s\":{\"ready\":%d", i > 0 ? "," : "", route_services[i].service, ready);
-        if (skewed > 0)
-            buffer_format(json, ",\"skewed\":%d", skewed);
-        buffer_add_string(json, "}");
+        int skewed;
+        if (upstream_ready_count(i, &skewed) == 0)
+            add_detail(json, route_services[i].service, (skewed > 0 ? other : none)[language]);
     }
-    buffer_add_string(json, "}}");
+    if (frontend_draining)
+        add_detail(json, "frontend", stopping[language]);
+    buffer_add_string(json, "]}}");
 }
 
 static void answer_readyz(exchange_t *exchange)
@@ -41,17 +64,12 @@ static void answer_readyz(exchange_t *exchange)
     static buffer_t json;
     bool ready = is_ready();
     json.length = 0;
-    if (ready) {
-        buffer_add_string(&json, "{\"success\":true,\"data\":");
-    } else {
-        /* The error envelope, and beside the error what is missing. */
-        error_json(&json, ERROR_UNAVAILABLE, exchange->language, NULL);
-        json.length--;
-        buffer_add_string(&json, ",\"data\":");
+    if (ready)
+        add_services(&json);
+    else
+        add_missing(&json, exchange->language);
+    if (!ready)
         response_header(exchange, &H2O_TOKEN_RETRY_AFTER->buf, TEXT("1"));
-    }
-    add_services(&json, ready ? "ready" : frontend_draining ? "draining" : "unavailable");
-    buffer_add_string(&json, "}");
     response_send(exchange, ready ? 200 : 503, TYPE_JSON, nothing, response_copy(exchange, buffer_text(&json)));
 }
 
@@ -80,9 +98,9 @@ static void answer_openapi(exchange_t *exchange)
 }
 
 const builtin_t builtins[] = {
-    {.operation = "frontend.healthz", .method = "GET", .path = "/healthz", .rate = RATE_NONE, .answer = answer_healthz},
-    {.operation = "frontend.readyz", .method = "GET", .path = "/readyz", .rate = RATE_NONE, .answer = answer_readyz},
-    {.operation = "frontend.openapi", .method = "GET", .path = "/api/v1/openapi.json", .rate = RATE_API,
+    {.operation = "system.healthz", .method = "GET", .path = "/healthz", .rate = RATE_NONE, .answer = answer_healthz},
+    {.operation = "system.readyz", .method = "GET", .path = "/readyz", .rate = RATE_NONE, .answer = answer_readyz},
+    {.operation = "system.openapi", .method = "GET", .path = "/api/v1/openapi.json", .rate = RATE_API,
         .answer = answer_openapi},
 };
 const int builtin_count = ARRAY_SIZE(builtins);
