@@ -113,7 +113,7 @@ pid_of() {
   read -r pid 2>/dev/null <"$1" || return 1
   [[ $pid =~ ^[0-9]+$ ]] || return 1
   read -r name 2>/dev/null <"/proc/$pid/comm" || return 1
-  [ "$name" = "${2:0:15}" ] || return 1
+  if [ "$name" != "${2:0:15}" ] || pid_gone "$pid"; then return 1; fi
   printf '%s\n' "$pid"
 }
 
@@ -127,6 +127,7 @@ wait_for() {
   done
 }
 
+# A zombie is gone too: in a container nobody may come to collect it.
 pid_gone() { [ ! -d "/proc/$1" ] || [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

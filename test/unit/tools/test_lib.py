@@ -24,6 +24,11 @@ def test_pid_of(tmp_path):
         own = comm.read().strip()
     assert shell(f'pid_of {file} {own}') == str(os.getpid())
     assert shell(f'pid_of {file} postgres', check=False).returncode != 0, 'the pid of another program'
+    child = subprocess.Popen(['true'])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    file.write_text(f'{child.pid}\n')
+    assert shell(f'pid_of {file} true', check=False).returncode != 0, 'a zombie'
+    child.wait()
     file.write_text('4194999\n')
     assert shell(f'pid_of {file} {own}', check=False).returncode != 0, 'nobody has this pid'
     file.write_text('../self\n')
