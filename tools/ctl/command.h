@@ -7,7 +7,8 @@
 enum exit_status { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_RUNNING = 3 };
 
 /* Options have the same name and meaning in every command that takes them. */
-enum option { OPTION_JSON, OPTION_COUNT, OPTION_TIMEOUT, OPTION_CONFIG, OPTION_DRY, OPTION_USERS, OPTION_CHILDREN, OPTIONS };
+enum option { OPTION_JSON, OPTION_COUNT, OPTION_TIMEOUT, OPTION_CONFIG, OPTION_DRY, OPTION_USERS, OPTION_CHILDREN,
+    OPTION_ROLLING, OPTIONS };
 #define TAKES(option) (1u << (option))
 
 typedef struct {

@@ -18,6 +18,7 @@ const option_row_t option_rows[OPTIONS] = {
     [OPTION_DRY] = {0, "dry-run", NULL, false, "only say what would be done"},
     [OPTION_USERS] = {0, "users", "N", true, "so many users, default 10000"},
     [OPTION_CHILDREN] = {0, "children", "N", true, "so many children, default 1.6 a user"},
+    [OPTION_ROLLING] = {0, "rolling", NULL, false, "one instance after the other: it is always done so"},
 };
 
 const command_t commands[] = {
@@ -30,7 +31,7 @@ const command_t commands[] = {
         "Frontends stop routing to an actor before it is told to end; what it has under way is finished. Without a name the "
         "supervisor ends too.",
         run_stop},
-    {"restart", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT), "Restart one instance after the other",
+    {"restart", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT) | TAKES(OPTION_ROLLING), "Restart one instance after the other",
         "The configuration file is read and checked first; when it is wrong it is refused and nothing changes. The next "
         "instance is stopped when the one before is READY again. Addresses that are listened on change with stop and start "
         "only.",
