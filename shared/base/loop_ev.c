@@ -1,16 +1,18 @@
 /* loop_ev: the loop of loop.h over libev. Turn hooks run in libev's prepare step: after all callbacks of the
- * last turn, right before it would sleep. When they still have work after HOOK_ROUNDS rounds, an idle watcher
- * keeps libev from sleeping, so that descriptors and timers get their turn in between.
+ * last turn, right before it would sleep. When they still have work after HOOK_ROUNDS rounds, or after HOOK_TIME,
+ * an idle watcher keeps libev from sleeping, so that descriptors and timers get their turn in between.
  *
  * A watcher may be removed from inside any callback, its own too: libev drops its pending events when it is
  * stopped, and nothing here looks at a watcher after its callback. */
 #include "loop.h"
+#include "clock.h"
 #include "memory.h"
 #include "panic.h"
 #include <ev.h>
 #include <stdlib.h>
 
 enum { HOOKS_MAX = 32, HOOK_ROUNDS = 8 };
+#define HOOK_TIME CLOCK_MILLISECOND /* a password's hash takes fifty of them: nothing else may wait for eight in a row */
 
 typedef struct loop_signal {
     ev_signal signal;
@@ -155,10 +157,11 @@ static bool hooks_run(loop_ev_t *loop)
 static void before_sleep(struct ev_loop *ev, ev_prepare *prepare, int revents)
 {
     loop_ev_t *loop = prepare->data;
-    bool more = true;
+    int64_t until = clock_monotonic() + HOOK_TIME;
+    bool more = hooks_run(loop);
     (void)revents;
 
-    for (int round = 0; more && round < HOOK_ROUNDS; round++)
+    for (int round = 1; more && round < HOOK_ROUNDS && clock_monotonic() < until; round++)
         more = hooks_run(loop);
     if (more)
         ev_idle_start(ev, &loop->no_sleep);
