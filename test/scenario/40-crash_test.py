@@ -207,7 +207,7 @@ def test_restart_drains(own, me, service):
     before = own.pids(service)
     with Load(own, me.token, calls) as load:
         load.goes_on()
-        own.ctl('restart', '--rolling', service, timeout=120)
+        own.ctl('restart', service, timeout=120)
         wait_until(lambda: not set(own.pids(service)) & set(before), 60, f'new instances of {service}')
         own.wait_ready()
         load.goes_on()
@@ -218,7 +218,7 @@ def test_restart_of_a_frontend_over_h2(own, me):
     """GOAWAY lets the streams that are open come to their end."""
     connections = [H2Client(own, token=me.token, tls=True) for _ in range(6)]
     before = own.pids('frontend')
-    own.ctl('restart', '--rolling', 'frontend', timeout=120)
+    own.ctl('restart', 'frontend', timeout=120)
     wait_until(lambda: not set(own.pids('frontend')) & set(before), 60)
     with H2Client(own, token=me.token) as h2:
         h2.get(CHILDREN).expect(200)
