@@ -612,6 +612,28 @@ def test_change_is_logged_without_personal_data(system, admin, newcomer):
     assert person.id in said and admin.id in said and person.email not in said
 
 
+# --- a flood of logins ------------------------------------------------------------------------------------------------------------
+
+def test_login_flood_delays_only_logins(start_system):
+    """More logins at once than can be hashed before their deadline: the late ones are told so and are not hashed any more, so
+    that the next one is answered at once; everything else goes on meanwhile."""
+    system = start_system(settings={'auth': {'bcrypt_cost': 11}, 'http': {'request_timeout': '2s'}})
+    person = people.newcomer(system, consents=False)
+    login = {'email': person.email, 'password': person.password}
+    slowest, statuses = 0, []
+
+    with concurrent.futures.ThreadPoolExecutor(80) as pool:
+        flood = [pool.submit(lambda: Client(system, check=False).post(f'{AUTH}/login', login).status) for _ in range(80)]
+        while not all(future.done() for future in flood):
+            start = time.monotonic()
+            person.client.get(ME).expect(200)
+            slowest = max(slowest, time.monotonic() - start)
+        statuses = [future.result() for future in flood]
+    assert set(statuses) == {200, 504}, statuses
+    assert slowest < 1, f'users/me took {slowest:.2f} s meanwhile'
+    Client(system).post(f'{AUTH}/login', login).expect(200)
+
+
 # --- the key that seals phone numbers ---------------------------------------------------------------------------------------------
 
 def test_phones_survive_a_key_rotation(start_system):
