@@ -1,11 +1,13 @@
 /* accounts: users, their sessions and their consents.
  *
- * Owns accounts.users, accounts.auth_sessions and accounts.consents; publishes the view accounts.current_consents. Runs as two
- * services: accounts, and accounts-hash for the rows that compute a bcrypt hash.
+ * Owns accounts.users, accounts.auth_sessions and accounts.consents; publishes the view
+ * accounts.current_consents. Runs as two services: accounts, and accounts-hash for the rows that compute a
+ * bcrypt hash.
  *
- * What always holds: a password is stored only as its bcrypt hash, a refresh token only as its digest, a phone number only
- * sealed; no transaction is open while a hash is computed; a session that was revoked refuses its access tokens from the next
- * request on, also after the shared memory was lost (accounts_start). */
+ * What always holds: a password is stored only as its bcrypt hash, a refresh token only as its digest, a
+ * phone number only sealed; no transaction is open while a hash is computed; a session that was revoked
+ * refuses its access tokens from the next request on, also after the shared memory was lost (accounts_start).
+ */
 #include "accounts.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,49 +17,135 @@
 #define AUTH_HEADERS "cookie host origin x-csrf-token"
 
 static const endpoint_t endpoints[] = {
-    {.operation = "auth.register", .method = "POST", .path = "/api/v1/auth/register", .handler = account_register,
-        .summary = "Register a parent or a therapist", .roles = ANYONE, .input = &registration_message, .output = &user_message,
-        .status = 201, .rate = RATE_LOGIN, .pool = "accounts-hash", .errors = {ERROR_EMAIL_TAKEN}, .writes = true},
-    {.operation = "auth.login", .method = "POST", .path = "/api/v1/auth/login", .handler = account_login,
-        .summary = "Log in with e-mail address and password", .roles = ANYONE, .input = &login_message,
-        .output = &login_result_message, .rate = RATE_LOGIN, .rate_field = "email", .pool = "accounts-hash",
-        .headers = "user-agent", .errors = {ERROR_INVALID_CREDENTIALS, ERROR_SUSPENDED}, .writes = true},
-    {.operation = "auth.refresh", .method = "POST", .path = "/api/v1/auth/refresh", .handler = session_refresh,
-        .summary = "Exchange a refresh token for new tokens", .roles = ANYONE, .input = &refresh_message,
-        .output = &tokens_message, .headers = AUTH_HEADERS, .errors = {ERROR_UNAUTHENTICATED, ERROR_CSRF}, .writes = true},
-    {.operation = "auth.logout", .method = "POST", .path = "/api/v1/auth/logout", .handler = session_logout,
-        .summary = "End the session of the refresh token, or of the access token", .roles = ANYONE, .input = &refresh_message,
-        .shape = SHAPE_NOTHING, .headers = AUTH_HEADERS, .errors = {ERROR_UNAUTHENTICATED, ERROR_CSRF}, .writes = true},
+    {.operation = "auth.register",
+        .method = "POST",
+        .path = "/api/v1/auth/register",
+        .handler = account_register,
+        .summary = "Register a parent or a therapist",
+        .roles = ANYONE,
+        .input = &registration_message,
+        .output = &user_message,
+        .status = 201,
+        .rate = RATE_LOGIN,
+        .pool = "accounts-hash",
+        .errors = {ERROR_EMAIL_TAKEN},
+        .writes = true},
+    {.operation = "auth.login",
+        .method = "POST",
+        .path = "/api/v1/auth/login",
+        .handler = account_login,
+        .summary = "Log in with e-mail address and password",
+        .roles = ANYONE,
+        .input = &login_message,
+        .output = &login_result_message,
+        .rate = RATE_LOGIN,
+        .rate_field = "email",
+        .pool = "accounts-hash",
+        .headers = "user-agent",
+        .errors = {ERROR_INVALID_CREDENTIALS, ERROR_SUSPENDED},
+        .writes = true},
+    {.operation = "auth.refresh",
+        .method = "POST",
+        .path = "/api/v1/auth/refresh",
+        .handler = session_refresh,
+        .summary = "Exchange a refresh token for new tokens",
+        .roles = ANYONE,
+        .input = &refresh_message,
+        .output = &tokens_message,
+        .headers = AUTH_HEADERS,
+        .errors = {ERROR_UNAUTHENTICATED, ERROR_CSRF},
+        .writes = true},
+    {.operation = "auth.logout",
+        .method = "POST",
+        .path = "/api/v1/auth/logout",
+        .handler = session_logout,
+        .summary = "End the session of the refresh token, or of the access token",
+        .roles = ANYONE,
+        .input = &refresh_message,
+        .shape = SHAPE_NOTHING,
+        .headers = AUTH_HEADERS,
+        .errors = {ERROR_UNAUTHENTICATED, ERROR_CSRF},
+        .writes = true},
 
-    {.operation = "users.me", .method = "GET", .path = "/api/v1/users/me", .handler = user_me,
-        .summary = "The caller's own record", .roles = MEMBER, .output = &user_message},
-    {.operation = "users.me.update", .method = "PATCH", .path = "/api/v1/users/me", .handler = user_me_patch,
-        .summary = "Change name, phone, language or password", .roles = MEMBER, .input = &user_patch_message,
-        .output = &user_message, .pool = "accounts-hash", .errors = {ERROR_INVALID_CREDENTIALS}, .writes = true},
-    {.operation = "users.me.sessions", .method = "GET", .path = "/api/v1/users/me/sessions", .handler = session_list,
-        .summary = "The caller's live sessions, newest first", .roles = MEMBER, .output = &session_message,
+    {.operation = "users.me",
+        .method = "GET",
+        .path = "/api/v1/users/me",
+        .handler = user_me,
+        .summary = "The caller's own record",
+        .roles = MEMBER,
+        .output = &user_message},
+    {.operation = "users.me.update",
+        .method = "PATCH",
+        .path = "/api/v1/users/me",
+        .handler = user_me_patch,
+        .summary = "Change name, phone, language or password",
+        .roles = MEMBER,
+        .input = &user_patch_message,
+        .output = &user_message,
+        .pool = "accounts-hash",
+        .errors = {ERROR_INVALID_CREDENTIALS},
+        .writes = true},
+    {.operation = "users.me.sessions",
+        .method = "GET",
+        .path = "/api/v1/users/me/sessions",
+        .handler = session_list,
+        .summary = "The caller's live sessions, newest first",
+        .roles = MEMBER,
+        .output = &session_message,
         .shape = SHAPE_LIST},
-    {.operation = "users.me.sessions.revoke", .method = "DELETE", .path = "/api/v1/users/me/sessions/:id",
-        .handler = session_revoke, .summary = "End one of the caller's sessions", .roles = MEMBER,
-        .params = &id_params_message, .shape = SHAPE_NOTHING, .writes = true},
+    {.operation = "users.me.sessions.revoke",
+        .method = "DELETE",
+        .path = "/api/v1/users/me/sessions/:id",
+        .handler = session_revoke,
+        .summary = "End one of the caller's sessions",
+        .roles = MEMBER,
+        .params = &id_params_message,
+        .shape = SHAPE_NOTHING,
+        .writes = true},
 
-    {.operation = "consents.list", .method = "GET", .path = "/api/v1/consents", .handler = consent_list,
-        .summary = "Every consent that is asked for, and the caller's answer", .roles = MEMBER,
-        .output = &consent_message, .shape = SHAPE_LIST},
-    {.operation = "consents.create", .method = "POST", .path = "/api/v1/consents", .handler = consent_create,
-        .summary = "Give or withdraw a consent", .roles = MEMBER, .input = &consent_create_message,
-        .output = &consent_message, .status = 201, .errors = {ERROR_UNPROCESSABLE}, .writes = true},
+    {.operation = "consents.list",
+        .method = "GET",
+        .path = "/api/v1/consents",
+        .handler = consent_list,
+        .summary = "Every consent that is asked for, and the caller's answer",
+        .roles = MEMBER,
+        .output = &consent_message,
+        .shape = SHAPE_LIST},
+    {.operation = "consents.create",
+        .method = "POST",
+        .path = "/api/v1/consents",
+        .handler = consent_create,
+        .summary = "Give or withdraw a consent",
+        .roles = MEMBER,
+        .input = &consent_create_message,
+        .output = &consent_message,
+        .status = 201,
+        .errors = {ERROR_UNPROCESSABLE},
+        .writes = true},
 
-    {.operation = "admin.users.list", .method = "GET", .path = "/api/v1/admin/users", .handler = admin_user_list,
-        .summary = "Users, newest first", .roles = ADMIN, .params = &admin_users_params_message,
-        .output = &admin_user_message, .shape = SHAPE_LIST},
-    {.operation = "admin.users.update", .method = "PATCH", .path = "/api/v1/admin/users/:id", .handler = admin_user_patch,
-        .summary = "Suspend or reinstate a user, or change the role", .roles = ADMIN, .params = &id_params_message,
-        .input = &admin_user_patch_message, .output = &admin_user_message,
-        .errors = {ERROR_CONFLICT, ERROR_LAST_ADMIN, ERROR_INVALID_STATE}, .writes = true},
+    {.operation = "admin.users.list",
+        .method = "GET",
+        .path = "/api/v1/admin/users",
+        .handler = admin_user_list,
+        .summary = "Users, newest first",
+        .roles = ADMIN,
+        .params = &admin_users_params_message,
+        .output = &admin_user_message,
+        .shape = SHAPE_LIST},
+    {.operation = "admin.users.update",
+        .method = "PATCH",
+        .path = "/api/v1/admin/users/:id",
+        .handler = admin_user_patch,
+        .summary = "Suspend or reinstate a user, or change the role",
+        .roles = ADMIN,
+        .params = &id_params_message,
+        .input = &admin_user_patch_message,
+        .output = &admin_user_message,
+        .errors = {ERROR_CONFLICT, ERROR_LAST_ADMIN, ERROR_INVALID_STATE},
+        .writes = true},
 };
 
-/* --- start ------------------------------------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------------- */
 
 static accounts_keys_t keys;
 static bool keys_loaded;
@@ -72,7 +160,8 @@ static bool key_load(const char *name, uint8_t key[static KEY_BYTES])
 {
     text_t secret = process_secret(name);
     if (secret.length != KEY_BYTES) {
-        log_event(LOG_ERROR, "secret_wrong", LOG_S("secret", name), LOG_S("next", "remove the file and start again"));
+        log_event(LOG_ERROR, "secret_wrong", LOG_S("secret", name),
+            LOG_S("next", "remove the file and start again"));
         return false;
     }
     memcpy(key, secret.data, KEY_BYTES);
@@ -83,7 +172,8 @@ static void keys_load(call_t *call)
 {
     bool good = key_load("token_key", keys.token) && key_load("index_key", keys.index);
     if (good && key_ring_parse(process_secret("jwt_keys"), &keys.jwt) != 0) {
-        log_event(LOG_ERROR, "secret_wrong", LOG_S("secret", "jwt_keys"), LOG_S("next", "remove the file and start again"));
+        log_event(LOG_ERROR, "secret_wrong", LOG_S("secret", "jwt_keys"),
+            LOG_S("next", "remove the file and start again"));
         good = false;
     }
     if (!good)
@@ -91,8 +181,9 @@ static void keys_load(call_t *call)
     keys_loaded = true;
 }
 
-/* The segment may be new, after a restart of the whole system: tells it again of every session whose access tokens could
- * still live. A user's own not-before time needs no telling: it always came with the end of all the user's sessions. */
+/* The segment may be new, after a restart of the whole system: tells it again of every session whose access
+ * tokens could still live. A user's own not-before time needs no telling: it always came with the end of all
+ * the user's sessions. */
 static void accounts_start(call_t *call)
 {
     keys_load(call);

@@ -1,4 +1,5 @@
-/* accounts: what the files of this actor share: its handlers, its keys, and the few steps that several handlers take. */
+/* accounts: what the files of this actor share: its handlers, its keys, and the few steps that several
+ * handlers take. */
 #pragma once
 #include "accounts.sql.h"
 #include "crypto/keys.h"
@@ -12,6 +13,11 @@ typedef struct {
     uint8_t index[KEY_BYTES]; /* phone numbers */
 } accounts_keys_t;
 const accounts_keys_t *accounts_keys(void);
+/* Borrows its bytes. */
+static inline text_t digest_text(const digest_t *digest)
+{
+    return (text_t){.data = (const char *)digest->bytes, .length = sizeof(digest->bytes)};
+}
 
 /* login.c */
 void account_register(call_t *);
@@ -23,11 +29,13 @@ bool password_right(call_t *, text_t password, text_t stored);
 
 /* tokens.c: what a client is given, and what it shows for it. */
 /* A new access token and `token`, in the form that `delivery` asks for; the cookie is set on the reply. */
-tokens_t tokens_give(call_t *, uuid_t user, enum role role, text_t token, refresh_token_t made, enum delivery delivery);
+tokens_t tokens_give(
+    call_t *, uuid_t user, enum role role, text_t token, refresh_token_t made, enum delivery delivery);
 /* A new refresh token of a session. */
 text_t tokens_refresh_new(call_t *, refresh_token_t);
-/* The refresh token of the request: `given` from the body, else the cookie; data NULL when there is neither. A cookie must
- * come with the right Origin and CSRF token, else the call ends with 403. Authentic: else the call ends with 401. */
+/* The refresh token of the request: `given` from the body, else the cookie; data NULL when there is neither.
+ * A cookie must come with the right Origin and CSRF token, else the call ends with 403. Authentic: else the
+ * call ends with 401. */
 typedef struct {
     text_t text;
     refresh_token_t token;

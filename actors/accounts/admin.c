@@ -1,13 +1,13 @@
-/* admin: users as administrators see and change them. Whoever changes a user first locks all administrators, in the order
- * of their ids: two who remove each other meet there, and the second finds that it is no longer one. So there is always an
- * administrator left. */
+/* admin: users as administrators see and change them. Whoever changes a user first locks all administrators,
+ * in the order of their ids: two who remove each other meet there, and the second finds that it is no longer
+ * one. So there is always an administrator left. */
 #include "accounts.h"
 #include "actor/page.h"
 #include "base/log.h"
 #include "phone.h"
 #include "user_search.h"
 
-/* --- list -------------------------------------------------------------------------------------------------------------------- */
+/* --- list --------------------------------------------------------------------------------------------- */
 
 typedef struct {
     window_t window;
@@ -20,7 +20,7 @@ typedef struct {
 static void search_text(call_t *call, text_t q, user_search_t *search)
 {
     digest_t index = phone_index(call->arena, accounts_keys()->index, q);
-    text_t bytes = {.data = (const char *)index.bytes, .length = sizeof(index.bytes)};
+    text_t bytes = digest_text(&index);
     search->by_text = true;
     search->prefix = bind_text(like_prefix(call->arena, q));
     search->name = bind_text(q);
@@ -47,16 +47,17 @@ static const rows_t *users_page(call_t *call, const user_search_t *search)
     param_t after_id = after ? bind_uuid(search->cursor.id) : bind_null();
     param_t fetch = bind_integer(search->window.fetch), offset = bind_integer(search->window.offset);
     if (!search->by_text)
-        return db_query(call, &SQL_users_list, search->role, search->status, after_time, after_id, fetch, offset);
-    return db_query(call, &SQL_users_search, search->role, search->status, after_time, after_id, fetch, offset, search->prefix,
-        search->name, search->phone);
+        return db_query(
+            call, &SQL_users_list, search->role, search->status, after_time, after_id, fetch, offset);
+    return db_query(call, &SQL_users_search, search->role, search->status, after_time, after_id, fetch,
+        offset, search->prefix, search->name, search->phone);
 }
 
 static int64_t users_count(call_t *call, const user_search_t *search)
 {
-    const rows_t *rows = search->by_text
-        ? db_query(call, &SQL_users_search_count, search->role, search->status, search->prefix, search->name, search->phone)
-        : db_query(call, &SQL_users_count, search->role, search->status);
+    const rows_t *rows = search->by_text ? db_query(call, &SQL_users_search_count, search->role,
+                                               search->status, search->prefix, search->name, search->phone)
+                                         : db_query(call, &SQL_users_count, search->role, search->status);
     return ((const total_t *)row_first(call, rows))->total;
 }
 
@@ -73,12 +74,13 @@ void admin_user_list(call_t *call)
     if (window_has_next(&search.window, rows))
         next = user_cursor_build(call->arena,
             (user_cursor_t){.created_at = users[shown - 1].created_at, .id = users[shown - 1].id});
-    int64_t total = window_needs_count(&search.window, rows) ? users_count(call, &search) : window_total(&search.window, rows);
+    int64_t total = window_needs_count(&search.window, rows) ? users_count(call, &search)
+                                                             : window_total(&search.window, rows);
     page_t page = window_page(&search.window, rows, total, next);
     reply_values(call, users, shown, &page);
 }
 
-/* --- change ------------------------------------------------------------------------------------------------------------------ */
+/* --- change ------------------------------------------------------------------------------------------- */
 
 static void own_record_check(call_t *call, uuid_t target, const admin_user_patch_t *in)
 {
@@ -87,7 +89,8 @@ static void own_record_check(call_t *call, uuid_t target, const admin_user_patch
     call_fail_field(call, ERROR_CONFLICT, message_has(in, role) ? "role" : "status", PROBLEM_OWN_ROLE);
 }
 
-/* Locks all administrators; at least one other than `target` must be left, and the caller must still be one. */
+/* Locks all administrators; at least one other than `target` must be left, and the caller must still be one.
+ */
 static void admins_check(call_t *call, uuid_t target)
 {
     const rows_t *rows = db_query(call, &SQL_admins_lock);
@@ -109,8 +112,8 @@ static void change_log(call_t *call, uuid_t target, enum user_status status, int
     char by[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE];
     uuid_format(call->principal.user, by);
     uuid_format(target, user);
-    log_event(LOG_INFO, "user_changed", LOG_S("user", user), LOG_S("by", by), LOG_S("status", user_statuses[status]),
-        LOG_S("role", user_roles[role]));
+    log_event(LOG_INFO, "user_changed", LOG_S("user", user), LOG_S("by", by),
+        LOG_S("status", user_statuses[status]), LOG_S("role", user_roles[role]));
 }
 
 /* A changed role or status ends all sessions: what was allowed when they began may not be any more. */
@@ -126,11 +129,13 @@ void admin_user_patch(call_t *call)
     if (now->status == USER_DELETED)
         call_fail(call, ERROR_INVALID_STATE);
 
-    enum user_status status = message_has(in, status) ? (enum user_status)in->status : (enum user_status)now->status;
+    enum user_status status =
+        message_has(in, status) ? (enum user_status)in->status : (enum user_status)now->status;
     int role = message_has(in, role) ? in->role : now->role;
     bool changes = status != (enum user_status)now->status || role != now->role;
-    reply_row(call, db_query(call, &SQL_user_standing_update, bind_uuid(params->id), bind_text(text_of(user_statuses[status])),
-        bind_text(text_of(user_roles[role])), bind_boolean(changes)));
+    reply_row(call, db_query(call, &SQL_user_standing_update, bind_uuid(params->id),
+                        bind_text(text_of(user_statuses[status])), bind_text(text_of(user_roles[role])),
+                        bind_boolean(changes)));
     if (!changes)
         return;
     db_query(call, &SQL_sessions_end_all, bind_uuid(params->id),

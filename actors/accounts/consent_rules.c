@@ -25,8 +25,9 @@ text_t consent_rules_json(arena_t *arena)
     char text[600];
     size_t length = 0;
     for (int i = 0; i < consent_rule_count; i++) {
-        length += (size_t)snprintf(text + length, sizeof(text) - length, "%c{\"kind\":\"%s\",\"current_version\":%" PRId64 "}",
-            i == 0 ? '[' : ',', consent_rules[i].kind, consent_rules[i].version);
+        length += (size_t)snprintf(text + length, sizeof(text) - length,
+            "%c{\"kind\":\"%s\",\"current_version\":%" PRId64 "}", i == 0 ? '[' : ',', consent_rules[i].kind,
+            consent_rules[i].version);
         insist(length < sizeof(text) - 1);
     }
     text[length++] = ']';

@@ -1,5 +1,6 @@
-/* consent_rules: which texts users are asked to agree to, and in which version (product.md, section 3). A new version of a
- * text is a new number here: what was agreed to before stays on record, and clients see that they must ask again. */
+/* consent_rules: which texts users are asked to agree to, and in which version (product.md, section 3). A new
+ * version of a text is a new number here: what was agreed to before stays on record, and clients see that
+ * they must ask again. */
 #pragma once
 #include "base/memory.h"
 

@@ -13,7 +13,8 @@ text_t cookie_find(text_t header, text_t name)
         text_t rest = pair;
         if (!text_split(&rest, '=', &key) || key.length == pair.length || !text_equal(text_trim(key), name))
             continue;
-        text_t value = text_trim((text_t){.data = pair.data + key.length + 1, .length = pair.length - key.length - 1});
+        text_t value =
+            text_trim((text_t){.data = pair.data + key.length + 1, .length = pair.length - key.length - 1});
         bool quoted = value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"';
         return quoted ? (text_t){.data = value.data + 1, .length = value.length - 2} : value;
     }
@@ -22,7 +23,8 @@ text_t cookie_find(text_t header, text_t name)
 
 text_t refresh_cookie(arena_t *arena, text_t token, int64_t max_age_seconds)
 {
-    return arena_format(arena, REFRESH_COOKIE "=%.*s; Max-Age=%" PRId64 "; Path=/api/v1/auth; HttpOnly; Secure; SameSite=Strict",
+    return arena_format(arena,
+        REFRESH_COOKIE "=%.*s; Max-Age=%" PRId64 "; Path=/api/v1/auth; HttpOnly; Secure; SameSite=Strict",
         TEXT_ARG(token), max_age_seconds);
 }
 
@@ -36,7 +38,8 @@ bool origin_allowed(const config_list_t *allowed, text_t origin, text_t host)
             return true;
     if (host.data == NULL || host.length == 0 || !text_starts_with(origin, https))
         return false;
-    return text_equal_nocase((text_t){.data = origin.data + https.length, .length = origin.length - https.length}, host);
+    return text_equal_nocase(
+        (text_t){.data = origin.data + https.length, .length = origin.length - https.length}, host);
 }
 
 text_t agent_label(arena_t *arena, text_t user_agent)

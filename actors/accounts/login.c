@@ -1,6 +1,7 @@
-/* login: registering and logging in. Both hash a password, 55 ms of this process's only thread, and so run in the instances
- * of accounts-hash: a flood of logins delays only logins. Each waits for its turn of the loop before it hashes, and gives up
- * when its deadline passed meanwhile: nobody waits for it any more. No transaction is open while a hash is computed. */
+/* login: registering and logging in. Both hash a password, 55 ms of this process's only thread, and so run in
+ * the instances of accounts-hash: a flood of logins delays only logins. Each waits for its turn of the loop
+ * before it hashes, and gives up when its deadline passed meanwhile: nobody waits for it any more. No
+ * transaction is open while a hash is computed. */
 #include "accounts.h"
 #include "base/clock.h"
 #include "headers.h"
@@ -24,7 +25,7 @@ text_t password_new(call_t *call, text_t password)
     return password_hash(call->arena, password, (int)call_config(call)->auth.bcrypt_cost);
 }
 
-/* --- registering --------------------------------------------------------------------------------------------------------- */
+/* --- registering -------------------------------------------------------------------------------------- */
 
 void account_register(call_t *call)
 {
@@ -36,24 +37,26 @@ void account_register(call_t *call)
     uuid_t id = uuid_new();
     digest_t index = phone_index(call->arena, accounts_keys()->index, in->phone);
     db_on_violation(call, "users_email_key", ERROR_EMAIL_TAKEN);
-    reply_row(call, db_query(call, &SQL_user_create, bind_uuid(id), bind_text(in->email), bind_text(hash), bind_text(in->name),
-        bind_sealed(call, "accounts.users", "phone", id, in->phone),
-        bind_bytes((text_t){.data = (const char *)index.bytes, .length = sizeof(index.bytes)}), BIND(registration, in, role),
-        bind_text(text_of(language_name(call->language)))));
+    reply_row(call, db_query(call, &SQL_user_create, bind_uuid(id), bind_text(in->email), bind_text(hash),
+                        bind_text(in->name), bind_sealed(call, "accounts.users", "phone", id, in->phone),
+                        bind_bytes(digest_text(&index)), BIND(registration, in, role),
+                        bind_text(text_of(language_name(call->language)))));
 }
 
-/* --- logging in ---------------------------------------------------------------------------------------------------------- */
+/* --- logging in --------------------------------------------------------------------------------------- */
 
-/* The new session in the tables, and its user; NULL when the user was suspended or changed the password meanwhile. */
-static const user_t *session_open(call_t *call, const credentials_t *known, refresh_token_t made, text_t token,
-    enum delivery delivery)
+/* The new session in the tables, and its user; NULL when the user was suspended or changed the password
+ * meanwhile. */
+static const user_t *session_open(
+    call_t *call, const credentials_t *known, refresh_token_t made, text_t token, enum delivery delivery)
 {
     digest_t digest = refresh_token_digest(call->arena, token);
     int64_t expires = clock_now() + call_config(call)->auth.refresh_lifetime * CLOCK_MILLISECOND;
-    return row_first(call, db_query(call, &SQL_session_create, bind_uuid(known->id), bind_text(known->password_hash),
-        bind_uuid(made.session), bind_bytes((text_t){.data = (const char *)digest.bytes, .length = sizeof(digest.bytes)}),
-        bind_text(text_of(deliveries[delivery])), bind_text(agent_label(call->arena, call_header(call, "user-agent"))),
-        bind_time(expires)));
+    return row_first(
+        call, db_query(call, &SQL_session_create, bind_uuid(known->id), bind_text(known->password_hash),
+                  bind_uuid(made.session), bind_bytes(digest_text(&digest)),
+                  bind_text(text_of(deliveries[delivery])),
+                  bind_text(agent_label(call->arena, call_header(call, "user-agent"))), bind_time(expires)));
 }
 
 void account_login(call_t *call)
@@ -65,7 +68,8 @@ void account_login(call_t *call)
     if (known->status == USER_SUSPENDED)
         call_fail(call, ERROR_SUSPENDED);
 
-    enum delivery delivery = message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY;
+    enum delivery delivery =
+        message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY;
     refresh_token_t made = {.session = uuid_new(), .rotation = 0};
     text_t token = tokens_refresh_new(call, made);
     const user_t *user = session_open(call, known, made, token, delivery);

@@ -1,5 +1,5 @@
-/* messages: what accounts takes, gives and reads from its tables. The list of a message is its contract: the struct, the
- * validation, the JSON and the OpenAPI document come from it. */
+/* messages: what accounts takes, gives and reads from its tables. The list of a message is its contract: the
+ * struct, the validation, the JSON and the OpenAPI document come from it. */
 #pragma once
 #include "actor/actor.h"
 
@@ -22,160 +22,167 @@ enum delivery { DELIVERY_BODY, DELIVERY_COOKIE };
 NAMES deliveries[] NAMES_END = {"body", "cookie", NULL};
 
 /* Order of consent_rules[] in consent_rules.c. */
-NAMES consent_kinds[] NAMES_END = {"terms", "privacy", "child_health", "child_guardian", "marketing", "sharing", NULL};
+NAMES consent_kinds[] NAMES_END = {
+    "terms", "privacy", "child_health", "child_guardian", "marketing", "sharing", NULL};
 
-/* --- logging in ---------------------------------------------------------------------------------------------------------- */
+/* --- logging in --------------------------------------------------------------------------------------- */
 
-#define REGISTRATION(FIELD)                                                                                        \
-    FIELD(text, email, .required = true, .max = 254, .format = FORMAT_EMAIL, .meaning = "Compared without regard to case") \
-    FIELD(text, password, .required = true, .format = FORMAT_PASSWORD, .secret = true, .meaning = "8 to 72 bytes") \
-    FIELD(text, name, .required = true, .min = 1, .max = 50, .format = FORMAT_LINE)                                \
-    FIELD(text, phone, .required = true, .max = 30, .format = FORMAT_PHONE)                                        \
+#define REGISTRATION(FIELD)                                                                                  \
+    FIELD(text, email, .required = true, .max = 254, .format = FORMAT_EMAIL,                                 \
+        .meaning = "Compared without regard to case")                                                        \
+    FIELD(text, password, .required = true, .format = FORMAT_PASSWORD, .secret = true,                       \
+        .meaning = "8 to 72 bytes")                                                                          \
+    FIELD(text, name, .required = true, .min = 1, .max = 50, .format = FORMAT_LINE)                          \
+    FIELD(text, phone, .required = true, .max = 30, .format = FORMAT_PHONE)                                  \
     FIELD(choice, role, .required = true, .names = register_roles)
 MESSAGE(registration, REGISTRATION);
 
 /* Nothing is checked of the password but that it is there: every wrong one gets the same answer. */
-#define LOGIN(FIELD)                                                                                               \
-    FIELD(text, email, .required = true, .max = 254, .format = FORMAT_EMAIL)                                       \
-    FIELD(text, password, .required = true, .min = 1, .max = 256, .secret = true)                                  \
-    FIELD(choice, token_delivery, .names = deliveries,                                                             \
+#define LOGIN(FIELD)                                                                                         \
+    FIELD(text, email, .required = true, .max = 254, .format = FORMAT_EMAIL)                                 \
+    FIELD(text, password, .required = true, .min = 1, .max = 256, .secret = true)                            \
+    FIELD(choice, token_delivery, .names = deliveries,                                                       \
         .meaning = "Where the refresh token goes: body (default), or an HttpOnly cookie for browsers")
 MESSAGE(login, LOGIN);
 
 /* Refresh and logout: for clients that keep the token themselves; browsers send the cookie and no body. */
-#define REFRESH(FIELD)                                                                                             \
-    FIELD(text, refresh_token, .min = 1, .max = 200, .format = FORMAT_TOKEN, .secret = true,                       \
+#define REFRESH(FIELD)                                                                                       \
+    FIELD(text, refresh_token, .min = 1, .max = 200, .format = FORMAT_TOKEN, .secret = true,                 \
         .meaning = "Absent: the cookie is used, with the headers Origin and X-CSRF-Token")
 MESSAGE(refresh, REFRESH);
 
-#define TOKENS(FIELD)                                                                                              \
-    FIELD(text, access_token, .required = true)                                                                    \
-    FIELD(text, token_type, .required = true, .meaning = "Always Bearer")                                          \
-    FIELD(integer, expires_in, .required = true, .meaning = "Seconds that the access token is good for")           \
-    FIELD(text, refresh_token, .meaning = "Delivery by body")                                                      \
+#define TOKENS(FIELD)                                                                                        \
+    FIELD(text, access_token, .required = true)                                                              \
+    FIELD(text, token_type, .required = true, .meaning = "Always Bearer")                                    \
+    FIELD(integer, expires_in, .required = true, .meaning = "Seconds that the access token is good for")     \
+    FIELD(text, refresh_token, .meaning = "Delivery by body")                                                \
     FIELD(text, csrf_token, .meaning = "Delivery by cookie: goes into X-CSRF-Token of refresh and logout")
 MESSAGE(tokens, TOKENS);
 
-/* --- users --------------------------------------------------------------------------------------------------------------- */
+/* --- users -------------------------------------------------------------------------------------------- */
 
-#define USER(FIELD)                                                                                                \
-    FIELD(uuid, id, .required = true)                                                                              \
-    FIELD(text, email, .required = true)                                                                           \
-    FIELD(text, name, .required = true)                                                                            \
-    FIELD(text, phone, .nullable = true, .sealed = "accounts.users")                                               \
-    FIELD(choice, role, .required = true, .names = user_roles)                                                     \
-    FIELD(choice, status, .required = true, .names = user_statuses)                                                \
-    FIELD(choice, language, .required = true, .names = user_languages)                                             \
-    FIELD(time, email_verified_at, .nullable = true)                                                               \
-    FIELD(time, created_at, .required = true)                                                                      \
+#define USER(FIELD)                                                                                          \
+    FIELD(uuid, id, .required = true)                                                                        \
+    FIELD(text, email, .required = true)                                                                     \
+    FIELD(text, name, .required = true)                                                                      \
+    FIELD(text, phone, .nullable = true, .sealed = "accounts.users")                                         \
+    FIELD(choice, role, .required = true, .names = user_roles)                                               \
+    FIELD(choice, status, .required = true, .names = user_statuses)                                          \
+    FIELD(choice, language, .required = true, .names = user_languages)                                       \
+    FIELD(time, email_verified_at, .nullable = true)                                                         \
+    FIELD(time, created_at, .required = true)                                                                \
     FIELD(time, updated_at, .required = true)
 MESSAGE(user, USER);
 
-#define LOGIN_RESULT(FIELD)                                                                                        \
-    TOKENS(FIELD)                                                                                                  \
+#define LOGIN_RESULT(FIELD)                                                                                  \
+    TOKENS(FIELD)                                                                                            \
     FIELD(object, user, .required = true, .message = &user_message)
 MESSAGE(login_result, LOGIN_RESULT);
 
-#define USER_PATCH(FIELD)                                                                                          \
-    FIELD(text, name, .min = 1, .max = 50, .format = FORMAT_LINE)                                                  \
-    FIELD(text, phone, .nullable = true, .max = 30, .format = FORMAT_PHONE)                                        \
-    FIELD(choice, language, .names = user_languages)                                                               \
-    FIELD(text, current_password, .min = 1, .max = 256, .secret = true, .meaning = "Must come with new_password")  \
-    FIELD(text, new_password, .format = FORMAT_PASSWORD, .secret = true,                                           \
+#define USER_PATCH(FIELD)                                                                                    \
+    FIELD(text, name, .min = 1, .max = 50, .format = FORMAT_LINE)                                            \
+    FIELD(text, phone, .nullable = true, .max = 30, .format = FORMAT_PHONE)                                  \
+    FIELD(choice, language, .names = user_languages)                                                         \
+    FIELD(text, current_password, .min = 1, .max = 256, .secret = true,                                      \
+        .meaning = "Must come with new_password")                                                            \
+    FIELD(text, new_password, .format = FORMAT_PASSWORD, .secret = true,                                     \
         .meaning = "8 to 72 bytes; ends all other sessions of the user")
 MESSAGE(user_patch, USER_PATCH);
 
 /* The stored bytes themselves, for sealing them anew. */
-#define SEALED_PHONE(FIELD)                                                                                        \
-    FIELD(uuid, id)                                                                                                \
+#define SEALED_PHONE(FIELD)                                                                                  \
+    FIELD(uuid, id)                                                                                          \
     FIELD(bytes, phone)
 MESSAGE(sealed_phone, SEALED_PHONE);
 
 /* What a login is decided by; never leaves the actor. */
-#define CREDENTIALS(FIELD)                                                                                         \
-    FIELD(uuid, id)                                                                                                \
-    FIELD(text, password_hash, .nullable = true)                                                                   \
-    FIELD(choice, role, .names = user_roles)                                                                       \
+#define CREDENTIALS(FIELD)                                                                                   \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(text, password_hash, .nullable = true)                                                             \
+    FIELD(choice, role, .names = user_roles)                                                                 \
     FIELD(choice, status, .names = user_statuses)
 MESSAGE(credentials, CREDENTIALS);
 
-/* --- sessions ------------------------------------------------------------------------------------------------------------ */
+/* --- sessions ----------------------------------------------------------------------------------------- */
 
-#define SESSION(FIELD)                                                                                             \
-    FIELD(uuid, id, .required = true)                                                                              \
-    FIELD(boolean, current, .required = true, .meaning = "The session of this request")                            \
-    FIELD(text, user_agent, .nullable = true)                                                                      \
-    FIELD(choice, delivery, .required = true, .names = deliveries)                                                 \
-    FIELD(time, created_at, .required = true)                                                                      \
-    FIELD(time, last_used_at, .required = true)                                                                    \
+#define SESSION(FIELD)                                                                                       \
+    FIELD(uuid, id, .required = true)                                                                        \
+    FIELD(boolean, current, .required = true, .meaning = "The session of this request")                      \
+    FIELD(text, user_agent, .nullable = true)                                                                \
+    FIELD(choice, delivery, .required = true, .names = deliveries)                                           \
+    FIELD(time, created_at, .required = true)                                                                \
+    FIELD(time, last_used_at, .required = true)                                                              \
     FIELD(time, expires_at, .required = true)
 MESSAGE(session, SESSION);
 
 /* A session as a refresh finds it; never leaves the actor. */
-#define FAMILY(FIELD)                                                                                              \
-    FIELD(uuid, id)                                                                                                \
-    FIELD(uuid, user_id)                                                                                           \
-    FIELD(bytes, refresh_hash)                                                                                     \
-    FIELD(integer, rotation)                                                                                       \
-    FIELD(choice, delivery, .names = deliveries)                                                                   \
-    FIELD(time, expires_at)                                                                                        \
-    FIELD(boolean, revoked)                                                                                        \
-    FIELD(choice, role, .names = user_roles)                                                                       \
+#define FAMILY(FIELD)                                                                                        \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(uuid, user_id)                                                                                     \
+    FIELD(bytes, refresh_hash)                                                                               \
+    FIELD(integer, rotation)                                                                                 \
+    FIELD(choice, delivery, .names = deliveries)                                                             \
+    FIELD(time, expires_at)                                                                                  \
+    FIELD(boolean, revoked)                                                                                  \
+    FIELD(choice, role, .names = user_roles)                                                                 \
     FIELD(choice, status, .names = user_statuses)
 MESSAGE(family, FAMILY);
 
 #define ONLY_ID(FIELD) FIELD(uuid, id)
 MESSAGE(only_id, ONLY_ID);
 
-/* --- consents ------------------------------------------------------------------------------------------------------------ */
+/* --- consents ----------------------------------------------------------------------------------------- */
 
-#define CONSENT(FIELD)                                                                                             \
-    FIELD(choice, kind, .required = true, .names = consent_kinds)                                                  \
-    FIELD(integer, current_version, .required = true, .meaning = "Version of the text that is asked for now")      \
-    FIELD(integer, version, .nullable = true, .meaning = "Version that the user answered; null: never answered")   \
-    FIELD(boolean, granted, .required = true)                                                                      \
+#define CONSENT(FIELD)                                                                                       \
+    FIELD(choice, kind, .required = true, .names = consent_kinds)                                            \
+    FIELD(                                                                                                   \
+        integer, current_version, .required = true, .meaning = "Version of the text that is asked for now")  \
+    FIELD(integer, version, .nullable = true,                                                                \
+        .meaning = "Version that the user answered; null: never answered")                                   \
+    FIELD(boolean, granted, .required = true)                                                                \
     FIELD(time, created_at, .nullable = true)
 MESSAGE(consent, CONSENT);
 
-#define CONSENT_CREATE(FIELD)                                                                                      \
-    FIELD(choice, kind, .required = true, .names = consent_kinds)                                                  \
-    FIELD(boolean, granted, .required = true, .meaning = "false withdraws")                                        \
-    FIELD(integer, version, .min = 1, .max = 1000000, .meaning = "Version of the text that was shown; must be the current one")
+#define CONSENT_CREATE(FIELD)                                                                                \
+    FIELD(choice, kind, .required = true, .names = consent_kinds)                                            \
+    FIELD(boolean, granted, .required = true, .meaning = "false withdraws")                                  \
+    FIELD(integer, version, .min = 1, .max = 1000000,                                                        \
+        .meaning = "Version of the text that was shown; must be the current one")
 MESSAGE(consent_create, CONSENT_CREATE);
 
-/* --- administration ------------------------------------------------------------------------------------------------------ */
+/* --- administration ----------------------------------------------------------------------------------- */
 
-#define ADMIN_USERS_PARAMS(FIELD)                                                                                  \
-    PAGE_PARAMS(FIELD)                                                                                             \
-    FIELD(choice, role, .names = user_roles)                                                                       \
-    FIELD(choice, status, .names = user_statuses)                                                                  \
-    FIELD(text, q, .min = 1, .max = 254, .format = FORMAT_LINE,                                                    \
+#define ADMIN_USERS_PARAMS(FIELD)                                                                            \
+    PAGE_PARAMS(FIELD)                                                                                       \
+    FIELD(choice, role, .names = user_roles)                                                                 \
+    FIELD(choice, status, .names = user_statuses)                                                            \
+    FIELD(text, q, .min = 1, .max = 254, .format = FORMAT_LINE,                                              \
         .meaning = "Beginning of an e-mail address, part of a name, or a whole phone number")
 MESSAGE(admin_users_params, ADMIN_USERS_PARAMS);
 
 /* Without the phone number: nothing in the list needs it. */
-#define ADMIN_USER(FIELD)                                                                                          \
-    FIELD(uuid, id, .required = true)                                                                              \
-    FIELD(text, email, .required = true)                                                                           \
-    FIELD(text, name, .required = true)                                                                            \
-    FIELD(choice, role, .required = true, .names = user_roles)                                                     \
-    FIELD(choice, status, .required = true, .names = user_statuses)                                                \
-    FIELD(choice, language, .required = true, .names = user_languages)                                             \
-    FIELD(time, email_verified_at, .nullable = true)                                                               \
-    FIELD(time, created_at, .required = true)                                                                      \
+#define ADMIN_USER(FIELD)                                                                                    \
+    FIELD(uuid, id, .required = true)                                                                        \
+    FIELD(text, email, .required = true)                                                                     \
+    FIELD(text, name, .required = true)                                                                      \
+    FIELD(choice, role, .required = true, .names = user_roles)                                               \
+    FIELD(choice, status, .required = true, .names = user_statuses)                                          \
+    FIELD(choice, language, .required = true, .names = user_languages)                                       \
+    FIELD(time, email_verified_at, .nullable = true)                                                         \
+    FIELD(time, created_at, .required = true)                                                                \
     FIELD(time, updated_at, .required = true)
 MESSAGE(admin_user, ADMIN_USER);
 
-#define ADMIN_USER_PATCH(FIELD)                                                                                    \
-    FIELD(choice, status, .names = settable_statuses)                                                              \
+#define ADMIN_USER_PATCH(FIELD)                                                                              \
+    FIELD(choice, status, .names = settable_statuses)                                                        \
     FIELD(choice, role, .names = user_roles)
 MESSAGE(admin_user_patch, ADMIN_USER_PATCH);
 
 #define TOTAL(FIELD) FIELD(integer, total)
 MESSAGE(total, TOTAL);
 
-#define STANDING(FIELD)                                                                                            \
-    FIELD(uuid, id)                                                                                                \
-    FIELD(choice, role, .names = user_roles)                                                                       \
+#define STANDING(FIELD)                                                                                      \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(choice, role, .names = user_roles)                                                                 \
     FIELD(choice, status, .names = user_statuses)
 MESSAGE(standing, STANDING);

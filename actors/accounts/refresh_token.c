@@ -1,6 +1,6 @@
-/* refresh_token: see refresh_token.h. The MAC makes a forged token worth no query and no change; the kept digest makes a
- * stolen table worth no token. One key serves both kinds of tokens: a word at the head of what is authenticated keeps them
- * apart. */
+/* refresh_token: see refresh_token.h. The MAC makes a forged token worth no query and no change; the kept
+ * digest makes a stolen table worth no token. One key serves both kinds of tokens: a word at the head of what
+ * is authenticated keeps them apart. */
 #include "refresh_token.h"
 
 enum { SIGNED = REFRESH_BYTES - REFRESH_MAC };
@@ -57,13 +57,15 @@ digest_t refresh_token_digest(arena_t *arena, text_t token)
     return hash_sha256(decoded);
 }
 
-enum refresh_verdict refresh_judge(refresh_token_t token, digest_t digest, const refresh_family_t *family, int64_t now)
+enum refresh_verdict refresh_judge(
+    refresh_token_t token, digest_t digest, const refresh_family_t *family, int64_t now)
 {
     if (family->revoked)
         return REFRESH_REFUSED;
     if (token.rotation < family->rotation)
         return REFRESH_SPENT; /* also after its expiry: whoever shows it has a copy of what lived on */
-    if (token.rotation > family->rotation || !secret_equal(bytes_text(digest.bytes, sizeof(digest.bytes)), family->digest))
+    if (token.rotation > family->rotation ||
+        !secret_equal(bytes_text(digest.bytes, sizeof(digest.bytes)), family->digest))
         return REFRESH_REFUSED;
     return now < family->expires_at && family->user_active ? REFRESH_CURRENT : REFRESH_REFUSED;
 }

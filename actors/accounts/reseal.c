@@ -1,9 +1,10 @@
-/* reseal: after a new key was put at the head of the ring, phone numbers that older keys sealed are sealed anew, a hundred a
- * step, in the order of the users' ids; then the oldest key may be dropped. A chore (actor.h): once after each start, for the
- * ring of a process never changes. Both services run it; rows that the other has locked are passed over.
+/* reseal: after a new key was put at the head of the ring, phone numbers that older keys sealed are sealed
+ * anew, a hundred a step, in the order of the users' ids; then the oldest key may be dropped. A chore
+ * (actor.h): once after each start, for the ring of a process never changes. Both services run it; rows that
+ * the other has locked are passed over.
  *
- * What always holds: a value is replaced by itself under the newest key, in the transaction that locked its row. A value that
- * no key opens is left as it is and named in the log. */
+ * What always holds: a value is replaced by itself under the newest key, in the transaction that locked its
+ * row. A value that no key opens is left as it is and named in the log. */
 #include "accounts.h"
 #include "base/log.h"
 
@@ -30,7 +31,8 @@ static bool phone_reseal(call_t *call, const sealed_phone_t *row)
         damage_log(row->id);
         return false;
     }
-    db_query(call, &SQL_phone_reseal, bind_uuid(row->id), bind_sealed(call, "accounts.users", "phone", row->id, plain));
+    db_query(call, &SQL_phone_reseal, bind_uuid(row->id),
+        bind_sealed(call, "accounts.users", "phone", row->id, plain));
     return true;
 }
 

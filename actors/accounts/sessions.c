@@ -1,6 +1,7 @@
-/* sessions: a session is a family of refresh tokens, each spent by its use; this file exchanges them and ends families.
- * Revoking is two steps in one transaction: the row, which no refresh can pass, and the not-before time in shared memory,
- * which no access token can pass. The second comes first in effect: a token refused although the commit failed is refreshed. */
+/* sessions: a session is a family of refresh tokens, each spent by its use; this file exchanges them and ends
+ * families. Revoking is two steps in one transaction: the row, which no refresh can pass, and the not-before
+ * time in shared memory, which no access token can pass. The second comes first in effect: a token refused
+ * although the commit failed is refreshed. */
 #include "accounts.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,12 +21,7 @@ void sessions_refuse(call_t *call, const rows_t *rows)
     }
 }
 
-/* --- refresh ------------------------------------------------------------------------------------------------------------- */
-
-static text_t digest_text(const digest_t *digest)
-{
-    return (text_t){.data = (const char *)digest->bytes, .length = sizeof(digest->bytes)};
-}
+/* --- refresh ------------------------------------------------------------------------------------------ */
 
 static enum refresh_verdict family_judge(call_t *call, const family_t *family, const shown_token_t *shown)
 {
@@ -44,7 +40,8 @@ static void family_end(call_t *call, const family_t *family, const shown_token_t
     uuid_format(family->id, id);
     sessions_refuse(call, db_query(call, &SQL_session_end, bind_uuid(family->id), bind_text(TEXT("reuse"))));
     log_event(LOG_WARNING, "refresh_token_reused", LOG_S("session", id), LOG_I("rotation", family->rotation),
-        LOG_I("shown", shown->token.rotation), LOG_S("next", "the session was revoked; its user must log in again"));
+        LOG_I("shown", shown->token.rotation),
+        LOG_S("next", "the session was revoked; its user must log in again"));
     if (shown->delivery == DELIVERY_COOKIE)
         tokens_cookie_clear(call);
     reply_error(call, ERROR_UNAUTHENTICATED);
@@ -56,9 +53,10 @@ static void family_rotate(call_t *call, const family_t *family, enum delivery de
     text_t token = tokens_refresh_new(call, made);
     digest_t digest = refresh_token_digest(call->arena, token);
     int64_t expires = clock_now() + call_config(call)->auth.refresh_lifetime * CLOCK_MILLISECOND;
-    db_query(call, &SQL_session_rotate, bind_uuid(family->id), bind_bytes(digest_text(&digest)), bind_integer(made.rotation),
-        bind_text(text_of(deliveries[delivery])), bind_time(expires));
-    tokens_t tokens = tokens_give(call, family->user_id, (enum role)(family->role + 1), token, made, delivery);
+    db_query(call, &SQL_session_rotate, bind_uuid(family->id), bind_bytes(digest_text(&digest)),
+        bind_integer(made.rotation), bind_text(text_of(deliveries[delivery])), bind_time(expires));
+    tokens_t tokens =
+        tokens_give(call, family->user_id, (enum role)(family->role + 1), token, made, delivery);
     reply_value(call, &tokens);
 }
 
@@ -69,7 +67,8 @@ void session_refresh(call_t *call)
     shown_token_t shown = tokens_shown(call, in->refresh_token);
     if (shown.text.data == NULL)
         call_fail(call, ERROR_UNAUTHENTICATED);
-    const family_t *family = row_first(call, db_query(call, &SQL_session_lock, bind_uuid(shown.token.session)));
+    const family_t *family =
+        row_first(call, db_query(call, &SQL_session_lock, bind_uuid(shown.token.session)));
     if (family == NULL)
         call_fail(call, ERROR_UNAUTHENTICATED);
     switch (family_judge(call, family, &shown)) {
@@ -84,10 +83,10 @@ void session_refresh(call_t *call)
     }
 }
 
-/* --- logout, list, revoke -------------------------------------------------------------------------------------------------- */
+/* --- logout, list, revoke ----------------------------------------------------------------------------- */
 
-/* The session of the refresh token, else that of the access token. One that is over already is no error: it is what was
- * asked for. */
+/* The session of the refresh token, else that of the access token. One that is over already is no error: it
+ * is what was asked for. */
 void session_logout(call_t *call)
 {
     const refresh_t *in = call->input;
@@ -103,13 +102,16 @@ void session_logout(call_t *call)
 void session_list(call_t *call)
 {
     reply_rows(call,
-        db_query(call, &SQL_sessions_of_user, bind_uuid(call->principal.user), bind_uuid(call->principal.session)), NULL);
+        db_query(
+            call, &SQL_sessions_of_user, bind_uuid(call->principal.user), bind_uuid(call->principal.session)),
+        NULL);
 }
 
 void session_revoke(call_t *call)
 {
     const id_params_t *params = call->params;
-    const rows_t *rows = db_query(call, &SQL_session_end_own, bind_uuid(params->id), bind_uuid(call->principal.user));
+    const rows_t *rows =
+        db_query(call, &SQL_session_end_own, bind_uuid(params->id), bind_uuid(call->principal.user));
     row_or_404(call, rows);
     sessions_refuse(call, rows);
     reply_nothing(call);

@@ -1,6 +1,7 @@
-/* tokens: what a client is given when it logs in or refreshes, and what it shows later. Access tokens are JWTs that the
- * frontend checks by itself; refresh tokens are opaque (refresh_token.h) and come in the body, or in a cookie that only
- * /api/v1/auth sees and that works only beside the right Origin and CSRF token (product.md, section 3). */
+/* tokens: what a client is given when it logs in or refreshes, and what it shows later. Access tokens are
+ * JWTs that the frontend checks by itself; refresh tokens are opaque (refresh_token.h) and come in the body,
+ * or in a cookie that only /api/v1/auth sees and that works only beside the right Origin and CSRF token
+ * (product.md, section 3). */
 #include "accounts.h"
 #include "base/clock.h"
 #include "headers.h"
@@ -31,7 +32,8 @@ text_t tokens_refresh_new(call_t *call, refresh_token_t token)
     return refresh_token_build(call->arena, accounts_keys()->token, token, nonce);
 }
 
-tokens_t tokens_give(call_t *call, uuid_t user, enum role role, text_t token, refresh_token_t made, enum delivery delivery)
+tokens_t tokens_give(
+    call_t *call, uuid_t user, enum role role, text_t token, refresh_token_t made, enum delivery delivery)
 {
     const config_t *config = call_config(call);
     tokens_t tokens = {0};
@@ -43,7 +45,8 @@ tokens_t tokens_give(call_t *call, uuid_t user, enum role role, text_t token, re
         return tokens;
     }
     message_set(&tokens, csrf_token, csrf_token_build(call->arena, accounts_keys()->token, made.session));
-    reply_header(call, "set-cookie", refresh_cookie(call->arena, token, seconds_of(config->auth.refresh_lifetime)));
+    reply_header(
+        call, "set-cookie", refresh_cookie(call->arena, token, seconds_of(config->auth.refresh_lifetime)));
     return tokens;
 }
 

@@ -1,4 +1,5 @@
-/* user_search: see user_search.h. A cursor holds nothing that its reader was not shown, so it is not signed. */
+/* user_search: see user_search.h. A cursor holds nothing that its reader was not shown, so it is not signed.
+ */
 #include "user_search.h"
 #include "crypto/hash.h"
 

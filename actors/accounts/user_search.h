@@ -1,5 +1,5 @@
-/* user_search: what the admins' list of users is asked with: the pattern of an e-mail address, the window of a page, and the
- * cursor that goes on after the last row of a page. Pure. */
+/* user_search: what the admins' list of users is asked with: the pattern of an e-mail address, the window of
+ * a page, and the cursor that goes on after the last row of a page. Pure. */
 #pragma once
 #include "base/memory.h"
 #include "base/uuid.h"

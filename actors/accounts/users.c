@@ -1,5 +1,5 @@
-/* users: a user's own record. PATCH may change the password and so runs in the hashing instances as a whole: a row is routed
- * by method and path, not by what stands in its body. */
+/* users: a user's own record. PATCH may change the password and so runs in the hashing instances as a whole:
+ * a row is routed by method and path, not by what stands in its body. */
 #include "accounts.h"
 #include "phone.h"
 
@@ -16,7 +16,7 @@ void user_me(call_t *call)
     reply_row(call, own_row(call, db_query(call, &SQL_user_get, bind_uuid(call->principal.user))));
 }
 
-/* --- changing it ------------------------------------------------------------------------------------------------------------ */
+/* --- changing it -------------------------------------------------------------------------------------- */
 
 typedef struct {
     text_t old_hash, new_hash; /* data NULL: the password stays */
@@ -39,7 +39,8 @@ static password_change_t password_change(call_t *call, const user_patch_t *in)
         row_first(call, own_row(call, db_query(call, &SQL_credentials_get, bind_uuid(call->principal.user))));
     if (!password_right(call, in->current_password, known->password_hash))
         call_fail(call, ERROR_INVALID_CREDENTIALS);
-    return (password_change_t){.old_hash = known->password_hash, .new_hash = password_new(call, in->new_password)};
+    return (password_change_t){
+        .old_hash = known->password_hash, .new_hash = password_new(call, in->new_password)};
 }
 
 static param_t phone_index_bind(call_t *call, text_t phone)
@@ -47,10 +48,11 @@ static param_t phone_index_bind(call_t *call, text_t phone)
     if (phone.data == NULL)
         return bind_null();
     digest_t index = phone_index(call->arena, accounts_keys()->index, phone);
-    return bind_bytes(arena_copy(call->arena, (text_t){.data = (const char *)index.bytes, .length = sizeof(index.bytes)}));
+    return bind_bytes(arena_copy(call->arena, digest_text(&index)));
 }
 
-/* Absent keeps, null clears (product.md, section 9). The password changes only while it is still the one that was checked. */
+/* Absent keeps, null clears (product.md, section 9). The password changes only while it is still the one that
+ * was checked. */
 void user_me_patch(call_t *call)
 {
     const user_patch_t *in = call->input;
@@ -68,5 +70,6 @@ void user_me_patch(call_t *call)
         call_fail(call, ERROR_INVALID_CREDENTIALS);
     reply_row(call, own_row(call, rows));
     if (password.new_hash.data != NULL)
-        sessions_refuse(call, db_query(call, &SQL_sessions_end_others, bind_uuid(user), bind_uuid(call->principal.session)));
+        sessions_refuse(call,
+            db_query(call, &SQL_sessions_end_others, bind_uuid(user), bind_uuid(call->principal.session)));
 }

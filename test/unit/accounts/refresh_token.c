@@ -1,9 +1,11 @@
-/* actors/accounts/refresh_token.c: what is built reads back, one changed bit does not; the verdict on every state. */
+/* actors/accounts/refresh_token.c: what is built reads back, one changed bit does not; the verdict on every
+ * state. */
 #include "../unit.h"
 #include "../../../actors/accounts/refresh_token.h"
 
 static const uint8_t key[32] = {1, 2, 3}, other_key[32] = {4, 5, 6}, nonce[REFRESH_NONCE] = {7, 8, 9};
-static const uuid_t session = {{0x01, 0x95, 0xb0, 0xb4, 0x3c, 0x1e, 0x7d, 0x60, 0x9f, 0x52, 0x6a, 0x2d, 0x5c, 0x8e, 0x4b, 0x17}};
+static const uuid_t session = {
+    {0x01, 0x95, 0xb0, 0xb4, 0x3c, 0x1e, 0x7d, 0x60, 0x9f, 0x52, 0x6a, 0x2d, 0x5c, 0x8e, 0x4b, 0x17}};
 
 static int arena_setup(void **state)
 {
@@ -80,15 +82,13 @@ static void test_judge(void **state)
     } cases[] = {
         {5, true, false, false, 99, REFRESH_CURRENT},
         {5, true, false, false, 100, REFRESH_REFUSED}, /* expires at 100 */
-        {5, true, true, false, 99, REFRESH_REFUSED},
-        {5, true, false, true, 99, REFRESH_REFUSED},
+        {5, true, true, false, 99, REFRESH_REFUSED}, {5, true, false, true, 99, REFRESH_REFUSED},
         {5, false, false, false, 99, REFRESH_REFUSED}, /* of this rotation, yet not the one that was stored */
-        {4, false, false, false, 99, REFRESH_SPENT},
-        {0, false, false, false, 99, REFRESH_SPENT},
-        {4, false, false, false, 500, REFRESH_SPENT},
-        {4, false, false, true, 99, REFRESH_SPENT},
+        {4, false, false, false, 99, REFRESH_SPENT}, {0, false, false, false, 99, REFRESH_SPENT},
+        {4, false, false, false, 500, REFRESH_SPENT}, {4, false, false, true, 99, REFRESH_SPENT},
         {4, false, true, false, 99, REFRESH_REFUSED},
-        {6, true, false, false, 99, REFRESH_REFUSED}, /* the tables are older than the token: a restored backup */
+        {6, true, false, false, 99,
+            REFRESH_REFUSED}, /* the tables are older than the token: a restored backup */
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         refresh_family_t family = {.rotation = 5,
@@ -97,8 +97,8 @@ static void test_judge(void **state)
             .revoked = cases[i].revoked,
             .user_active = !cases[i].suspended};
         refresh_token_t token = {.session = session, .rotation = cases[i].shown};
-        assert_int_equal(
-            refresh_judge(token, cases[i].same_digest ? newest : other, &family, cases[i].now), cases[i].verdict);
+        assert_int_equal(refresh_judge(token, cases[i].same_digest ? newest : other, &family, cases[i].now),
+            cases[i].verdict);
     }
 }
 

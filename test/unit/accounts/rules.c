@@ -44,8 +44,10 @@ static void test_phone_normalise(void **state)
 static void test_phone_index(void **state)
 {
     static const uint8_t key[32] = {1}, other[32] = {2};
-    digest_t a = phone_index(*state, key, TEXT("+82 10-1234-5678")), b = phone_index(*state, key, TEXT("01012345678"));
-    digest_t c = phone_index(*state, key, TEXT("01012345679")), d = phone_index(*state, other, TEXT("01012345678"));
+    digest_t a = phone_index(*state, key, TEXT("+82 10-1234-5678")),
+             b = phone_index(*state, key, TEXT("01012345678"));
+    digest_t c = phone_index(*state, key, TEXT("01012345679")),
+             d = phone_index(*state, other, TEXT("01012345678"));
     assert_memory_equal(a.bytes, b.bytes, 32);
     assert_memory_not_equal(a.bytes, c.bytes, 32);
     assert_memory_not_equal(a.bytes, d.bytes, 32);
@@ -113,7 +115,8 @@ static void test_origin_allowed(void **state)
         {NULL, "api.example.kr", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-        assert_int_equal(origin_allowed(&allowed, text_of(cases[i].origin), text_of(cases[i].host)), cases[i].allowed);
+        assert_int_equal(
+            origin_allowed(&allowed, text_of(cases[i].origin), text_of(cases[i].host)), cases[i].allowed);
 }
 
 static void test_agent_label(void **state)
