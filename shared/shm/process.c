@@ -4,9 +4,9 @@
  * The text of the secrets' descriptor: a line "name=value" for each; in a value "\n" stands for a line feed and "\\" for a
  * backslash, so a value may be any bytes.
  *
- * Who may look into the process: nobody. Only where the supervisor is an ordinary user (AIPOTEN_ADOPTABLE) the process stays
- * traceable by its own user, because pidfd_getfd(2) asks for that and the next supervisor needs the segment and the listening
- * sockets; that user can read the secrets' files anyway. */
+ * Who may look into the process: nobody. Only where the supervisor has no CAP_SYS_PTRACE (AIPOTEN_ADOPTABLE) it stays traceable
+ * by its own user, because pidfd_getfd(2) asks for that and the next supervisor needs the segment and the listening sockets.
+ * Where the supervisor is an ordinary user, that user can read the secrets' files anyway. */
 #include "process.h"
 #include "../base/log.h"
 #include "../base/panic.h"

@@ -3,7 +3,7 @@
  *     AIPOTEN_SERVICE=accounts  AIPOTEN_INSTANCE=1  AIPOTEN_SLOT=3  AIPOTEN_RUN=/…/var/run
  *     AIPOTEN_SEGMENT_FD, AIPOTEN_CONFIG_FD, AIPOTEN_SECRETS_FD, AIPOTEN_HTTPS_FD, AIPOTEN_HTTP_FD (-1 or absent: none)
  *     AIPOTEN_LOG_DIR=/…/var/log (frontends: the access log), NOTIFY_SOCKET (sd_notify(3))
- *     AIPOTEN_ADOPTABLE=1 (the supervisor is no root: the next one must be let at the descriptors, see process.c) */
+ *     AIPOTEN_ADOPTABLE=1 (the supervisor may not trace: the next one must be let at the descriptors, see process.c) */
 #pragma once
 #include "../base/config.h"
 #include "../base/memory.h"

@@ -140,7 +140,14 @@ enum exit_status run_stop(const invocation_t *invocation)
 
 enum exit_status run_restart(const invocation_t *invocation)
 {
-    return ask_and_wait(invocation, "restart", "ready");
+    client_t client;
+    if (!client_connect(&client))
+        return not_running();
+    json_t *request = request_of("restart", target_of(invocation));
+    json_object_set_new(request, "timeout", json_integer(timeout_of(invocation)));
+    enum exit_status status = ask(&client, request, timeout_of(invocation) + ANSWER_MILLISECONDS);
+    client_close(&client);
+    return status;
 }
 
 enum exit_status run_drain(const invocation_t *invocation)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* One line of the state file whose process may still run. */
@@ -24,7 +26,7 @@ typedef struct {
     pid_t pid;
     int pidfd; /* -1: it is gone */
     uint64_t ticks;
-    bool wanted, held;
+    bool wanted, leaving, held;
     int64_t restarts, log_start;
 } heir_t;
 
@@ -44,9 +46,10 @@ void state_save(supervisor_t *supervisor)
     EACH_INSTANCE(supervisor, instance)
     if (!instance->leaving || instance->pid != 0)
         json_array_append_new(list,
-            json_pack("{s:s s:i s:i s:i s:I s:b s:b s:I s:I}", "service", services[instance->service].name, "instance",
+            json_pack("{s:s s:i s:i s:i s:I s:b s:b s:b s:I s:I}", "service", services[instance->service].name, "instance",
                 instance->number, "slot", instance->slot, "pid", (int)instance->pid, "ticks",
-                (json_int_t)instance->start_ticks, "wanted", instance->wanted, "held", instance->held, "restarts",
+                (json_int_t)instance->start_ticks, "wanted", instance->wanted,
+                "leaving", instance->leaving || instance->stand_in, "held", instance->held, "restarts",
                 (json_int_t)instance->restarts, "log", (json_int_t)instance->log_start));
     json_t *state = json_pack("{s:i s:o}", "supervisor", (int)getpid(), "instances", list);
     int fd = openat(
@@ -100,16 +103,17 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
             break;
         heir_t *heir = &heirs->list[heirs->count];
         const char *service;
-        int wanted, held;
+        int wanted, leaving, held;
         json_int_t ticks, restarts, log_start;
         *heir = (heir_t){.pidfd = -1};
-        if (json_unpack(entry, "{s:s s:i s:i s:i s:I s:b s:b s:I s:I}", "service", &service, "instance", &heir->number,
-                "slot", &heir->slot, "pid", &heir->pid, "ticks", &ticks, "wanted", &wanted, "held", &held, "restarts",
+        if (json_unpack(entry, "{s:s s:i s:i s:i s:I s:b s:b s:b s:I s:I}", "service", &service, "instance", &heir->number,
+                "slot", &heir->slot, "pid", &heir->pid, "ticks", &ticks, "wanted", &wanted, "leaving", &leaving, "held", &held, "restarts",
                 &restarts, "log", &log_start) != 0)
             continue;
         snprintf(heir->service, sizeof(heir->service), "%s", service);
         heir->ticks = (uint64_t)ticks;
-        heir->wanted = wanted;
+        heir->wanted = wanted && !leaving;
+        heir->leaving = leaving;
         heir->held = held;
         heir->restarts = restarts;
         heir->log_start = log_start;
@@ -122,24 +126,70 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
 
 /* --- taking over --------------------------------------------------------------------------------------------------------- */
 
-/* Through /proc when ptrace permission is not given: works for what can be opened, a memfd, but not for a socket. */
-static int descriptor_take(const heir_t *heir, int number)
+/* In a process that became the children's user: it may look into them where we, root without CAP_SYS_PTRACE, may not. */
+static _Noreturn void helper_run(const supervisor_t *supervisor, const heir_t *heir, int number, int socket)
+{
+    const paths_t *paths = &supervisor->paths;
+    int fd = -1;
+    if (setgroups(0, NULL) == 0 && setresgid(paths->gid, paths->gid, paths->gid) == 0 &&
+        setresuid(paths->uid, paths->uid, paths->uid) == 0)
+        fd = pidfd_getfd(heir->pidfd, number, 0);
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {.room = {0}};
+    struct iovec part = {.iov_base = "", .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(head), &fd, sizeof(int));
+    _exit(fd >= 0 && sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : 1);
+}
+
+static int helper_take(const supervisor_t *supervisor, const heir_t *heir, int number)
+{
+    int pair[2], fd = -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return -1;
+    pid_t helper = fork();
+    if (helper == 0)
+        helper_run(supervisor, heir, number, pair[1]);
+    close(pair[1]);
+    char byte;
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    if (helper > 0 && recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message) != NULL)
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
+    close(pair[0]);
+    if (helper > 0)
+        waitpid(helper, NULL, 0);
+    errno = EPERM;
+    return fd;
+}
+
+static int descriptor_take(const supervisor_t *supervisor, const heir_t *heir, int number)
 {
     int fd = pidfd_getfd(heir->pidfd, number, 0);
-    if (fd >= 0) {
+    if (fd < 0 && errno == EPERM && supervisor->paths.switch_user)
+        fd = helper_take(supervisor, heir, number);
+    if (fd >= 0)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
-        return fd;
-    }
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)heir->pid, number);
-    return open(path, O_RDWR | O_CLOEXEC);
+    return fd;
 }
 
 static bool segment_take(supervisor_t *supervisor, const heirs_t *heirs, char *error, size_t error_size)
 {
     snprintf(error, error_size, "no process gave it");
     for (int i = 0; i < heirs->count && supervisor->segment == NULL; i++) {
-        int fd = heirs->list[i].pidfd < 0 ? -1 : descriptor_take(&heirs->list[i], CHILD_SEGMENT_FD);
+        int fd = heirs->list[i].pidfd < 0 ? -1 : descriptor_take(supervisor, &heirs->list[i], CHILD_SEGMENT_FD);
         if (fd < 0)
             continue;
         supervisor->segment = segment_attach(fd, error, error_size);
@@ -151,16 +201,14 @@ static bool segment_take(supervisor_t *supervisor, const heirs_t *heirs, char *e
     return supervisor->segment != NULL;
 }
 
-static int listener_take(const heir_t *heir, int number)
+static int listener_take(const supervisor_t *supervisor, const heir_t *heir, int number)
 {
-    int fd = pidfd_getfd(heir->pidfd, number, 0), listening = 0;
+    int fd = descriptor_take(supervisor, heir, number), listening = 0;
     socklen_t size = sizeof(listening);
     if (fd < 0)
         return -1;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening) {
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening)
         return fd;
-    }
     close(fd);
     return -1;
 }
@@ -177,9 +225,9 @@ static bool listeners_take(supervisor_t *supervisor, const heirs_t *heirs)
             continue;
         one_lives = true;
         if (config->listen.https_port != 0 && supervisor->https_fd < 0)
-            supervisor->https_fd = listener_take(heir, CHILD_HTTPS_FD);
+            supervisor->https_fd = listener_take(supervisor, heir, CHILD_HTTPS_FD);
         if (config->listen.http_port != 0 && supervisor->http_fd < 0)
-            supervisor->http_fd = listener_take(heir, CHILD_HTTP_FD);
+            supervisor->http_fd = listener_take(supervisor, heir, CHILD_HTTP_FD);
     }
     return !one_lives || ((config->listen.https_port == 0 || supervisor->https_fd >= 0) &&
                              (config->listen.http_port == 0 || supervisor->http_fd >= 0));
@@ -212,7 +260,7 @@ static void heir_adopt(supervisor_t *supervisor, heir_t *heir)
     segment_instance_t *row = segment_instance(supervisor->segment, heir->slot);
     int64_t now = clock_monotonic();
     *instance = (instance_t){.supervisor = supervisor, .row = row, .slot = heir->slot, .service = service_find(heir->service),
-        .number = heir->number, .wanted = heir->wanted, .held = heir->held, .restarts = heir->restarts,
+        .number = heir->number, .wanted = heir->wanted, .leaving = heir->leaving, .held = heir->held, .restarts = heir->restarts,
         .log_start = heir->log_start, .pid = heir->pid, .pidfd = heir->pidfd, .start_ticks = heir->ticks,
         .adopted = true, .alive = now, .launched = now - (clock_now() - atomic_load(&row->started))};
     enum instance_state state = instance_state(instance);

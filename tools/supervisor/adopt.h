@@ -1,9 +1,10 @@
 /* adopt: what a supervisor leaves for the next one, and what the next one makes of it.
  *
  * var/run/state names each process with its start time (a pid that was used again is not adopted). The segment and the
- * listening sockets are taken out of the living processes themselves: pidfd_getfd(2), which root may always do and an
- * ordinary user because its children allow it (shared/shm/process.c); failing that, the segment through /proc/PID/fd. When
- * they cannot be had, or the processes belong to a build with another segment, they are ended in order and all starts anew.
+ * listening sockets are taken out of the living processes themselves by pidfd_getfd(2). Root with CAP_SYS_PTRACE may do that;
+ * without it (an ordinary user, or root in most containers) the children allow it to their own user (shared/shm/process.c),
+ * and root asks through a helper process of that user. When they cannot be had, or the processes belong to a build with
+ * another segment, they are ended in order and all starts anew.
  *
  * Adopted processes are not our children: their death is seen (pidfd), its status is not. */
 #pragma once

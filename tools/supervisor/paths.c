@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 bool paths_join(char *out, size_t out_size, const char *directory, const char *name)
@@ -44,9 +46,18 @@ int paths_name(paths_t *paths, const char *var, char *error, size_t error_size)
     return 0;
 }
 
+/* Containers often take it from root too. */
+static bool may_trace(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2] = {{0}};
+    return syscall(SYS_capget, &head, sets) == 0 && (sets[0].effective & 1u << CAP_SYS_PTRACE) != 0;
+}
+
 static int user_find(paths_t *paths, const char *user, char *error, size_t error_size)
 {
     paths->switch_user = geteuid() == 0;
+    paths->adoptable = !may_trace();
     paths->uid = geteuid();
     paths->gid = getegid();
     if (!paths->switch_user)

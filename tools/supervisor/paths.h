@@ -23,6 +23,7 @@ typedef struct {
     uid_t uid;                  /* children run as this user */
     gid_t gid;
     bool switch_user;           /* we are root, they are not */
+    bool adoptable;             /* children must let a later supervisor at their descriptors: we have no CAP_SYS_PTRACE */
     char user[64];
     char child_run[PATH_MAX], child_log[PATH_MAX]; /* how children name ipc and log */
 } paths_t;

@@ -53,7 +53,7 @@ static int count_of(const supervisor_t *supervisor, int service)
 {
     int count = 0;
     EACH_INSTANCE((supervisor_t *)supervisor, instance)
-    count += instance->service == service && !instance->leaving;
+    count += instance->service == service && !instance->leaving && !instance->stand_in;
     return count;
 }
 
@@ -278,33 +278,100 @@ static void step_instances(supervisor_t *supervisor)
     }
 }
 
+/* --- restarts: one instance at a time. Where no other one of its service is READY, a stand-in is started first, so that somebody
+ * always answers; when that fails (a new program, a new configuration) the old one was not touched. */
+
+static void queue_end(supervisor_t *supervisor, const instance_t *culprit)
+{
+    log_event(LOG_ERROR, "restart_ended", LOG_S("instance", instance_name(culprit)), LOG_S("reason", culprit->reason),
+        LOG_S("next", "the instances after it were left as they are"));
+    snprintf(supervisor->restart_error, sizeof(supervisor->restart_error), "%s did not come up: %s%s%s; %s",
+        instance_name(culprit), culprit->reason, culprit->last_death.log[0] ? ": " : "", culprit->last_death.log,
+        culprit->stand_in ? "it was to stand in, what runs stays as it is" : "the others were left as they are");
+    supervisor->restart_failures++;
+    supervisor->restart_count = 0;
+    supervisor->restart_generation = 0;
+}
+
+/* Stand-ins leave when the restart they stand in for is over. */
+static void stand_ins_dismiss(supervisor_t *supervisor)
+{
+    const instance_t *head =
+        supervisor->restart_count > 0 ? &supervisor->instances[supervisor->restart_queue[0]] : NULL;
+    EACH_INSTANCE(supervisor, instance)
+    if (instance->stand_in && !instance->leaving && (head == NULL || head->service != instance->service)) {
+        instance->leaving = true;
+        instance->wanted = false;
+        instance_event(instance, EVENT_STOP);
+    }
+}
+
+static bool served_without(supervisor_t *supervisor, const instance_t *instance)
+{
+    EACH_INSTANCE(supervisor, other)
+    if (other != instance && other->service == instance->service && !other->leaving && instance_state(other) == INSTANCE_READY)
+        return true;
+    return false;
+}
+
+static instance_t *stand_in_find(supervisor_t *supervisor, int service)
+{
+    EACH_INSTANCE(supervisor, instance)
+    if (instance->stand_in && instance->service == service)
+        return instance;
+    return NULL;
+}
+
+/* May the head be stopped now? */
+static bool stand_in_ready(supervisor_t *supervisor, const instance_t *head)
+{
+    if (instance_state(head) != INSTANCE_READY || served_without(supervisor, head))
+        return true;
+    instance_t *stand_in = stand_in_find(supervisor, head->service);
+    if (stand_in == NULL) {
+        int number = 1;
+        while (instance_find(supervisor, head->service, number) != NULL)
+            number++;
+        stand_in = instance_create(supervisor, head->service, number);
+        if (stand_in == NULL)
+            return true; /* no place for one */
+        stand_in->stand_in = stand_in->wanted = true;
+    } else if (instance_state(stand_in) == INSTANCE_BACKOFF || instance_state(stand_in) == INSTANCE_FAILED) {
+        queue_end(supervisor, stand_in);
+    }
+    return false;
+}
+
+static void restart_begin(supervisor_t *supervisor, instance_t *head)
+{
+    enum instance_state state = instance_state(head);
+    bool waiting = state == INSTANCE_DOWN || state == INSTANCE_BACKOFF || state == INSTANCE_FAILED;
+    supervisor->restart_generation = atomic_load(&head->row->generation) + 1; /* never 0 */
+    instance_event(head, waiting ? EVENT_START : EVENT_STOP);
+}
+
 /* Has the head of the queue come back? */
 static void step_restarts(supervisor_t *supervisor)
 {
     while (supervisor->restart_count > 0) {
-        instance_t *instance = &supervisor->instances[supervisor->restart_queue[0]];
-        enum instance_state state = instance_state(instance);
-        uint64_t generation = atomic_load(&instance->row->generation);
+        instance_t *head = &supervisor->instances[supervisor->restart_queue[0]];
+        enum instance_state state = instance_state(head);
         if (supervisor->restart_generation == 0) {
-            supervisor->restart_generation = generation + 1; /* never 0 */
-            bool waiting = state == INSTANCE_DOWN || state == INSTANCE_BACKOFF || state == INSTANCE_FAILED;
-            instance_event(instance, waiting ? EVENT_START : EVENT_STOP);
-            return;
+            if (stand_in_ready(supervisor, head))
+                restart_begin(supervisor, head);
+            break;
         }
-        if (generation + 1 == supervisor->restart_generation)
-            return; /* the old one still */
+        if (atomic_load(&head->row->generation) + 1 == supervisor->restart_generation)
+            break; /* the old one still */
         if (state == INSTANCE_READY) {
             queue_remove(supervisor, 0);
             continue;
         }
-        if (state == INSTANCE_BACKOFF || state == INSTANCE_FAILED) {
-            log_event(LOG_ERROR, "restart_ended", LOG_S("instance", instance_name(instance)),
-                LOG_S("reason", instance->reason), LOG_S("next", "the instances after it were left as they are"));
-            supervisor->restart_count = 0;
-            supervisor->restart_generation = 0;
-        }
-        return;
+        if (state == INSTANCE_BACKOFF || state == INSTANCE_FAILED)
+            queue_end(supervisor, head);
+        break;
     }
+    stand_ins_dismiss(supervisor);
 }
 
 void plan_step(supervisor_t *supervisor)

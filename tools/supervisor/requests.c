@@ -96,11 +96,10 @@ static json_t *run_status(context_t *context)
     char https[256], http[256], database[256];
     json_t *list = json_array();
     for (int service = 0; service < service_count; service++)
-        for (int number = 1, seen = 0; seen < SEGMENT_INSTANCES && number <= INT16_MAX; number++) {
-            instance_t *instance = instance_find(supervisor, service, number);
-            if (instance == NULL)
-                break;
-            json_array_append_new(list, instance_to_json(instance));
+        for (int number = 1; number <= SEGMENT_INSTANCES; number++) {
+            const instance_t *instance = instance_find(supervisor, service, number);
+            if (instance != NULL)
+                json_array_append_new(list, instance_to_json(instance));
         }
     listener_url(&supervisor->config, true, https, sizeof(https));
     listener_url(&supervisor->config, false, http, sizeof(http));
@@ -151,6 +150,27 @@ static json_t *run_stop(context_t *context)
     return accept_plain();
 }
 
+static json_t *wait_begin(context_t *context, bool down)
+{
+    json_int_t timeout = json_integer_value(json_object_get(context->request, "timeout"));
+    if (timeout <= 0 || timeout > WAIT_MOST_MILLISECONDS)
+        timeout = WAIT_DEFAULT_MILLISECONDS;
+    *context->wait = (wait_t){.what = down ? WAIT_DOWN : WAIT_READY, .target = context->target,
+        .deadline = clock_monotonic() + timeout * CLOCK_MILLISECOND, .failures = context->supervisor->restart_failures};
+    return NULL;
+}
+
+static json_t *run_wait(context_t *context)
+{
+    const char *what = json_string_value(json_object_get(context->request, "for"));
+    if (!target_exists(context))
+        return request_refuse("there is no such instance");
+    wait_begin(context, what != NULL && strcmp(what, "down") == 0);
+    context->wait->failures = -1; /* somebody else's restart is not its matter */
+    return NULL;
+}
+
+/* Answered when it is over: by then it has gone well or not. */
 static json_t *run_restart(context_t *context)
 {
     char error[512];
@@ -159,7 +179,7 @@ static json_t *run_restart(context_t *context)
     if (plan_configure(context->supervisor, error, sizeof(error)) != 0)
         return request_refuse("%s; what runs stays as it is", error);
     plan_restart(context->supervisor, context->target);
-    return accept_plain();
+    return wait_begin(context, false);
 }
 
 static json_t *run_drain(context_t *context)
@@ -190,19 +210,6 @@ static json_t *run_scale(context_t *context)
     if (plan_scale(context->supervisor, context->target.service, (int)number, error, sizeof(error)) != 0)
         return request_refuse("%s", error);
     return accept_plain();
-}
-
-static json_t *run_wait(context_t *context)
-{
-    const char *what = json_string_value(json_object_get(context->request, "for"));
-    json_int_t timeout = json_integer_value(json_object_get(context->request, "timeout"));
-    if (timeout <= 0 || timeout > WAIT_MOST_MILLISECONDS)
-        timeout = WAIT_DEFAULT_MILLISECONDS;
-    if (!target_exists(context))
-        return request_refuse("there is no such instance");
-    *context->wait = (wait_t){.what = what != NULL && strcmp(what, "down") == 0 ? WAIT_DOWN : WAIT_READY,
-        .target = context->target, .deadline = clock_monotonic() + timeout * CLOCK_MILLISECOND};
-    return NULL;
 }
 
 /* Read-only, whoever gets it: opened anew from the descriptor. */
@@ -265,8 +272,11 @@ static bool not_ready(supervisor_t *supervisor, target_t target, char *out, size
     return found;
 }
 
-static bool in_restart_queue(const supervisor_t *supervisor, target_t target)
+static bool in_restart(supervisor_t *supervisor, target_t target)
 {
+    EACH_INSTANCE(supervisor, instance)
+    if (instance->stand_in && target_has((target_t){.service = target.service}, instance))
+        return true;
     for (int i = 0; i < supervisor->restart_count; i++)
         if (target_has(target, &supervisor->instances[supervisor->restart_queue[i]]))
             return true;
@@ -287,11 +297,13 @@ json_t *request_wait_over(supervisor_t *supervisor, const wait_t *wait)
 {
     char what[1024] = "";
     bool hopeless = false, pending;
+    if (wait->failures >= 0 && wait->failures != supervisor->restart_failures)
+        return request_refuse("%s", supervisor->restart_error);
     if (wait->what == WAIT_DOWN)
         pending = still_up(supervisor, wait->target, what, sizeof(what));
     else
         pending = not_ready(supervisor, wait->target, what, sizeof(what), &hopeless) ||
-                  in_restart_queue(supervisor, wait->target);
+                  in_restart(supervisor, wait->target);
     if (!pending)
         return accept_plain();
     if (hopeless)

@@ -81,7 +81,7 @@ static void environment_make(environment_t *environment, const instance_t *insta
     bool listens = service->listens;
     environment_add_number(environment, "AIPOTEN_HTTPS_FD", listens && supervisor->https_fd >= 0 ? CHILD_HTTPS_FD : -1);
     environment_add_number(environment, "AIPOTEN_HTTP_FD", listens && supervisor->http_fd >= 0 ? CHILD_HTTP_FD : -1);
-    if (!supervisor->paths.switch_user)
+    if (supervisor->paths.adoptable)
         environment_add(environment, "AIPOTEN_ADOPTABLE", "1");
     environment_inherit(environment);
     environment->variables[environment->count] = NULL;

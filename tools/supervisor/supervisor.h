@@ -25,6 +25,7 @@ typedef struct instance {
     int slot, service, number;
     bool wanted;  /* the operator wants it to run */
     bool leaving; /* scaled away: its row is freed when it is down */
+    bool stand_in; /* serves while the only instance of its service is restarted, then leaves */
     bool held;    /* drained by hand: alive, not routed to, until start or stop */
 
     pid_t pid; /* 0: no process */
@@ -65,6 +66,8 @@ struct supervisor {
     bool was_ready;       /* all were READY once since the start */
     int restart_queue[SEGMENT_INSTANCES], restart_count; /* slots, one at a time */
     uint64_t restart_generation;                         /* of the first of them when its turn came; 0: not its turn yet */
+    int restart_failures;                                /* restarts that came to no good end */
+    char restart_error[768];                             /* why the last of them */
     bool dirty;                                          /* var/run/state is older than we are */
     bool detached; /* --detach: a failed start ends everything */
     bool ending;   /* --end */

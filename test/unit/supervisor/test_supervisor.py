@@ -391,6 +391,28 @@ def test_restart_keeps_one_of_two_ready(system):
     assert system.history() == []
 
 
+def test_restart_of_the_only_instance_has_a_stand_in(system):
+    pid = system.pid("accounts-hash.1")
+    restart = subprocess.Popen([CTL, "restart", "accounts-hash"], env=system.environment)
+    while restart.poll() is None:
+        rows = [row for row in system.status()["instances"] if row["service"] == "accounts-hash"]
+        assert any(row["state"] == "READY" for row in rows), rows
+    assert restart.returncode == 0
+    rows = [row for row in system.status()["instances"] if row["service"] == "accounts-hash"]
+    assert [row["instance"] for row in rows] == [1] and rows[0]["pid"] != pid
+    assert system.history() == []
+
+
+def test_restart_of_the_only_instance_that_fails_leaves_it(system):
+    pid = system.pid("children.1")
+    system.plan("children.2", "misfit")
+    error = system.ctl("restart", "--timeout", "5", "children", status=1)
+    assert "children.2" in error and "column names differ" in error
+    assert "what runs stays as it is" in error
+    assert system.pid("children.1") == pid and system.instance("children.1")["state"] == "READY"
+    until(lambda: system.instance("children.2") is None)
+
+
 def test_restart_that_fails_leaves_the_rest(system):
     pid = system.pid("accounts.2")
     system.plan("accounts.1", "misfit")
