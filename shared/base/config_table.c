@@ -137,7 +137,7 @@ const config_row_t config_rows[] = {
         .meaning = "frontends at start"},
     {"instances.accounts", CONFIG_INTEGER, AT(instances.accounts), "2", 0, 32,
         .meaning = "accounts actors at start"},
-    {"instances.accounts-hash", CONFIG_INTEGER, AT(instances.accounts_hash), "1", 0, 32,
+    {"instances.accounts-hash", CONFIG_INTEGER, AT(instances.accounts_hash), "2", 0, 32,
         .meaning = "accounts actors that only hash passwords, at start"},
     {"instances.children", CONFIG_INTEGER, AT(instances.children), "2", 0, 32,
         .meaning = "children actors at start"},

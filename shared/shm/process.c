@@ -166,6 +166,9 @@ void process_join(process_t *process)
     process->run_directory = join_environment("AIPOTEN_RUN");
     process->log_directory = join_environment("AIPOTEN_LOG_DIR");
     join_notify();
+    int service = service_find(process->service);
+    if (service >= 0 && services[service].nice && setpriority(PRIO_PROCESS, 0, services[service].nice) != 0)
+        log_event(LOG_WARNING, "priority", LOG_S("reason", strerror(errno)), LOG_S("next", "it runs, with its usual priority"));
 
     char error[512];
     if (config_load_fd(join_descriptor("AIPOTEN_CONFIG_FD"), "configuration", &process->config, error, sizeof(error)) != 0)

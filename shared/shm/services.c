@@ -11,7 +11,7 @@ static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "t
 
 const service_t services[] = {
     {.name = "accounts", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts"},
-    {.name = "accounts-hash", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts"},
+    {.name = "accounts-hash", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts", .nice = 10},
     {.name = "children", .program = "children", .stage = 1, .secrets = children_secrets, .role = "children"},
     {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},
 };

@@ -10,6 +10,7 @@ typedef struct {
     bool listens;               /* gets the listening sockets */
     const char *const *secrets; /* names it is given (secrets.h), NULL-terminated: nothing else */
     const char *role;           /* PostgreSQL role, NULL: none */
+    int nice;                   /* setpriority(2): what keeps processors busy for long gives way to everybody else */
 } service_t;
 
 extern const service_t services[];

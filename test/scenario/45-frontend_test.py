@@ -115,7 +115,7 @@ def test_a_service_without_instances(own, me):
     wait_until(lambda: me.client.get(CHILDREN).status == 200, 10)
     ready = Client(own).get('/readyz').expect(200)
     assert ready.data == {'status': 'ready', 'services': {
-        'accounts': {'ready': 2}, 'accounts-hash': {'ready': 1}, 'children': {'ready': 2}}}
+        'accounts': {'ready': 2}, 'accounts-hash': {'ready': 2}, 'children': {'ready': 2}}}
 
 
 def test_a_drained_instance_gets_nothing_new(own, me):

@@ -130,7 +130,7 @@ static void defaults(void **state)
     assert_true(config.security.hsts_max_age == INT64_C(365) * 86400 * 1000);
     assert_true(config.rate.enabled);
     assert_int_equal(config.cors.origins.count, 0);
-    assert_int_equal(config_instances(&config, "accounts-hash"), 1);
+    assert_int_equal(config_instances(&config, "accounts-hash"), 2);
     assert_int_equal(config_instances(&config, "frontend"), 2);
     assert_int_equal(config_instances(&config, "nobody"), 0);
 }
