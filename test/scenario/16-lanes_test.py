@@ -9,12 +9,8 @@ PROGRAM = os.path.join(BUILD, 'unit', 'unit-pg-lanes')
 
 
 def test_lanes(system):
+    done = subprocess.run([PROGRAM], env={**system.environment, 'DATABASE_URL': system.database_url},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
     with system.database() as database:
-        database.rows('CREATE SCHEMA IF NOT EXISTS lanes_test_schema')
-    url = system.database_url + '?options=-csearch_path%3Dlanes_test_schema'
-    done = subprocess.run([PROGRAM], env={**system.environment, 'DATABASE_URL': url}, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=120, check=False)
-    said = done.stdout.decode('utf-8', 'replace')
-    with system.database() as database:
-        database.rows('DROP SCHEMA lanes_test_schema CASCADE')
-    assert done.returncode == 0, said
+        database.rows('DROP SCHEMA IF EXISTS lanes_test CASCADE')
+    assert done.returncode == 0, done.stdout.decode('utf-8', 'replace')

@@ -39,14 +39,14 @@ STATEMENT(echo, LANE_READ, &one_message, "SELECT $1::bigint AS value");
 STATEMENT(divide, LANE_READ, &one_message, "SELECT 100 / $1::bigint AS value");
 STATEMENT(sleep, LANE_READ, &one_message, "SELECT length(pg_sleep($1)::text)::bigint AS value");
 STATEMENT(sleep_slow, LANE_SLOW, &one_message, "SELECT length(pg_sleep($1)::text)::bigint AS value");
-STATEMENT(sneak, LANE_READ, NULL, "INSERT INTO lanes_test VALUES (99, 0)");
+STATEMENT(sneak, LANE_READ, NULL, "INSERT INTO lanes_test.numbers VALUES (99, 0)");
 STATEMENT(all_types, LANE_READ, &types_message,
     "SELECT $1::uuid AS id, $2::text AS words, $3::smallint AS small, $4::bigint AS big, $5::boolean AS flag,"
     " $6::numeric(10,2) AS weight, $7::date AS day, $8::timestamptz AS at, $9::text::jsonb AS tree, $10::bytea AS raw,"
     " $11::text AS nothing");
-STATEMENT(insert, LANE_WRITE, NULL, "INSERT INTO lanes_test VALUES ($1, $2)");
-STATEMENT(bump, LANE_WRITE, &one_message, "UPDATE lanes_test SET value = value + 1 WHERE id = $1 RETURNING value");
-STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_test WHERE id = $1");
+STATEMENT(insert, LANE_WRITE, NULL, "INSERT INTO lanes_test.numbers VALUES ($1, $2)");
+STATEMENT(bump, LANE_WRITE, &one_message, "UPDATE lanes_test.numbers SET value = value + 1 WHERE id = $1 RETURNING value");
+STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_test.numbers WHERE id = $1");
 STATEMENT(end_me, LANE_WRITE, NULL, "SELECT FROM pg_terminate_backend(pg_backend_pid())");
 static const statement_t *const statements[] = {&SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
     &SQL_all_types, &SQL_insert, &SQL_bump, &SQL_count, &SQL_end_me};
@@ -274,7 +274,7 @@ static void violate(int number)
         transaction_t *transaction = begin();
         rows_t *rows = RUN(transaction, insert, bind_integer(number), bind_integer(1));
         assert_int_equal(rows->status, DB_CONSTRAINT);
-        assert_string_equal(rows->constraint, "lanes_test_pkey");
+        assert_string_equal(rows->constraint, "numbers_pkey");
         rows_free(&rows);
         transaction_rollback(&transaction);
     }
@@ -389,7 +389,7 @@ static int setup(void **state)
     (void)state;
     char command[600], error[512];
     snprintf(command, sizeof command,
-        "psql -Xq '%s' -c 'DROP TABLE IF EXISTS lanes_test' -c 'CREATE TABLE lanes_test (id bigint PRIMARY KEY, value bigint)'",
+        "psql -Xq '%s' -c 'DROP SCHEMA IF EXISTS lanes_test CASCADE' -c 'CREATE SCHEMA lanes_test' -c 'CREATE TABLE lanes_test.numbers (id bigint PRIMARY KEY, value bigint)'",
         url);
     assert_int_equal(system(command), 0);
     int fd;
