@@ -7,18 +7,6 @@ from harness.client import Client
 from harness.system import System, live
 
 
-def pytest_addoption(parser):
-    parser.addoption('--long', action='store_true', help='also the tests that take minutes')
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption('--long'):
-        return
-    for item in items:
-        if 'long' in item.keywords:
-            item.add_marker(pytest.mark.skip(reason='takes minutes: tools/test --long'))
-
-
 @pytest.fixture(scope='session')
 def start_system():
     """start_system(settings=…, environment=…, demo=…) gives a running System, which ends with the session at the latest."""
