@@ -31,7 +31,8 @@ bool client_connect(client_t *client)
         return false;
     struct sockaddr_un address = paths_socket(directory, "control.sock");
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool connected = client->fd >= 0 && connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    bool connected =
+        client->fd >= 0 && connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
     close(directory);
     if (!connected)
         client_close(client);
@@ -64,7 +65,8 @@ static bool send_all(int fd, const char *data, size_t length)
     return true;
 }
 
-/* More bytes of the answer, and the descriptor that may come with them; 0 at the end, -1 when it did not come in time. */
+/* More bytes of the answer, and the descriptor that may come with them; 0 at the end, -1 when it did not come
+ * in time. */
 static ssize_t receive(client_t *client, int64_t until)
 {
     struct pollfd ready = {.fd = client->fd, .events = POLLIN};
@@ -77,8 +79,10 @@ static ssize_t receive(client_t *client, int64_t until)
         struct cmsghdr align;
     } control;
     struct iovec part = {.iov_base = client->rest + client->length, .iov_len = CHUNK};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    struct msghdr message = {.msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.room,
+        .msg_controllen = sizeof(control.room)};
     ssize_t length = recvmsg(client->fd, &message, MSG_CMSG_CLOEXEC);
     if (length <= 0)
         return 0;
@@ -125,11 +129,12 @@ bool client_wait_end(client_t *client, int milliseconds)
 
 bool client_orphans(void)
 {
-    int directory = run_directory(), fd = directory < 0 ? -1 : openat(directory, "state", O_RDONLY | O_CLOEXEC);
+    int directory = run_directory(),
+        fd = directory < 0 ? -1 : openat(directory, "state", O_RDONLY | O_CLOEXEC);
     json_t *state = fd < 0 ? NULL : json_loadfd(fd, 0, NULL), *entry;
     bool found = false;
     size_t index;
-    json_array_foreach(json_object_get(state, "instances"), index, entry) {
+    json_array_foreach (json_object_get(state, "instances"), index, entry) {
         json_int_t pid = json_integer_value(json_object_get(entry, "pid"));
         found = found || (pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM));
     }

@@ -13,8 +13,8 @@ typedef struct {
 
 /* False: no supervisor runs for this AIPOTEN_VAR. */
 bool client_connect(client_t *);
-/* Sends one request (consumed) and waits for its answer, `milliseconds` at most; NULL: the supervisor went away. The caller
- * decrefs it. */
+/* Sends one request (consumed) and waits for its answer, `milliseconds` at most; NULL: the supervisor went
+ * away. The caller decrefs it. */
 json_t *client_ask(client_t *, json_t *take_request, int milliseconds);
 /* Waits until the supervisor closes, `milliseconds` at most; false: it did not. */
 bool client_wait_end(client_t *, int milliseconds);

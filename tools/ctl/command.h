@@ -7,15 +7,24 @@
 enum exit_status { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_RUNNING = 3 };
 
 /* Options have the same name and meaning in every command that takes them. */
-enum option { OPTION_JSON, OPTION_COUNT, OPTION_TIMEOUT, OPTION_CONFIG, OPTION_DRY, OPTION_USERS, OPTION_CHILDREN,
-    OPTION_ROLLING, OPTIONS };
+enum option {
+    OPTION_JSON,
+    OPTION_COUNT,
+    OPTION_TIMEOUT,
+    OPTION_CONFIG,
+    OPTION_DRY,
+    OPTION_USERS,
+    OPTION_CHILDREN,
+    OPTION_ROLLING,
+    OPTIONS
+};
 #define TAKES(option) (1u << (option))
 
 typedef struct {
-    char letter;          /* 0: none */
-    const char *name;     /* "timeout": --timeout */
-    const char *value;    /* what stands for its value in help; NULL: it takes none */
-    bool number;          /* the value must be a whole number, not negative */
+    char letter;       /* 0: none */
+    const char *name;  /* "timeout": --timeout */
+    const char *value; /* what stands for its value in help; NULL: it takes none */
+    bool number;       /* the value must be a whole number, not negative */
     const char *meaning;
 } option_row_t;
 extern const option_row_t option_rows[OPTIONS];
@@ -42,7 +51,8 @@ extern const command_t commands[];
 extern const int command_count;
 
 /* "aipotenctl: …" on standard error; gives `status` back. */
-enum exit_status complain(enum exit_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum exit_status complain(enum exit_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The commands, each in the file that is named after its subject. */
 enum exit_status run_status(const invocation_t *);

@@ -19,14 +19,16 @@ extern char **environ;
 
 static enum exit_status not_running(void)
 {
-    return client_orphans() ? complain(CTL_NOT_RUNNING, "no supervisor runs, but processes of it serve on; aipotenctl start "
-                                                        "adopts them, aipotenctl stop ends them")
+    return client_orphans() ? complain(CTL_NOT_RUNNING,
+                                  "no supervisor runs, but processes of it serve on; aipotenctl start "
+                                  "adopts them, aipotenctl stop ends them")
                             : complain(CTL_NOT_RUNNING, "not running; aipotenctl start");
 }
 
 static int timeout_of(const invocation_t *invocation)
 {
-    return (int)(invocation->given[OPTION_TIMEOUT] ? invocation->number[OPTION_TIMEOUT] : TIMEOUT_SECONDS) * 1000;
+    return (int)(invocation->given[OPTION_TIMEOUT] ? invocation->number[OPTION_TIMEOUT] : TIMEOUT_SECONDS) *
+           1000;
 }
 
 static const char *target_of(const invocation_t *invocation)
@@ -109,7 +111,8 @@ enum exit_status run_start(const invocation_t *invocation)
     bool running = client_connect(&client);
     client_close(&client);
     if (running && invocation->given[OPTION_CONFIG])
-        return complain(CTL_FAILED, "it runs already; another configuration file is taken by aipotenctl stop, then start");
+        return complain(CTL_FAILED,
+            "it runs already; another configuration file is taken by aipotenctl stop, then start");
     if (running)
         return ask_and_wait(invocation, "start", "ready");
     if (invocation->count > 0)

@@ -1,4 +1,5 @@
-/* counters and routes: what the processes count, from shared memory, and what the actors' rows declare, from the build. */
+/* counters and routes: what the processes count, from shared memory, and what the actors' rows declare, from
+ * the build. */
 #include "../../shared/actor/route.h"
 #include "../../shared/shm/segment.h"
 #include "../../shared/shm/services.h"
@@ -49,11 +50,12 @@ static void counter_print(const char *service, int number, const segment_counter
 {
     long long value = (long long)atomic_load(&counter->value);
     if (list != NULL)
-        json_array_append_new(list,
-            json_pack("{s:s s:i s:s s:I s:s s:s}", "service", service, "instance", number, "name", counter->name, "value",
-                (json_int_t)value, "unit", counter->unit, "meaning", counter->meaning));
+        json_array_append_new(list, json_pack("{s:s s:i s:s s:I s:s s:s}", "service", service, "instance",
+                                        number, "name", counter->name, "value", (json_int_t)value, "unit",
+                                        counter->unit, "meaning", counter->meaning));
     else
-        printf("%s.%-3d %-36s %14lld %-10s %s\n", service, number, counter->name, value, counter->unit, counter->meaning);
+        printf("%s.%-3d %-36s %14lld %-10s %s\n", service, number, counter->name, value, counter->unit,
+            counter->meaning);
 }
 
 static void instance_print(segment_instance_t *row, const invocation_t *invocation, json_t *list)
@@ -82,7 +84,9 @@ enum exit_status run_counters(const invocation_t *invocation)
     return CTL_OK;
 }
 
-/* --- routes --------------------------------------------------------------------------------------------------------------------- */
+/* --- routes
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *const rate_names[] = {
     [RATE_API] = "api", [RATE_LOGIN] = "login", [RATE_UPLOAD] = "upload", [RATE_NONE] = "none"};
@@ -95,7 +99,8 @@ static void roles_text(unsigned roles, char *out, size_t out_size)
         return;
     for (int role = ROLE_PARENT; role < ROLES && length < out_size; role++)
         if (roles & 1u << role)
-            length += (size_t)snprintf(out + length, out_size - length, "%s%s", length ? "," : "", role_name((enum role)role));
+            length += (size_t)snprintf(
+                out + length, out_size - length, "%s%s", length ? "," : "", role_name((enum role)role));
 }
 
 static json_t *roles_json(unsigned roles)
@@ -117,12 +122,12 @@ enum exit_status run_routes(const invocation_t *invocation)
         roles_text(route->roles, roles, sizeof(roles));
         if (as_json)
             json_array_append_new(list,
-                json_pack("{s:s s:s s:s s:s s:o s:s s:b}", "operation", route->operation, "method", route->method, "path",
-                    route->path, "service", route->service, "roles", roles_json(route->roles), "rate",
-                    rate_names[route->rate], "writes", route->writes));
+                json_pack("{s:s s:s s:s s:s s:o s:s s:b}", "operation", route->operation, "method",
+                    route->method, "path", route->path, "service", route->service, "roles",
+                    roles_json(route->roles), "rate", rate_names[route->rate], "writes", route->writes));
         else
-            printf("%-7s %-44s %-28s %-15s %-16s %s%s\n", route->method, route->path, route->operation, route->service, roles,
-                rate_names[route->rate], route->writes ? ", writes" : "");
+            printf("%-7s %-44s %-28s %-15s %-16s %s%s\n", route->method, route->path, route->operation,
+                route->service, roles, rate_names[route->rate], route->writes ? ", writes" : "");
     }
     if (as_json)
         json_print_take(json_pack("{s:o}", "routes", list));

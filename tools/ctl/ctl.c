@@ -1,5 +1,5 @@
-/* aipotenctl: the operator's hand on a running aipoten, and what is done to it while it is down. `aipotenctl help` has the
- * commands, `aipotenctl man` the manual page; both come from the table here.
+/* aipotenctl: the operator's hand on a running aipoten, and what is done to it while it is down. `aipotenctl
+ * help` has the commands, `aipotenctl man` the manual page; both come from the table here.
  *
  * Exit status: 0 done, 1 failed, 2 usage, 3 no supervisor runs. */
 #include "command.h"
@@ -23,17 +23,24 @@ const option_row_t option_rows[OPTIONS] = {
 
 const command_t commands[] = {
     {"status", "", 0, 0, TAKES(OPTION_JSON), "Show every instance, and what to do next", NULL, run_status},
-    {"start", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_CONFIG) | TAKES(OPTION_TIMEOUT), "Start the system, a service or an instance",
-        "Without a name, the supervisor is started in the background when none runs; processes that an earlier one left "
+    {"start", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_CONFIG) | TAKES(OPTION_TIMEOUT),
+        "Start the system, a service or an instance",
+        "Without a name, the supervisor is started in the background when none runs; processes that an "
+        "earlier one left "
         "serving are adopted. Returns when what was started is READY. FAILED ones are tried again.",
         run_start},
-    {"stop", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT), "Drain and stop the system, a service or an instance",
-        "Frontends stop routing to an actor before it is told to end; what it has under way is finished. Without a name the "
+    {"stop", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT),
+        "Drain and stop the system, a service or an instance",
+        "Frontends stop routing to an actor before it is told to end; what it has under way is finished. "
+        "Without a name the "
         "supervisor ends too.",
         run_stop},
-    {"restart", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT) | TAKES(OPTION_ROLLING), "Restart one instance after the other",
-        "The configuration file is read and checked first; when it is wrong it is refused and nothing changes. The next "
-        "instance is stopped when the one before is READY again. Addresses that are listened on change with stop and start "
+    {"restart", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT) | TAKES(OPTION_ROLLING),
+        "Restart one instance after the other",
+        "The configuration file is read and checked first; when it is wrong it is refused and nothing "
+        "changes. The next "
+        "instance is stopped when the one before is READY again. Addresses that are listened on change with "
+        "stop and start "
         "only.",
         run_restart},
     {"drain", "SERVICE.N", 1, 1, 0, "Route nothing more to an instance, but let it live",
@@ -45,25 +52,30 @@ const command_t commands[] = {
         "With signal or exit status, the operation and call it was at, and its last words.", run_history},
     {"counters", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_JSON), "Show what the processes count",
         "Read from shared memory, even when a process hangs.", run_counters},
-    {"routes", "", 0, 0, TAKES(OPTION_JSON), "Show every endpoint with its service, roles and limits", NULL, run_routes},
-    {"config check", "FILE", 1, 1, 0, "Check a configuration file", "Says file, line and reason of what is wrong.",
-        run_config_check},
+    {"routes", "", 0, 0, TAKES(OPTION_JSON), "Show every endpoint with its service, roles and limits", NULL,
+        run_routes},
+    {"config check", "FILE", 1, 1, 0, "Check a configuration file",
+        "Says file, line and reason of what is wrong.", run_config_check},
     {"config show", "[FILE]", 0, 1, 0, "Show all settings with their values",
         "Of the file, of the running system's file, or of the default one.", run_config_show},
     {"config defaults", "", 0, 0, 0, "Explain all settings with their defaults", NULL, run_config_defaults},
-    {"db migrate", "", 0, 0, TAKES(OPTION_DRY) | TAKES(OPTION_TIMEOUT), "Bring the database to this release's schema",
-        "As the owner in DATABASE_URL; makes the actors' roles and their passwords. Safe to run while the system serves.",
+    {"db migrate", "", 0, 0, TAKES(OPTION_DRY) | TAKES(OPTION_TIMEOUT),
+        "Bring the database to this release's schema",
+        "As the owner in DATABASE_URL; makes the actors' roles and their passwords. Safe to run while the "
+        "system serves.",
         run_db_migrate},
     {"db status", "", 0, 0, TAKES(OPTION_JSON), "Show which migrations are applied", NULL, run_db_status},
-    {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN), "Load demo data into an empty database", NULL,
-        run_db_demo},
+    {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN),
+        "Load demo data into an empty database", NULL, run_db_demo},
     {"secrets rotate", "RING", 1, 1, 0, "Put a new key at the head of a ring",
-        "Rings: jwt_keys, data_keys.accounts, data_keys.children. Earlier keys still verify and open; restart makes the new "
+        "Rings: jwt_keys, data_keys.accounts, data_keys.children. Earlier keys still verify and open; "
+        "restart makes the new "
         "one used.",
         run_secrets_rotate},
     {"help", "[COMMAND]", 0, 2, 0, "Show the commands, or one of them", NULL, run_help},
     {"man", "", 0, 0, 0, "Print the manual page (aipotenctl man | man -l -)", NULL, run_man},
-    {"completion", "", 0, 0, 0, "Print completion for bash (source <(aipotenctl completion))", NULL, run_completion},
+    {"completion", "", 0, 0, 0, "Print completion for bash (source <(aipotenctl completion))", NULL,
+        run_completion},
 };
 const int command_count = ARRAY_SIZE(commands);
 
@@ -132,7 +144,8 @@ static enum exit_status option_read(
     const char *word = words[*index];
     int option = option_find(word);
     if (option < 0 || !(command->options & TAKES(option)))
-        return complain(CTL_USAGE, "%s takes no option %s; see aipotenctl help %s", command->name, word, command->name);
+        return complain(
+            CTL_USAGE, "%s takes no option %s; see aipotenctl help %s", command->name, word, command->name);
     const option_row_t *row = &option_rows[option];
     invocation->given[option] = true;
     if (row->value == NULL)
@@ -168,8 +181,8 @@ static enum exit_status command_run(const command_t *command, int count, char *c
         } else if (invocation.count < command->most && invocation.count < ARGUMENTS_MOST) {
             arguments[invocation.count++] = words[i];
         } else {
-            return complain(CTL_USAGE, "%s: %s is one argument too many; usage: aipotenctl %s %s", command->name, words[i],
-                command->name, command->arguments);
+            return complain(CTL_USAGE, "%s: %s is one argument too many; usage: aipotenctl %s %s",
+                command->name, words[i], command->name, command->arguments);
         }
     }
     if (invocation.count < command->least)

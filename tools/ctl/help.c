@@ -14,7 +14,8 @@ static void options_print(unsigned options)
         char letter[8] = "    ", name[48];
         if (row->letter)
             snprintf(letter, sizeof(letter), "-%c, ", row->letter);
-        snprintf(name, sizeof(name), "--%s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
+        snprintf(
+            name, sizeof(name), "--%s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
         printf("  %s%-20s %s\n", letter, name, row->meaning);
     }
 }
@@ -38,7 +39,8 @@ static bool command_asked(const command_t *command, const invocation_t *invocati
     snprintf(asked, sizeof(asked), "%s%s%s", invocation->arguments[0], invocation->count > 1 ? " " : "",
         invocation->count > 1 ? invocation->arguments[1] : "");
     size_t length = strlen(asked);
-    return strncmp(command->name, asked, length) == 0 && (command->name[length] == '\0' || command->name[length] == ' ');
+    return strncmp(command->name, asked, length) == 0 &&
+           (command->name[length] == '\0' || command->name[length] == ' ');
 }
 
 enum exit_status run_help(const invocation_t *invocation)
@@ -50,7 +52,9 @@ enum exit_status run_help(const invocation_t *invocation)
             command_print(&commands[i]);
         }
     if (invocation->count > 0)
-        return found ? CTL_OK : complain(CTL_USAGE, "there is no command %s; see aipotenctl help", invocation->arguments[0]);
+        return found ? CTL_OK
+                     : complain(CTL_USAGE, "there is no command %s; see aipotenctl help",
+                           invocation->arguments[0]);
     printf("usage: aipotenctl COMMAND [options] [arguments]\n\n");
     for (int i = 0; i < command_count; i++) {
         char line[64];
@@ -60,9 +64,10 @@ enum exit_status run_help(const invocation_t *invocation)
     printf("\nSERVICE is one of");
     for (int i = 0; i < service_count; i++)
         printf(" %s", services[i].name);
-    printf("; SERVICE.N one of its instances.\n"
-           "aipotenctl help COMMAND says more. Exit status: 0 done, 1 failed, 2 usage, 3 no supervisor runs.\n"
-           "AIPOTEN_VAR says which system is meant.\n");
+    printf(
+        "; SERVICE.N one of its instances.\n"
+        "aipotenctl help COMMAND says more. Exit status: 0 done, 1 failed, 2 usage, 3 no supervisor runs.\n"
+        "AIPOTEN_VAR says which system is meant.\n");
     return CTL_OK;
 }
 
@@ -112,7 +117,8 @@ enum exit_status run_man(const invocation_t *invocation)
            ".SH NAME\naipotenctl \\- look at and steer a running aipoten\n"
            ".SH SYNOPSIS\n.B aipotenctl\n.I command\n[options] [arguments]\n"
            ".SH DESCRIPTION\n"
-           "The processes of aipoten are started and kept running by its supervisor. aipotenctl asks the supervisor what is, and\n"
+           "The processes of aipoten are started and kept running by its supervisor. aipotenctl asks the "
+           "supervisor what is, and\n"
            "tells it what should be, over a socket that only its own user and root may open.\n"
            "SERVICE is one of");
     for (int i = 0; i < service_count; i++) {
@@ -122,7 +128,8 @@ enum exit_status run_man(const invocation_t *invocation)
     printf("; SERVICE.N is one of its instances.\n.SH COMMANDS\n");
     for (int i = 0; i < command_count; i++)
         roff_command(&commands[i]);
-    printf(".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed; a sentence says why\n.TP\n.B 2\nusage\n.TP\n.B 3\nno supervisor "
+    printf(".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nfailed; a sentence says why\n.TP\n.B "
+           "2\nusage\n.TP\n.B 3\nno supervisor "
            "runs\n"
            ".SH ENVIRONMENT\n.TP\n.B AIPOTEN_VAR\nwhere the system's data is: which system is meant\n"
            ".TP\n.B DATABASE_URL\nthe database as its owner sees it, for the db commands and start\n"
@@ -131,13 +138,15 @@ enum exit_status run_man(const invocation_t *invocation)
     return CTL_OK;
 }
 
-/* The words that can follow a first word: the second halves of names, or services where an argument is one. */
+/* The words that can follow a first word: the second halves of names, or services where an argument is one.
+ */
 static void completion_case(const char *first, size_t length)
 {
     printf("    %.*s) words=\"", (int)length, first);
     for (int i = 0; i < command_count; i++) {
         const command_t *command = &commands[i];
-        if (strncmp(command->name, first, length) != 0 || (command->name[length] != '\0' && command->name[length] != ' '))
+        if (strncmp(command->name, first, length) != 0 ||
+            (command->name[length] != '\0' && command->name[length] != ' '))
             continue;
         if (command->name[length] == ' ')
             printf("%s ", command->name + length + 1);

@@ -13,7 +13,9 @@
 
 enum { ANSWER_MILLISECONDS = 10000 };
 
-/* --- config -------------------------------------------------------------------------------------------------------------------- */
+/* --- config
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 enum exit_status run_config_check(const invocation_t *invocation)
 {
@@ -37,7 +39,8 @@ static void config_path(const invocation_t *invocation, char out[static PATH_MAX
     }
     if (client_connect(&client)) {
         json_t *status = client_ask(&client, json_pack("{s:s}", "request", "status"), ANSWER_MILLISECONDS);
-        const char *path = json_string_value(json_object_get(json_object_get(status, "supervisor"), "config"));
+        const char *path =
+            json_string_value(json_object_get(json_object_get(status, "supervisor"), "config"));
         snprintf(out, PATH_MAX, "%s", path != NULL ? path : "");
         json_decref(status);
         client_close(&client);
@@ -67,7 +70,9 @@ enum exit_status run_config_defaults(const invocation_t *invocation)
     return CTL_OK;
 }
 
-/* --- db and secrets ---------------------------------------------------------------------------------------------------------- */
+/* --- db and secrets
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static char schema[PATH_MAX], secrets[PATH_MAX];
 
@@ -77,7 +82,8 @@ static bool paths_find(void)
     char root[PATH_MAX], var[PATH_MAX];
     home_root(root);
     home_var(var);
-    return paths_join(schema, sizeof(schema), root, "schema") && paths_join(secrets, sizeof(secrets), var, "secrets");
+    return paths_join(schema, sizeof(schema), root, "schema") &&
+           paths_join(secrets, sizeof(secrets), var, "secrets");
 }
 
 static const char *database_url(void)
@@ -91,8 +97,12 @@ static const char *database_url(void)
 
 static migrate_options_t migrate_options(const invocation_t *invocation, const char *url)
 {
-    return (migrate_options_t){.url = url, .schema_directory = schema, .secrets_directory = secrets, .out = stdout,
-        .wait_seconds = (int)invocation->number[OPTION_TIMEOUT], .dry = invocation->given[OPTION_DRY],
+    return (migrate_options_t){.url = url,
+        .schema_directory = schema,
+        .secrets_directory = secrets,
+        .out = stdout,
+        .wait_seconds = (int)invocation->number[OPTION_TIMEOUT],
+        .dry = invocation->given[OPTION_DRY],
         .json = invocation->given[OPTION_JSON]};
 }
 
@@ -119,8 +129,12 @@ enum exit_status run_db_demo(const invocation_t *invocation)
     const char *url = database_url();
     if (url == NULL || !paths_find())
         return CTL_FAILED;
-    demo_options_t options = {.url = url, .schema_directory = schema, .secrets_directory = secrets, .out = stdout,
-        .users = (int)invocation->number[OPTION_USERS], .children = (int)invocation->number[OPTION_CHILDREN]};
+    demo_options_t options = {.url = url,
+        .schema_directory = schema,
+        .secrets_directory = secrets,
+        .out = stdout,
+        .users = (int)invocation->number[OPTION_USERS],
+        .children = (int)invocation->number[OPTION_CHILDREN]};
     return demo_load(&options) == 0 ? CTL_OK : CTL_FAILED;
 }
 

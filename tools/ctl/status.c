@@ -1,5 +1,5 @@
-/* status and history: what is, at a glance, and what to do next. Memory is read here, not in the supervisor: the kernel walks
- * every mapping for it. */
+/* status and history: what is, at a glance, and what to do next. Memory is read here, not in the supervisor:
+ * the kernel walks every mapping for it. */
 #include "../../shared/base/text.h"
 #include "client.h"
 #include "command.h"
@@ -43,7 +43,7 @@ static void memory_fill(json_t *status)
     size_t index;
     json_t *instance;
     int64_t total = memory_add(json_object_get(status, "supervisor"));
-    json_array_foreach(json_object_get(status, "instances"), index, instance)
+    json_array_foreach (json_object_get(status, "instances"), index, instance)
         total += memory_add(instance);
     json_object_set_new(status, "memory", json_integer(total));
 }
@@ -78,7 +78,9 @@ static void name_text(const json_t *object, char *out, size_t out_size)
         (long long)json_integer_value(json_object_get(object, "instance")));
 }
 
-/* --- next: ------------------------------------------------------------------------------------------------------------------- */
+/* --- next:
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *last_log(const json_t *instance)
 {
@@ -95,16 +97,18 @@ static void next_failed(const json_t *instance, const char *name)
     if (strcmp(string_of(death, "cause"), "configuration") == 0)
         printf("; mend the configuration, then aipotenctl start %s\n", string_of(instance, "service"));
     else if (json_is_number(retry))
-        printf("; it is tried again in %.0f s; see var/log/%s\n", json_number_value(retry), string_of(instance, "log"));
+        printf("; it is tried again in %.0f s; see var/log/%s\n", json_number_value(retry),
+            string_of(instance, "log"));
     else
-        printf("; see var/log/%s, then aipotenctl start %s\n", string_of(instance, "log"), string_of(instance, "service"));
+        printf("; see var/log/%s, then aipotenctl start %s\n", string_of(instance, "log"),
+            string_of(instance, "service"));
 }
 
 static void next_backoff(const json_t *instance, const char *name)
 {
-    printf("next: %s died early (%s)%s%s; it is tried again in %.0f s; see var/log/%s\n", name, string_of(instance, "reason"),
-        last_log(instance)[0] ? ": " : "", last_log(instance), json_number_value(json_object_get(instance, "retry_in")),
-        string_of(instance, "log"));
+    printf("next: %s died early (%s)%s%s; it is tried again in %.0f s; see var/log/%s\n", name,
+        string_of(instance, "reason"), last_log(instance)[0] ? ": " : "", last_log(instance),
+        json_number_value(json_object_get(instance, "retry_in")), string_of(instance, "log"));
 }
 
 static void next_starting(const json_t *instance, const char *name)
@@ -127,7 +131,8 @@ static void next_down(const json_t *instance, const char *name)
 static void next_draining(const json_t *instance, const char *name)
 {
     if (json_is_true(json_object_get(instance, "held")))
-        printf("next: %s is drained and waits; aipotenctl start %s gives it back, stop ends it\n", name, name);
+        printf(
+            "next: %s is drained and waits; aipotenctl start %s gives it back, stop ends it\n", name, name);
     else
         printf("next: wait: %s is on its way out\n", name);
 }
@@ -151,7 +156,7 @@ static void next_print(const json_t *status)
     const json_t *instance;
     char name[64];
     for (size_t i = 0; i < ARRAY_SIZE(worries); i++)
-        json_array_foreach(json_object_get(status, "instances"), index, instance)
+        json_array_foreach (json_object_get(status, "instances"), index, instance)
             if (strcmp(string_of(instance, "state"), worries[i].state) == 0) {
                 name_text(instance, name, sizeof(name));
                 worries[i].say(instance, name);
@@ -159,17 +164,21 @@ static void next_print(const json_t *status)
             }
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------------ */
+/* --- the table
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static void header_print(const json_t *status)
 {
     const json_t *supervisor = json_object_get(status, "supervisor");
     char up[32], memory[32], total[32];
-    printf("aipoten is %s, up %s; supervisor pid %lld, %s; all processes %s\n", string_of(supervisor, "state"),
+    printf("aipoten is %s, up %s; supervisor pid %lld, %s; all processes %s\n",
+        string_of(supervisor, "state"),
         duration_text(json_number_value(json_object_get(supervisor, "uptime")), up, sizeof(up)),
-        (long long)json_integer_value(json_object_get(supervisor, "pid")), memory_text(supervisor, memory, sizeof(memory)),
-        memory_text(status, total, sizeof(total)));
-    const char *https = string_of(status, "https"), *http = string_of(status, "http"), *redis = string_of(status, "redis");
+        (long long)json_integer_value(json_object_get(supervisor, "pid")),
+        memory_text(supervisor, memory, sizeof(memory)), memory_text(status, total, sizeof(total)));
+    const char *https = string_of(status, "https"), *http = string_of(status, "http"),
+               *redis = string_of(status, "redis");
     printf("%s%s%s\n", https, https[0] && http[0] ? "  " : "", http);
     printf("database %s, redis %s\n", string_of(status, "database"), redis[0] ? redis : "none");
     printf("configuration %s\ndata %s\n\n", string_of(supervisor, "config"), string_of(supervisor, "var"));
@@ -181,7 +190,8 @@ static void note_print(const json_t *instance)
     const json_t *now = json_object_get(instance, "now");
     double seconds = json_number_value(json_object_get(now, "seconds"));
     if (json_is_object(now) && seconds >= SLOW_SECONDS)
-        printf("  in %s since %.1f s (call %s)", string_of(now, "operation"), seconds, string_of(now, "call"));
+        printf(
+            "  in %s since %.1f s (call %s)", string_of(now, "operation"), seconds, string_of(now, "call"));
     else if (string_of(instance, "status")[0] != '\0')
         printf("  %s", string_of(instance, "status"));
     else if (json_is_object(json_object_get(instance, "last_death")))
@@ -201,7 +211,8 @@ static void instance_print(const json_t *instance)
         snprintf(pid, sizeof(pid), "%lld", (long long)json_integer_value(process));
     printf("%-18s %-9s %8s %14s %6lld %9lld %10s", name, string_of(instance, "state"), pid, up,
         (long long)json_integer_value(json_object_get(instance, "generation")),
-        (long long)json_integer_value(json_object_get(instance, "restarts")), memory_text(instance, memory, sizeof(memory)));
+        (long long)json_integer_value(json_object_get(instance, "restarts")),
+        memory_text(instance, memory, sizeof(memory)));
     note_print(instance);
     printf("\n");
 }
@@ -212,9 +223,10 @@ static json_t *ask(json_t *take_request, enum exit_status *status)
     *status = CTL_OK;
     if (!client_connect(&client)) {
         json_decref(take_request);
-        *status = client_orphans() ? complain(CTL_NOT_RUNNING, "no supervisor runs, but its processes serve on; next: "
-                                                               "aipotenctl start adopts them")
-                                   : complain(CTL_NOT_RUNNING, "not running; next: aipotenctl start");
+        *status = client_orphans()
+                      ? complain(CTL_NOT_RUNNING, "no supervisor runs, but its processes serve on; next: "
+                                                  "aipotenctl start adopts them")
+                      : complain(CTL_NOT_RUNNING, "not running; next: aipotenctl start");
         return NULL;
     }
     json_t *answer = client_ask(&client, take_request, ANSWER_MILLISECONDS);
@@ -244,8 +256,9 @@ enum exit_status run_status(const invocation_t *invocation)
         size_t index;
         const json_t *instance;
         header_print(status);
-        printf("%-18s %-9s %8s %14s %6s %9s %10s\n", "INSTANCE", "STATE", "PID", "UP", "GEN", "RESTARTS", "MEMORY");
-        json_array_foreach(json_object_get(status, "instances"), index, instance)
+        printf("%-18s %-9s %8s %14s %6s %9s %10s\n", "INSTANCE", "STATE", "PID", "UP", "GEN", "RESTARTS",
+            "MEMORY");
+        json_array_foreach (json_object_get(status, "instances"), index, instance)
             instance_print(instance);
         next_print(status);
     }
@@ -281,7 +294,7 @@ enum exit_status run_history(const invocation_t *invocation)
     } else {
         size_t index;
         const json_t *death;
-        json_array_foreach(json_object_get(answer, "deaths"), index, death)
+        json_array_foreach (json_object_get(answer, "deaths"), index, death)
             death_print(death);
         if (json_array_size(json_object_get(answer, "deaths")) == 0)
             printf("nothing has died\n");

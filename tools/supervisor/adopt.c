@@ -35,7 +35,8 @@ typedef struct {
     int count;
 } heirs_t;
 
-/* --- the state file ----------------------------------------------------------------------------------------------------- */
+/* --- the state file
+ * ----------------------------------------------------------------------------------------------------- */
 
 void state_save(supervisor_t *supervisor)
 {
@@ -43,14 +44,15 @@ void state_save(supervisor_t *supervisor)
         return;
     supervisor->dirty = false;
     json_t *list = json_array();
-    EACH_INSTANCE(supervisor, instance)
-    if (!instance->leaving || instance->pid != 0)
-        json_array_append_new(list,
-            json_pack("{s:s s:i s:i s:i s:I s:b s:b s:b s:I s:I}", "service", services[instance->service].name, "instance",
-                instance->number, "slot", instance->slot, "pid", (int)instance->pid, "ticks",
-                (json_int_t)instance->start_ticks, "wanted", instance->wanted,
-                "leaving", instance->leaving || instance->stand_in, "held", instance->held, "restarts",
-                (json_int_t)instance->restarts, "log", (json_int_t)instance->log_start));
+    EACH_INSTANCE (supervisor, instance)
+        if (!instance->leaving || instance->pid != 0)
+            json_array_append_new(
+                list, json_pack("{s:s s:i s:i s:i s:I s:b s:b s:b s:I s:I}", "service",
+                          services[instance->service].name, "instance", instance->number, "slot",
+                          instance->slot, "pid", (int)instance->pid, "ticks",
+                          (json_int_t)instance->start_ticks, "wanted", instance->wanted, "leaving",
+                          instance->leaving || instance->stand_in, "held", instance->held, "restarts",
+                          (json_int_t)instance->restarts, "log", (json_int_t)instance->log_start));
     json_t *state = json_pack("{s:i s:o}", "supervisor", (int)getpid(), "instances", list);
     int fd = openat(
         supervisor->paths.run_fd, "state.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -76,8 +78,8 @@ static uid_t process_owner(pid_t pid)
     return stat(path, &status) == 0 ? status.st_uid : (uid_t)-1;
 }
 
-/* The process itself, held by a descriptor; -1: it is gone, or its pid is another's now. A process that is not dumpable
- * belongs to root in /proc. */
+/* The process itself, held by a descriptor; -1: it is gone, or its pid is another's now. A process that is
+ * not dumpable belongs to root in /proc. */
 static int process_hold(const supervisor_t *supervisor, pid_t pid, uint64_t ticks)
 {
     int pidfd = pidfd_open(pid, 0);
@@ -98,7 +100,7 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
         close(fd);
     size_t index;
     heirs->count = 0;
-    json_array_foreach(json_object_get(state, "instances"), index, entry) {
+    json_array_foreach (json_object_get(state, "instances"), index, entry) {
         if (heirs->count == SEGMENT_INSTANCES)
             break;
         heir_t *heir = &heirs->list[heirs->count];
@@ -106,9 +108,9 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
         int wanted, leaving, held;
         json_int_t ticks, restarts, log_start;
         *heir = (heir_t){.pidfd = -1};
-        if (json_unpack(entry, "{s:s s:i s:i s:i s:I s:b s:b s:b s:I s:I}", "service", &service, "instance", &heir->number,
-                "slot", &heir->slot, "pid", &heir->pid, "ticks", &ticks, "wanted", &wanted, "leaving", &leaving, "held", &held, "restarts",
-                &restarts, "log", &log_start) != 0)
+        if (json_unpack(entry, "{s:s s:i s:i s:i s:I s:b s:b s:b s:I s:I}", "service", &service, "instance",
+                &heir->number, "slot", &heir->slot, "pid", &heir->pid, "ticks", &ticks, "wanted", &wanted,
+                "leaving", &leaving, "held", &held, "restarts", &restarts, "log", &log_start) != 0)
             continue;
         snprintf(heir->service, sizeof(heir->service), "%s", service);
         heir->ticks = (uint64_t)ticks;
@@ -124,9 +126,12 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
     json_decref(state);
 }
 
-/* --- taking over --------------------------------------------------------------------------------------------------------- */
+/* --- taking over
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-/* In a process that became the children's user: it may look into them where we, root without CAP_SYS_PTRACE, may not. */
+/* In a process that became the children's user: it may look into them where we, root without CAP_SYS_PTRACE,
+ * may not. */
 static _Noreturn void helper_run(const supervisor_t *supervisor, const heir_t *heir, int number, int socket)
 {
     const paths_t *paths = &supervisor->paths;
@@ -139,8 +144,10 @@ static _Noreturn void helper_run(const supervisor_t *supervisor, const heir_t *h
         struct cmsghdr align;
     } control = {.room = {0}};
     struct iovec part = {.iov_base = "", .iov_len = 1};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    struct msghdr message = {.msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.room,
+        .msg_controllen = sizeof(control.room)};
     struct cmsghdr *head = CMSG_FIRSTHDR(&message);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
@@ -164,8 +171,10 @@ static int helper_take(const supervisor_t *supervisor, const heir_t *heir, int n
         struct cmsghdr align;
     } control;
     struct iovec part = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    struct msghdr message = {.msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.room,
+        .msg_controllen = sizeof(control.room)};
     if (helper > 0 && recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message) != NULL)
         memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
     close(pair[0]);
@@ -189,7 +198,8 @@ static bool segment_take(supervisor_t *supervisor, const heirs_t *heirs, char *e
 {
     snprintf(error, error_size, "no process gave it");
     for (int i = 0; i < heirs->count && supervisor->segment == NULL; i++) {
-        int fd = heirs->list[i].pidfd < 0 ? -1 : descriptor_take(supervisor, &heirs->list[i], CHILD_SEGMENT_FD);
+        int fd =
+            heirs->list[i].pidfd < 0 ? -1 : descriptor_take(supervisor, &heirs->list[i], CHILD_SEGMENT_FD);
         if (fd < 0)
             continue;
         supervisor->segment = segment_attach(fd, error, error_size);
@@ -246,7 +256,8 @@ static bool row_fits(supervisor_t *supervisor, const heir_t *heir)
 static void lost_tell(instance_t *instance, const heir_t *heir)
 {
     death_t *death = &instance->last_death;
-    *death = (death_t){.time = clock_now(), .number = heir->number, .pid = heir->pid, .cause = "no supervisor"};
+    *death =
+        (death_t){.time = clock_now(), .number = heir->number, .pid = heir->pid, .cause = "no supervisor"};
     snprintf(death->service, sizeof(death->service), "%s", heir->service);
     history_add(death);
     atomic_store(&instance->row->pid, 0);
@@ -259,10 +270,22 @@ static void heir_adopt(supervisor_t *supervisor, heir_t *heir)
     instance_t *instance = &supervisor->instances[heir->slot];
     segment_instance_t *row = segment_instance(supervisor->segment, heir->slot);
     int64_t now = clock_monotonic();
-    *instance = (instance_t){.supervisor = supervisor, .row = row, .slot = heir->slot, .service = service_find(heir->service),
-        .number = heir->number, .wanted = heir->wanted, .leaving = heir->leaving, .held = heir->held, .restarts = heir->restarts,
-        .log_start = heir->log_start, .pid = heir->pid, .pidfd = heir->pidfd, .start_ticks = heir->ticks,
-        .adopted = true, .alive = now, .launched = now - (clock_now() - atomic_load(&row->started))};
+    *instance = (instance_t){.supervisor = supervisor,
+        .row = row,
+        .slot = heir->slot,
+        .service = service_find(heir->service),
+        .number = heir->number,
+        .wanted = heir->wanted,
+        .leaving = heir->leaving,
+        .held = heir->held,
+        .restarts = heir->restarts,
+        .log_start = heir->log_start,
+        .pid = heir->pid,
+        .pidfd = heir->pidfd,
+        .start_ticks = heir->ticks,
+        .adopted = true,
+        .alive = now,
+        .launched = now - (clock_now() - atomic_load(&row->started))};
     enum instance_state state = instance_state(instance);
     if (heir->pidfd < 0) {
         instance->pid = 0;
@@ -270,7 +293,8 @@ static void heir_adopt(supervisor_t *supervisor, heir_t *heir)
         if (heir->pid != 0)
             lost_tell(instance, heir);
         else
-            atomic_store(&row->state, INSTANCE_DOWN); /* back-off and failures begin anew with a new supervisor */
+            atomic_store(
+                &row->state, INSTANCE_DOWN); /* back-off and failures begin anew with a new supervisor */
         return;
     }
     instance->ready = state == INSTANCE_STARTING ? 0 : instance->launched;
@@ -295,7 +319,8 @@ static void rows_sweep(supervisor_t *supervisor)
         char path[64];
         snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, CHILD_SEGMENT_FD);
         int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
-        if (pidfd >= 0 && stat(path, &theirs) == 0 && theirs.st_ino == own.st_ino && theirs.st_dev == own.st_dev) {
+        if (pidfd >= 0 && stat(path, &theirs) == 0 && theirs.st_ino == own.st_ino &&
+            theirs.st_dev == own.st_dev) {
             log_event(LOG_WARNING, "stray_killed", LOG_I("pid", pid), LOG_S("next", "it is started again"));
             pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
         }
@@ -309,7 +334,8 @@ static void rows_sweep(supervisor_t *supervisor)
     segment_touch(supervisor->segment);
 }
 
-/* --- when it cannot be ------------------------------------------------------------------------------------------------------ */
+/* --- when it cannot be
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bool heir_is(const heir_t *heir, bool listens)
 {
@@ -343,7 +369,8 @@ static void heirs_end(const supervisor_t *supervisor, heirs_t *heirs)
 {
     for (int listens = 1; listens >= 0; listens--) {
         heirs_signal(heirs, listens, SIGTERM);
-        heirs_wait(heirs, listens, clock_monotonic() + supervisor->config.supervisor.stop_timeout * CLOCK_MILLISECOND);
+        heirs_wait(heirs, listens,
+            clock_monotonic() + supervisor->config.supervisor.stop_timeout * CLOCK_MILLISECOND);
         heirs_signal(heirs, listens, SIGKILL);
         heirs_wait(heirs, listens, clock_monotonic() + 5 * CLOCK_SECOND);
     }

@@ -49,8 +49,8 @@ static void add_query(buffer_t *out, text_t query)
     char mark = '?';
     text_t part;
     while (text_split(&query, '&', &part)) {
-        if (part.length == 0 || text_starts_with(part, TEXT("user=")) || text_starts_with(part, TEXT("password=")) ||
-            text_starts_with(part, TEXT("passfile=")))
+        if (part.length == 0 || text_starts_with(part, TEXT("user=")) ||
+            text_starts_with(part, TEXT("password=")) || text_starts_with(part, TEXT("passfile=")))
             continue;
         buffer_add_char(out, mark);
         buffer_add_text(out, part);
@@ -58,11 +58,13 @@ static void add_query(buffer_t *out, text_t query)
     }
 }
 
-int bundle_database_url(const char *url, const char *user, text_t password, buffer_t *out, char *error, size_t error_size)
+int bundle_database_url(
+    const char *url, const char *user, text_t password, buffer_t *out, char *error, size_t error_size)
 {
     text_t authority, path, query;
     if (url == NULL || !url_split(url, &authority, &path, &query)) {
-        snprintf(error, error_size, "DATABASE_URL %s: it must be postgresql://user:password@host:port/database",
+        snprintf(error, error_size,
+            "DATABASE_URL %s: it must be postgresql://user:password@host:port/database",
             url == NULL ? "is not set" : "is no URI");
         return -1;
     }
@@ -98,21 +100,22 @@ static int add_database_url(
     buffer_t password = {0};
     int result = secrets_read(supervisor->paths.secrets, name, &password, error, error_size);
     if (result == 0)
-        result = bundle_database_url(supervisor->database_url, user, buffer_text(&password), value, error, error_size);
+        result = bundle_database_url(
+            supervisor->database_url, user, buffer_text(&password), value, error, error_size);
     buffer_free(&password);
     return result;
 }
 
-static int add_secret(
-    const supervisor_t *supervisor, const service_t *service, const char *name, buffer_t *bundle, char *error, size_t error_size)
+static int add_secret(const supervisor_t *supervisor, const service_t *service, const char *name,
+    buffer_t *bundle, char *error, size_t error_size)
 {
     buffer_t value = {0};
     int result;
     if (strcmp(name, "database_url") == 0)
         result = add_database_url(supervisor, service, &value, error, error_size);
     else if (strcmp(name, "tls_certificate") == 0 || strcmp(name, "tls_key") == 0)
-        result = certificate_read(&supervisor->config, supervisor->paths.tls, strcmp(name, "tls_key") == 0, &value, error,
-            error_size);
+        result = certificate_read(&supervisor->config, supervisor->paths.tls, strcmp(name, "tls_key") == 0,
+            &value, error, error_size);
     else
         result = secrets_read(supervisor->paths.secrets, name, &value, error, error_size);
     if (result == 0)

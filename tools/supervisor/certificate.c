@@ -41,8 +41,8 @@ int certificate_read(
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0 || status.st_size > PEM_MOST) {
-        snprintf(error, error_size, "cannot read %s %s: %s", key ? "the TLS key" : "the TLS certificate", path,
-            fd < 0 ? strerror(errno) : "too big");
+        snprintf(error, error_size, "cannot read %s %s: %s", key ? "the TLS key" : "the TLS certificate",
+            path, fd < 0 ? strerror(errno) : "too big");
         if (fd >= 0)
             close(fd);
         return -1;
@@ -64,7 +64,8 @@ static bool certificate_good(const char *path)
     FILE *file = fopen(path, "re");
     X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
     int days = 0, seconds = 0;
-    bool good = certificate != NULL && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1 &&
+    bool good = certificate != NULL &&
+                ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1 &&
                 days >= RENEW_DAYS;
     X509_free(certificate);
     if (file != NULL)
@@ -104,7 +105,8 @@ static X509 *certificate_sign(EVP_PKEY *key)
     X509_time_adj_ex(X509_getm_notAfter(certificate), CERTIFICATE_DAYS, 0, NULL);
     X509_set_pubkey(certificate, key);
     X509_NAME *name = X509_get_subject_name(certificate);
-    bool good = X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0) == 1 &&
+    bool good = X509_NAME_add_entry_by_txt(
+                    name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0) == 1 &&
                 X509_set_issuer_name(certificate, name) == 1;
     for (size_t i = 0; i < ARRAY_SIZE(extensions); i++)
         good = good && add_extension(certificate, extensions[i].nid, extensions[i].value);

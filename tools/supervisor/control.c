@@ -1,5 +1,5 @@
-/* Bounds: CLIENTS_MOST clients (one more is closed at once), REQUEST_MOST bytes a request, IDLE_SECONDS for a request to come or
- * an answer to be taken. */
+/* Bounds: CLIENTS_MOST clients (one more is closed at once), REQUEST_MOST bytes a request, IDLE_SECONDS for a
+ * request to come or an answer to be taken. */
 #include "control.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
@@ -80,7 +80,8 @@ static bool client_flush(client_t *client)
         client->send_fd = -1;
         buffer_consume(&client->out, (size_t)sent);
     }
-    client->supervisor->loop->watch_change(client->watch, LOOP_READ | (client->out.length > 0 ? LOOP_WRITE : 0));
+    client->supervisor->loop->watch_change(
+        client->watch, LOOP_READ | (client->out.length > 0 ? LOOP_WRITE : 0));
     return true;
 }
 
@@ -147,7 +148,8 @@ static bool peer_allowed(int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
 }
 
 static void control_accept(void *argument, int events)
@@ -161,11 +163,14 @@ static void control_accept(void *argument, int events)
     for (int i = 0; i < CLIENTS_MOST && client == NULL; i++)
         client = clients[i].fd < 0 ? &clients[i] : NULL;
     if (client == NULL || !peer_allowed(fd)) {
-        log_event(LOG_WARNING, "control_refused", LOG_S("reason", client == NULL ? "too many clients" : "another user"));
+        log_event(LOG_WARNING, "control_refused",
+            LOG_S("reason", client == NULL ? "too many clients" : "another user"));
         close(fd);
         return;
     }
-    *client = (client_t){.supervisor = supervisor, .fd = fd, .send_fd = -1,
+    *client = (client_t){.supervisor = supervisor,
+        .fd = fd,
+        .send_fd = -1,
         .deadline = clock_monotonic() + IDLE_SECONDS * CLOCK_SECOND};
     client->watch = supervisor->loop->watch(supervisor->loop, fd, LOOP_READ, client_ready, client);
 }
@@ -177,7 +182,8 @@ void control_step(supervisor_t *supervisor)
         client_t *client = &clients[i];
         if (client->fd < 0)
             continue;
-        json_t *answer = client->wait.what != WAIT_NOTHING ? request_wait_over(supervisor, &client->wait) : NULL;
+        json_t *answer =
+            client->wait.what != WAIT_NOTHING ? request_wait_over(supervisor, &client->wait) : NULL;
         if (answer != NULL)
             client_answer(client, answer);
         else if (client->wait.what == WAIT_NOTHING && now >= client->deadline && !supervisor->stopping)
@@ -207,12 +213,14 @@ int control_open(supervisor_t *supervisor, char *error, size_t error_size)
     unlinkat(supervisor->paths.run_fd, "control.sock", 0); /* of a supervisor that died; we hold the lock */
     control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t mask = umask(0177);
-    bool bound = control_fd >= 0 && bind(control_fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+    bool bound = control_fd >= 0 &&
+                 bind(control_fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
                  listen(control_fd, CLIENTS_MOST) == 0;
     int reason = errno;
     umask(mask);
     if (!bound) {
-        snprintf(error, error_size, "cannot make the socket %s/control.sock: %s", supervisor->paths.run, strerror(reason));
+        snprintf(error, error_size, "cannot make the socket %s/control.sock: %s", supervisor->paths.run,
+            strerror(reason));
         return -1;
     }
     supervisor->loop->watch(supervisor->loop, control_fd, LOOP_READ, control_accept, supervisor);

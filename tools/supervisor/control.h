@@ -1,5 +1,6 @@
-/* control: the socket that aipotenctl talks to, var/run/control.sock (0600; our own user and root only). A line of JSON for a
- * request, a line of JSON for its answer: {"ok": true, …} or {"ok": false, "error": "sentence"}. */
+/* control: the socket that aipotenctl talks to, var/run/control.sock (0600; our own user and root only). A
+ * line of JSON for a request, a line of JSON for its answer: {"ok": true, …} or {"ok": false, "error":
+ * "sentence"}. */
 #pragma once
 #include "supervisor.h"
 

@@ -1,5 +1,5 @@
-/* Invariant: `deaths` are JSON objects, oldest first, HISTORY_MOST at most; the file has the same and is written anew when it
- * has twice as many lines. */
+/* Invariant: `deaths` are JSON objects, oldest first, HISTORY_MOST at most; the file has the same and is
+ * written anew when it has twice as many lines. */
 #include "history.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
@@ -65,7 +65,8 @@ static bool line_write(int fd, const json_t *death)
 
 static void file_rewrite(void)
 {
-    int fd = openat(history.run_fd, "history.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int fd =
+        openat(history.run_fd, "history.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0) {
         complain("opening");
         return;
@@ -73,7 +74,7 @@ static void file_rewrite(void)
     bool whole = true;
     size_t index;
     json_t *death;
-    json_array_foreach(history.deaths, index, death)
+    json_array_foreach (history.deaths, index, death)
         whole = whole && line_write(fd, death);
     close(fd);
     if (!whole || renameat(history.run_fd, "history.new", history.run_fd, "history") != 0)
@@ -115,11 +116,14 @@ json_t *death_to_json(const death_t *death)
     char time[28], described[256];
     time_format(death->time, time);
     death_describe(death, described, sizeof(described));
-    json_t *object = json_pack("{s:s s:s s:i s:i s:f s:s s:o}", "time", time, "service", death->service, "instance",
-        death->number, "pid", (int)death->pid, "uptime", (double)(death->uptime / CLOCK_MILLISECOND) / 1000.0, "cause",
-        death->cause, "what", json_string(described));
-    json_object_set_new(object, "signal", death->known && death->signal ? json_integer(death->signal) : json_null());
-    json_object_set_new(object, "status", death->known && !death->signal ? json_integer(death->status) : json_null());
+    json_t *object = json_pack("{s:s s:s s:i s:i s:f s:s s:o}", "time", time, "service", death->service,
+        "instance", death->number, "pid", (int)death->pid, "uptime",
+        (double)(death->uptime / CLOCK_MILLISECOND) / 1000.0, "cause", death->cause, "what",
+        json_string(described));
+    json_object_set_new(
+        object, "signal", death->known && death->signal ? json_integer(death->signal) : json_null());
+    json_object_set_new(
+        object, "status", death->known && !death->signal ? json_integer(death->status) : json_null());
     json_object_set_new(object, "operation", string_or_null(death->operation));
     json_object_set_new(object, "call", string_or_null(death->call));
     json_object_set_new(object, "trace", string_or_null(death->trace));

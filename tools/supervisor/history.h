@@ -1,4 +1,5 @@
-/* history: the last deaths, in memory and in var/run/history (NDJSON, oldest first), so that they outlive the supervisor. */
+/* history: the last deaths, in memory and in var/run/history (NDJSON, oldest first), so that they outlive the
+ * supervisor. */
 #pragma once
 #include "../../shared/shm/segment.h"
 #include <jansson.h>
@@ -14,7 +15,8 @@ typedef struct {
     bool known;     /* false: it was not our child (adopted), nobody told us its status */
     int signal;     /* 0: none */
     int status;     /* exit status, when there was no signal */
-    char cause[32]; /* "crash", "exit", "configuration", "watchdog", "start_timeout", "stop_timeout", "unwatched" */
+    char cause[32]; /* "crash", "exit", "configuration", "watchdog", "start_timeout", "stop_timeout",
+                       "unwatched" */
     char operation[48], call[UUID_TEXT_SIZE], trace[40]; /* what it was doing; empty: idle */
     char log[320];                                       /* its last words */
 } death_t;

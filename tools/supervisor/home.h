@@ -1,5 +1,5 @@
-/* home: where this release's files are (h2o-conf/, schema/): AIPOTEN_ROOT, or the first directory above the program that has
- * them. And where its data is: AIPOTEN_VAR, or var beside them. */
+/* home: where this release's files are (h2o-conf/, schema/): AIPOTEN_ROOT, or the first directory above the
+ * program that has them. And where its data is: AIPOTEN_VAR, or var beside them. */
 #pragma once
 #include <limits.h>
 

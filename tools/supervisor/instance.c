@@ -3,10 +3,11 @@
  *     DOWN ──start──> STARTING ──ready──> READY ──stop──> DRAINING ──time──> STOPPING ──exit──> DOWN
  *                        │ exit             │ exit: at once, or
  *                        v                  v early
- *                     BACKOFF ──time──> STARTING      more than `intensity` early deaths: FAILED ──time──> STARTING
+ *                     BACKOFF ──time──> STARTING      more than `intensity` early deaths: FAILED ──time──>
+ * STARTING
  *
- * A death before READY or within EARLY_DEATH_SECONDS of it is early and waits; any other is followed by a new start at once.
- * Exit status 78 (the configuration is wrong) waits in FAILED for the operator. */
+ * A death before READY or within EARLY_DEATH_SECONDS of it is early and waits; any other is followed by a new
+ * start at once. Exit status 78 (the configuration is wrong) waits in FAILED for the operator. */
 #include "instance.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
@@ -45,8 +46,8 @@ bool instance_alive(const instance_t *instance)
 static void set_state(instance_t *instance, enum instance_state state)
 {
     if (instance_state(instance) != state)
-        log_event(LOG_INFO, "state", LOG_S("instance", instance_name(instance)), LOG_S("state", instance_state_name(state)),
-            LOG_I("pid", instance->pid));
+        log_event(LOG_INFO, "state", LOG_S("instance", instance_name(instance)),
+            LOG_S("state", instance_state_name(state)), LOG_I("pid", instance->pid));
     atomic_store(&instance->row->state, state);
     segment_touch(instance->supervisor->segment);
     instance->supervisor->dirty = true;
@@ -64,9 +65,9 @@ static bool routed_to(const instance_t *instance)
 {
     if (services[instance->service].listens)
         return false;
-    EACH_INSTANCE(instance->supervisor, other)
-    if (services[other->service].listens && other->pid != 0)
-        return true;
+    EACH_INSTANCE (instance->supervisor, other)
+        if (services[other->service].listens && other->pid != 0)
+            return true;
     return false;
 }
 
@@ -78,8 +79,9 @@ void instance_set_deadline(instance_t *instance)
         instance->deadline = after(config->supervisor.start_timeout);
         break;
     case INSTANCE_READY:
-        instance->deadline =
-            config->supervisor.watchdog > 0 ? instance->alive + config->supervisor.watchdog * CLOCK_MILLISECOND : 0;
+        instance->deadline = config->supervisor.watchdog > 0
+                                 ? instance->alive + config->supervisor.watchdog * CLOCK_MILLISECOND
+                                 : 0;
         break;
     case INSTANCE_DRAINING:
         instance->deadline = instance->held ? 0 : after(routed_to(instance) ? ROUTING_MILLISECONDS : 0);
@@ -101,13 +103,15 @@ void instance_set_deadline(instance_t *instance)
     }
 }
 
-/* --- processes ------------------------------------------------------------------------------------------------------- */
+/* --- processes
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void send_signal(instance_t *instance, int number)
 {
     if (instance->pid != 0 && pidfd_send_signal(instance->pidfd, number, NULL, 0) != 0 && errno != ESRCH)
-        log_event(LOG_ERROR, "signal_failed", LOG_S("instance", instance_name(instance)), LOG_I("signal", number),
-            LOG_S("reason", strerror(errno)), LOG_S("next", "end the process by hand"));
+        log_event(LOG_ERROR, "signal_failed", LOG_S("instance", instance_name(instance)),
+            LOG_I("signal", number), LOG_S("reason", strerror(errno)),
+            LOG_S("next", "end the process by hand"));
 }
 
 /* What the dead process was doing, and that it holds nothing any more. */
@@ -157,7 +161,9 @@ static void process_ended(void *argument, int events)
     instance_t *instance = argument;
     (void)events;
     notify_drain(instance->supervisor);
-    death_t death = {.time = clock_now(), .number = instance->number, .pid = instance->pid,
+    death_t death = {.time = clock_now(),
+        .number = instance->number,
+        .pid = instance->pid,
         .uptime = clock_monotonic() - instance->launched};
     snprintf(death.service, sizeof(death.service), "%s", services[instance->service].name);
     status_take(instance, &death);
@@ -176,11 +182,12 @@ static void process_ended(void *argument, int events)
 
 void instance_watch(instance_t *instance)
 {
-    instance->watch =
-        instance->supervisor->loop->watch(instance->supervisor->loop, instance->pidfd, LOOP_READ, process_ended, instance);
+    instance->watch = instance->supervisor->loop->watch(
+        instance->supervisor->loop, instance->pidfd, LOOP_READ, process_ended, instance);
 }
 
-/* --- what the table calls --------------------------------------------------------------------------------------------- */
+/* --- what the table calls
+ * --------------------------------------------------------------------------------------------- */
 
 static void die(instance_t *instance);
 
@@ -201,8 +208,10 @@ static void launch(instance_t *instance)
         instance_watch(instance);
         return;
     }
-    instance->last_death = (death_t){.time = clock_now(), .number = instance->number, .known = true, .status = 127};
-    snprintf(instance->last_death.service, sizeof(instance->last_death.service), "%s", services[instance->service].name);
+    instance->last_death =
+        (death_t){.time = clock_now(), .number = instance->number, .known = true, .status = 127};
+    snprintf(instance->last_death.service, sizeof(instance->last_death.service), "%s",
+        services[instance->service].name);
     snprintf(instance->last_death.cause, sizeof(instance->last_death.cause), "not started");
     snprintf(instance->last_death.log, sizeof(instance->last_death.log), "%s", error);
     die(instance);
@@ -296,10 +305,11 @@ static void death_tell(instance_t *instance)
     history_add(&instance->last_death);
     instance->restarts++;
     snprintf(instance->reason, sizeof(instance->reason), "%s", described);
-    log_event(LOG_WARNING, "death", LOG_S("instance", instance_name(instance)), LOG_I("pid", instance->last_death.pid),
-        LOG_S("what", described), LOG_S("operation", instance->last_death.operation),
-        LOG_S("call", instance->last_death.call), LOG_S("trace", instance->last_death.trace),
-        LOG_S("log", instance->last_death.log), LOG_S("next", "aipotenctl history"));
+    log_event(LOG_WARNING, "death", LOG_S("instance", instance_name(instance)),
+        LOG_I("pid", instance->last_death.pid), LOG_S("what", described),
+        LOG_S("operation", instance->last_death.operation), LOG_S("call", instance->last_death.call),
+        LOG_S("trace", instance->last_death.trace), LOG_S("log", instance->last_death.log),
+        LOG_S("next", "aipotenctl history"));
 }
 
 static void die(instance_t *instance)
@@ -307,7 +317,8 @@ static void die(instance_t *instance)
     const config_t *config = &instance->supervisor->config;
     int64_t now = clock_monotonic();
     death_tell(instance);
-    if (instance->last_death.known && !instance->last_death.signal && instance->last_death.status == EXIT_CONFIG) {
+    if (instance->last_death.known && !instance->last_death.signal &&
+        instance->last_death.status == EXIT_CONFIG) {
         set_state(instance, INSTANCE_FAILED);
         return;
     }
@@ -337,12 +348,20 @@ static void end_stopped(instance_t *instance)
 
 static void (*const transitions[INSTANCE_STATES][INSTANCE_EVENTS])(instance_t *) = {
     [INSTANCE_DOWN] = {[EVENT_START] = operator_start},
-    [INSTANCE_STARTING] = {[EVENT_READY] = become_ready, [EVENT_STOP] = terminate, [EVENT_TIME] = kill_late,
+    [INSTANCE_STARTING] = {[EVENT_READY] = become_ready,
+        [EVENT_STOP] = terminate,
+        [EVENT_TIME] = kill_late,
         [EVENT_EXIT] = die},
-    [INSTANCE_READY] = {[EVENT_STOP] = drain, [EVENT_HOLD] = hold, [EVENT_LEAVE] = leave,
-        [EVENT_TIME] = kill_silent, [EVENT_EXIT] = die},
-    [INSTANCE_DRAINING] = {[EVENT_START] = unhold, [EVENT_STOP] = drain, [EVENT_LEAVE] = leave,
-        [EVENT_TIME] = terminate, [EVENT_EXIT] = end_stopped},
+    [INSTANCE_READY] = {[EVENT_STOP] = drain,
+        [EVENT_HOLD] = hold,
+        [EVENT_LEAVE] = leave,
+        [EVENT_TIME] = kill_silent,
+        [EVENT_EXIT] = die},
+    [INSTANCE_DRAINING] = {[EVENT_START] = unhold,
+        [EVENT_STOP] = drain,
+        [EVENT_LEAVE] = leave,
+        [EVENT_TIME] = terminate,
+        [EVENT_EXIT] = end_stopped},
     [INSTANCE_STOPPING] = {[EVENT_TIME] = kill_stubborn, [EVENT_EXIT] = end_stopped},
     [INSTANCE_BACKOFF] = {[EVENT_START] = operator_start, [EVENT_STOP] = rest, [EVENT_TIME] = launch},
     [INSTANCE_FAILED] = {[EVENT_START] = operator_start, [EVENT_STOP] = rest, [EVENT_TIME] = launch},
@@ -355,13 +374,15 @@ void instance_event(instance_t *instance, enum instance_event event)
         act(instance);
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------ */
+/* --- the table
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 instance_t *instance_find(supervisor_t *supervisor, int service, int number)
 {
-    EACH_INSTANCE(supervisor, instance)
-    if (instance->service == service && instance->number == number)
-        return instance;
+    EACH_INSTANCE (supervisor, instance)
+        if (instance->service == service && instance->number == number)
+            return instance;
     return NULL;
 }
 
@@ -376,8 +397,12 @@ instance_t *instance_create(supervisor_t *supervisor, int service, int number)
         row->service = (int16_t)service;
         row->number = (int16_t)number;
         atomic_store(&row->used, 1);
-        *instance = (instance_t){
-            .supervisor = supervisor, .row = row, .slot = slot, .service = service, .number = number, .pidfd = -1};
+        *instance = (instance_t){.supervisor = supervisor,
+            .row = row,
+            .slot = slot,
+            .service = service,
+            .number = number,
+            .pidfd = -1};
         supervisor->dirty = true;
         return instance;
     }

@@ -52,8 +52,9 @@ static int listener_open(const char *text, int64_t port, const char *setting, ch
         if (bind(fd, &address.any, length) == 0 && listen(fd, BACKLOG) == 0)
             return fd;
     }
-    snprintf(error, error_size, "cannot listen on %s port %lld: %s; end what listens there, or choose another port with "
-                                "AIPOTEN_%s_PORT",
+    snprintf(error, error_size,
+        "cannot listen on %s port %lld: %s; end what listens there, or choose another port with "
+        "AIPOTEN_%s_PORT",
         text, (long long)port, strerror(errno), strcmp(setting, "https") == 0 ? "HTTPS" : "HTTP");
     if (fd >= 0)
         close(fd);
@@ -64,8 +65,8 @@ int listeners_open(supervisor_t *supervisor, char *error, size_t error_size)
 {
     const config_t *config = &supervisor->config;
     if (config->listen.https_port != 0 && supervisor->https_fd < 0)
-        supervisor->https_fd =
-            listener_open(config->listen.https_address, config->listen.https_port, "https", error, error_size);
+        supervisor->https_fd = listener_open(
+            config->listen.https_address, config->listen.https_port, "https", error, error_size);
     if (config->listen.https_port != 0 && supervisor->https_fd < 0)
         return -1;
     if (config->listen.http_port != 0 && supervisor->http_fd < 0)

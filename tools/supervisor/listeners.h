@@ -1,5 +1,5 @@
-/* listeners: the sockets that clients connect to. They belong to the supervisor, so that no connection is refused while a
- * frontend is replaced. */
+/* listeners: the sockets that clients connect to. They belong to the supervisor, so that no connection is
+ * refused while a frontend is replaced. */
 #pragma once
 #include "supervisor.h"
 

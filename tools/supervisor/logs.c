@@ -23,9 +23,11 @@ int logs_open(instance_t *instance, char *error, size_t error_size)
 {
     char name[80];
     log_name(instance, name, sizeof(name));
-    int fd = openat(instance->supervisor->paths.log_fd, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int fd = openat(instance->supervisor->paths.log_fd, name,
+        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0) {
-        snprintf(error, error_size, "cannot write %s/%s: %s", instance->supervisor->paths.log, name, strerror(errno));
+        snprintf(error, error_size, "cannot write %s/%s: %s", instance->supervisor->paths.log, name,
+            strerror(errno));
         return -1;
     }
     instance->log_start = lseek(fd, 0, SEEK_END);
@@ -34,7 +36,8 @@ int logs_open(instance_t *instance, char *error, size_t error_size)
 
 int logs_redirect(const paths_t *paths, char *error, size_t error_size)
 {
-    int fd = openat(paths->log_fd, supervisor_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int fd =
+        openat(paths->log_fd, supervisor_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
         snprintf(error, error_size, "cannot write %s/%s: %s", paths->log, supervisor_log, strerror(errno));
         return -1;
@@ -55,14 +58,23 @@ static void words_of(text_t line, char *out, size_t out_size)
     if (event == NULL)
         snprintf(out, out_size, "%s", copy);
     else
-        snprintf(out, out_size, "%s%s%s%s%s", event, what ? " " : "", what ? what : "", reason ? ": " : "", reason ? reason : "");
+        snprintf(out, out_size, "%s%s%s%s%s", event, what ? " " : "", what ? what : "", reason ? ": " : "",
+            reason ? reason : "");
     json_decref(object);
 }
 
 static bool line_is_error(text_t line)
 {
     return memmem(line.data, line.length, "\"level\":\"error\"", 15) != NULL ||
-           memmem(line.data, line.length, "ERROR: ", 7) != NULL || memmem(line.data, line.length, "runtime error: ", 15) != NULL;
+           memmem(line.data, line.length, "ERROR: ", 7) != NULL ||
+           memmem(line.data, line.length, "runtime error: ", 15) != NULL;
+}
+
+/* "ready" explains no death. */
+static bool line_is_calm(text_t line)
+{
+    return memmem(line.data, line.length, "\"level\":\"info\"", 14) != NULL ||
+           memmem(line.data, line.length, "\"level\":\"debug\"", 15) != NULL;
 }
 
 void logs_last_words(const instance_t *instance, char *out, size_t out_size)
@@ -79,11 +91,13 @@ void logs_last_words(const instance_t *instance, char *out, size_t out_size)
         from = size - LAST_WORDS_READ;
     ssize_t length = pread(fd, tail, sizeof(tail), from);
     close(fd);
-    text_t rest = {.data = tail, .length = length > 0 ? (size_t)length : 0}, line, last = {0}, last_error = {0};
+    text_t rest = {.data = tail, .length = length > 0 ? (size_t)length : 0}, line, last = {0},
+           last_error = {0};
     while (text_split(&rest, '\n', &line)) {
         if (text_trim(line).length == 0)
             continue;
-        last = line;
+        if (!line_is_calm(line))
+            last = line;
         if (line_is_error(line))
             last_error = line;
     }
@@ -109,7 +123,8 @@ static void rotate(supervisor_t *supervisor, const char *name)
 {
     int directory = supervisor->paths.log_fd;
     struct stat status;
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || status.st_size < supervisor->config.log.max_size)
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        status.st_size < supervisor->config.log.max_size)
         return;
     char older[96], newer[96];
     for (int64_t number = supervisor->config.log.keep_files; number > 1; number--) {
@@ -138,8 +153,7 @@ void logs_rotate(supervisor_t *supervisor)
 {
     char name[80];
     rotate(supervisor, supervisor_log);
-    EACH_INSTANCE(supervisor, instance)
-    {
+    EACH_INSTANCE (supervisor, instance) {
         log_name(instance, name, sizeof(name));
         rotate(supervisor, name);
     }

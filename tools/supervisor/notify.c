@@ -1,4 +1,5 @@
-/* The kernel says who sent a datagram (SCM_CREDENTIALS); what does not come from the pid of an instance is dropped. */
+/* The kernel says who sent a datagram (SCM_CREDENTIALS); what does not come from the pid of an instance is
+ * dropped. */
 #include "notify.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
@@ -42,14 +43,26 @@ static void notice_read(text_t message, notice_t *notice)
     }
 }
 
+/* Who says what it waits for is alive: its time to start begins anew. (How long it waits, it decides itself.)
+ */
+static void status_apply(instance_t *instance, text_t status)
+{
+    char before[sizeof(instance->status)];
+    memcpy(before, instance->status, sizeof(before));
+    snprintf(instance->status, sizeof(instance->status), "%.*s", TEXT_ARG(status));
+    if (strcmp(before, instance->status) != 0)
+        instance->told = false;
+    if (instance_state(instance) == INSTANCE_STARTING && instance->killed == NULL)
+        instance_set_deadline(instance);
+}
+
 static void notice_apply(instance_t *instance, const notice_t *notice)
 {
-    if (notice->status.data != NULL && text_is_utf8(notice->status)) {
-        snprintf(instance->status, sizeof(instance->status), "%.*s", TEXT_ARG(notice->status));
-        instance->told = false;
-    }
+    if (notice->status.data != NULL && text_is_utf8(notice->status))
+        status_apply(instance, notice->status);
     if (notice->ready && instance_state(instance) == INSTANCE_STARTING) {
-        atomic_store(&instance->row->schema, notice->schema); /* before the state: who sees READY sees it too */
+        atomic_store(
+            &instance->row->schema, notice->schema); /* before the state: who sees READY sees it too */
         instance_event(instance, EVENT_READY);
     }
     if (notice->alive) {
@@ -63,9 +76,9 @@ static void notice_apply(instance_t *instance, const notice_t *notice)
 
 static instance_t *instance_of(supervisor_t *supervisor, pid_t pid)
 {
-    EACH_INSTANCE(supervisor, instance)
-    if (instance->pid == pid && pid != 0)
-        return instance;
+    EACH_INSTANCE (supervisor, instance)
+        if (instance->pid == pid && pid != 0)
+            return instance;
     return NULL;
 }
 
@@ -78,8 +91,10 @@ static bool notice_receive(supervisor_t *supervisor, int fd)
         struct cmsghdr align;
     } control;
     struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    struct msghdr message = {.msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.room,
+        .msg_controllen = sizeof(control.room)};
     ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (length < 0)
         return errno == EINTR;
@@ -101,7 +116,8 @@ static bool notice_receive(supervisor_t *supervisor, int fd)
         }
     }
     if (instance == NULL || message.msg_flags & MSG_TRUNC) {
-        log_event(LOG_WARNING, "notice_dropped", LOG_S("reason", instance == NULL ? "not from a child" : "too long"));
+        log_event(LOG_WARNING, "notice_dropped",
+            LOG_S("reason", instance == NULL ? "not from a child" : "too long"));
         return true;
     }
     notice_t notice;
@@ -133,7 +149,8 @@ int notify_open(supervisor_t *supervisor, char *error, size_t error_size)
     unlinkat(paths->ipc_fd, "notify", 0);
     if (notify_fd < 0 || setsockopt(notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
         bind(notify_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-        (paths->switch_user && fchownat(paths->ipc_fd, "notify", paths->uid, paths->gid, AT_SYMLINK_NOFOLLOW) != 0)) {
+        (paths->switch_user &&
+            fchownat(paths->ipc_fd, "notify", paths->uid, paths->gid, AT_SYMLINK_NOFOLLOW) != 0)) {
         snprintf(error, error_size, "cannot make the socket %s/notify: %s", paths->ipc, strerror(errno));
         return -1;
     }

@@ -1,5 +1,5 @@
-/* notify: what children say in sd_notify(3)'s words, on a datagram socket below var/run/ipc; and our own words to whoever
- * started us that way (systemd). */
+/* notify: what children say in sd_notify(3)'s words, on a datagram socket below var/run/ipc; and our own
+ * words to whoever started us that way (systemd). */
 #pragma once
 #include "supervisor.h"
 

@@ -1,6 +1,7 @@
 #include "paths.h"
 #include "spawn.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -37,8 +38,10 @@ int paths_name(paths_t *paths, const char *var, char *error, size_t error_size)
         snprintf(error, error_size, "cannot use the directory %s: %s", var, strerror(errno));
         return -1;
     }
-    if (!paths_join(paths->run, PATH_MAX, paths->var, "run") || !paths_join(paths->ipc, PATH_MAX, paths->run, "ipc") ||
-        !paths_join(paths->log, PATH_MAX, paths->var, "log") || !paths_join(paths->tls, PATH_MAX, paths->var, "tls") ||
+    if (!paths_join(paths->run, PATH_MAX, paths->var, "run") ||
+        !paths_join(paths->ipc, PATH_MAX, paths->run, "ipc") ||
+        !paths_join(paths->log, PATH_MAX, paths->var, "log") ||
+        !paths_join(paths->tls, PATH_MAX, paths->var, "tls") ||
         !paths_join(paths->secrets, PATH_MAX, paths->var, "secrets")) {
         snprintf(error, error_size, "the path %s is too long", paths->var);
         return -1;
@@ -65,7 +68,8 @@ static int user_find(paths_t *paths, const char *user, char *error, size_t error
     const struct passwd *entry = getpwnam(user);
     if (entry == NULL) {
         snprintf(error, error_size,
-            "there is no user %s for the child processes: useradd --system --shell /usr/sbin/nologin %s, or name another "
+            "there is no user %s for the child processes: useradd --system --shell /usr/sbin/nologin %s, or "
+            "name another "
             "one in supervisor.user",
             user, user);
         return -1;
@@ -81,7 +85,8 @@ static int user_find(paths_t *paths, const char *user, char *error, size_t error
 }
 
 /* Makes it when missing, gives it to its owner, and opens it; -1 with a reason. */
-static int directory_open(const paths_t *paths, const char *path, mode_t mode, bool for_children, char *error, size_t error_size)
+static int directory_open(
+    const paths_t *paths, const char *path, mode_t mode, bool for_children, char *error, size_t error_size)
 {
     if (mkdir(path, mode) != 0 && errno != EEXIST) {
         snprintf(error, error_size, "cannot make the directory %s: %s", path, strerror(errno));
@@ -111,7 +116,8 @@ int paths_open(paths_t *paths, const char *user, char *error, size_t error_size)
     paths->log_fd = directory_open(paths, paths->log, 0755, true, error, error_size);
     if (paths->log_fd < 0)
         return -1;
-    bool by_path = !paths->switch_user && strlen(paths->ipc) + PATHS_NAME_ROOM < sizeof(((struct sockaddr_un *)0)->sun_path);
+    bool by_path = !paths->switch_user &&
+                   strlen(paths->ipc) + PATHS_NAME_ROOM < sizeof(((struct sockaddr_un *)0)->sun_path);
     if (by_path) {
         memcpy(paths->child_run, paths->ipc, PATH_MAX);
         memcpy(paths->child_log, paths->log, PATH_MAX);
@@ -120,6 +126,18 @@ int paths_open(paths_t *paths, const char *user, char *error, size_t error_size)
         snprintf(paths->child_log, PATH_MAX, "/proc/self/fd/%d", CHILD_LOG_FD);
     }
     return 0;
+}
+
+void paths_clear_sockets(const paths_t *paths)
+{
+    int fd = openat(paths->ipc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    while (directory != NULL && (entry = readdir(directory)) != NULL)
+        if (entry->d_type == DT_SOCK)
+            unlinkat(paths->ipc_fd, entry->d_name, 0);
+    if (directory != NULL)
+        closedir(directory);
 }
 
 struct sockaddr_un paths_socket(int directory_fd, const char *name)

@@ -5,8 +5,8 @@
  *     var/log       supervisor.log, SERVICE.N.log, the access logs
  *     var/secrets   keys and passwords, 0700        var/tls   the certificate of the first run
  *
- * Children reach var/run/ipc and var/log by a descriptor (CHILD_IPC_FD, CHILD_LOG_FD) whenever the path itself may be out of
- * their reach (a clone below /root) or too long for a socket's address. */
+ * Children reach var/run/ipc and var/log by a descriptor (CHILD_IPC_FD, CHILD_LOG_FD) whenever the path
+ * itself may be out of their reach (a clone below /root) or too long for a socket's address. */
 #pragma once
 #include <limits.h>
 #include <stdbool.h>
@@ -22,17 +22,20 @@ typedef struct {
     int run_fd, ipc_fd, log_fd; /* the directories, O_PATH, close-on-exec */
     uid_t uid;                  /* children run as this user */
     gid_t gid;
-    bool switch_user;           /* we are root, they are not */
-    bool adoptable;             /* children must let a later supervisor at their descriptors: we have no CAP_SYS_PTRACE */
+    bool switch_user; /* we are root, they are not */
+    bool adoptable; /* children must let a later supervisor at their descriptors: we have no CAP_SYS_PTRACE */
     char user[64];
     char child_run[PATH_MAX], child_log[PATH_MAX]; /* how children name ipc and log */
 } paths_t;
 
 /* The directories' names only. 0, or -1 with a reason. */
 int paths_name(paths_t *, const char *var, char *error, size_t error_size);
-/* Makes what is missing and opens it; `user` is whom the children run as when we are root. 0, or -1 with a reason. */
+/* Makes what is missing and opens it; `user` is whom the children run as when we are root. 0, or -1 with a
+ * reason. */
 int paths_open(paths_t *, const char *user, char *error, size_t error_size);
-/* Cuts the two parts that do not fit; false: the result was too long. */
+/* Removes the sockets of processes that are no more; before anything is started. */
+void paths_clear_sockets(const paths_t *);
+/* "directory/name"; false, and an empty string, when it is too long. */
 bool paths_join(char *out, size_t out_size, const char *directory, const char *name);
 /* The address of a socket in an open directory, whatever the length of its path. */
 struct sockaddr_un paths_socket(int directory_fd, const char *name);

@@ -1,6 +1,6 @@
-/* Stages open one after the other at the start and stay open: the gate is for the order of the start alone, a later death of an
- * actor never holds back a frontend. A stage opens when each instance before it is READY or has failed once; a broken actor
- * must not keep the rest of the platform from serving. */
+/* Stages open one after the other at the start and stay open: the gate is for the order of the start alone, a
+ * later death of an actor never holds back a frontend. A stage opens when each instance before it is READY or
+ * has failed once; a broken actor must not keep the rest of the platform from serving. */
 #include "plan.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
@@ -52,8 +52,8 @@ bool target_has(target_t target, const instance_t *instance)
 static int count_of(const supervisor_t *supervisor, int service)
 {
     int count = 0;
-    EACH_INSTANCE((supervisor_t *)supervisor, instance)
-    count += instance->service == service && !instance->leaving && !instance->stand_in;
+    EACH_INSTANCE ((supervisor_t *)supervisor, instance)
+        count += instance->service == service && !instance->leaving && !instance->stand_in;
     return count;
 }
 
@@ -61,12 +61,14 @@ int plan_populate(supervisor_t *supervisor, char *error, size_t error_size)
 {
     for (int service = 0; service < service_count; service++)
         if (count_of(supervisor, service) == 0 &&
-            plan_scale(supervisor, service, config_instances(&supervisor->config, services[service].name), error, error_size) != 0)
+            plan_scale(supervisor, service, config_instances(&supervisor->config, services[service].name),
+                error, error_size) != 0)
             return -1;
     return 0;
 }
 
-/* --- the configuration --------------------------------------------------------------------------------------------------- */
+/* --- the configuration
+ * --------------------------------------------------------------------------------------------------- */
 
 /* The file's text in a memfd that nobody can change; -1 with a reason. */
 static int config_copy(const char *path, char *error, size_t error_size)
@@ -80,8 +82,10 @@ static int config_copy(const char *path, char *error, size_t error_size)
         if (write(copy, bytes, (size_t)copied) != copied)
             copied = -1;
     }
-    if (copied != 0 || fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-        snprintf(error, error_size, "%s: %s", path, copied > 0 ? "longer than a configuration can be" : strerror(errno));
+    if (copied != 0 ||
+        fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        snprintf(error, error_size, "%s: %s", path,
+            copied > 0 ? "longer than a configuration can be" : strerror(errno));
         if (copy >= 0)
             close(copy);
         copy = -1;
@@ -111,12 +115,15 @@ int plan_configure(supervisor_t *supervisor, char *error, size_t error_size)
         int count = config_instances(&fresh, services[service].name);
         if (count != config_instances(&former, services[service].name) &&
             plan_scale(supervisor, service, count, error, error_size) != 0)
-            log_event(LOG_WARNING, "scale_failed", LOG_S("reason", error), LOG_S("next", "lower instances in the configuration"));
+            log_event(LOG_WARNING, "scale_failed", LOG_S("reason", error),
+                LOG_S("next", "lower instances in the configuration"));
     }
     return 0;
 }
 
-/* --- commands ---------------------------------------------------------------------------------------------------------------- */
+/* --- commands
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static void queue_remove(supervisor_t *supervisor, int index)
 {
@@ -136,22 +143,22 @@ static void queue_forget(supervisor_t *supervisor, int slot)
 
 void plan_start(supervisor_t *supervisor, target_t target)
 {
-    EACH_INSTANCE(supervisor, instance)
-    if (target_has(target, instance) && !instance->leaving) {
-        instance->wanted = true;
-        instance_event(instance, EVENT_START);
-    }
+    EACH_INSTANCE (supervisor, instance)
+        if (target_has(target, instance) && !instance->leaving) {
+            instance->wanted = true;
+            instance_event(instance, EVENT_START);
+        }
     supervisor->dirty = true;
 }
 
 void plan_stop(supervisor_t *supervisor, target_t target)
 {
-    EACH_INSTANCE(supervisor, instance)
-    if (target_has(target, instance)) {
-        instance->wanted = false;
-        queue_forget(supervisor, instance->slot);
-        instance_event(instance, EVENT_STOP);
-    }
+    EACH_INSTANCE (supervisor, instance)
+        if (target_has(target, instance)) {
+            instance->wanted = false;
+            queue_forget(supervisor, instance->slot);
+            instance_event(instance, EVENT_STOP);
+        }
     supervisor->dirty = true;
 }
 
@@ -172,8 +179,8 @@ void plan_restart(supervisor_t *supervisor, target_t target)
 int plan_scale(supervisor_t *supervisor, int service, int count, char *error, size_t error_size)
 {
     int more = count - count_of(supervisor, service), free_places = SEGMENT_INSTANCES;
-    EACH_INSTANCE(supervisor, instance)
-    free_places--;
+    EACH_INSTANCE (supervisor, instance)
+        free_places--;
     if (count < 0 || more > free_places) {
         snprintf(error, error_size, "%s cannot have %d instances: the table has %d places, %d are free",
             services[service].name, count, SEGMENT_INSTANCES, free_places);
@@ -186,13 +193,13 @@ int plan_scale(supervisor_t *supervisor, int service, int count, char *error, si
         instance->leaving = false;
         instance->wanted = true;
     }
-    EACH_INSTANCE(supervisor, instance)
-    if (instance->service == service && instance->number > count) {
-        instance->leaving = true;
-        instance->wanted = false;
-        queue_forget(supervisor, instance->slot);
-        instance_event(instance, EVENT_STOP);
-    }
+    EACH_INSTANCE (supervisor, instance)
+        if (instance->service == service && instance->number > count) {
+            instance->leaving = true;
+            instance->wanted = false;
+            queue_forget(supervisor, instance->slot);
+            instance_event(instance, EVENT_STOP);
+        }
     supervisor->dirty = true;
     return 0;
 }
@@ -204,29 +211,31 @@ void plan_stop_all(supervisor_t *supervisor)
     log_event(LOG_INFO, "stopping", LOG_I("pid", getpid()));
     supervisor->stopping = true;
     supervisor->restart_count = 0;
-    EACH_INSTANCE(supervisor, instance)
-    instance->wanted = false;
+    EACH_INSTANCE (supervisor, instance)
+        instance->wanted = false;
 }
 
-/* --- once per turn ---------------------------------------------------------------------------------------------------------- */
+/* --- once per turn
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void step_deadlines(supervisor_t *supervisor)
 {
     int64_t now = clock_monotonic();
-    EACH_INSTANCE(supervisor, instance)
-    if (instance->deadline != 0 && instance->deadline <= now) {
-        instance->deadline = 0;
-        instance_event(instance, EVENT_TIME);
-    }
+    EACH_INSTANCE (supervisor, instance)
+        if (instance->deadline != 0 && instance->deadline <= now) {
+            instance->deadline = 0;
+            instance_event(instance, EVENT_TIME);
+        }
 }
 
 /* The highest stage with something that is not down; -1: all is. */
 static int highest_stage(const supervisor_t *supervisor)
 {
     int stage = -1;
-    EACH_INSTANCE((supervisor_t *)supervisor, instance)
-    if (instance_state(instance) != INSTANCE_DOWN && services[instance->service].stage > stage)
-        stage = services[instance->service].stage;
+    EACH_INSTANCE ((supervisor_t *)supervisor, instance)
+        if (instance_state(instance) != INSTANCE_DOWN && services[instance->service].stage > stage)
+            stage = services[instance->service].stage;
     return stage;
 }
 
@@ -235,9 +244,9 @@ static void step_stopping(supervisor_t *supervisor)
     int stage, next = highest_stage(supervisor);
     do { /* again when a stage had no process at all */
         stage = next;
-        EACH_INSTANCE(supervisor, instance)
-        if (services[instance->service].stage == stage)
-            instance_event(instance, EVENT_STOP);
+        EACH_INSTANCE (supervisor, instance)
+            if (services[instance->service].stage == stage)
+                instance_event(instance, EVENT_STOP);
         next = highest_stage(supervisor);
     } while (next != stage);
     supervisor->ended = stage < 0;
@@ -256,15 +265,14 @@ static void step_stages(supervisor_t *supervisor)
     for (int i = 0; i < service_count; i++)
         last = services[i].stage > last ? services[i].stage : last;
     for (; supervisor->open_stage < last; supervisor->open_stage++)
-        EACH_INSTANCE(supervisor, instance)
-        if (services[instance->service].stage <= supervisor->open_stage && !settled(instance))
-            return;
+        EACH_INSTANCE (supervisor, instance)
+            if (services[instance->service].stage <= supervisor->open_stage && !settled(instance))
+                return;
 }
 
 static void step_instances(supervisor_t *supervisor)
 {
-    EACH_INSTANCE(supervisor, instance)
-    {
+    EACH_INSTANCE (supervisor, instance) {
         if (instance_state(instance) != INSTANCE_DOWN)
             continue;
         if (instance->leaving) {
@@ -278,16 +286,19 @@ static void step_instances(supervisor_t *supervisor)
     }
 }
 
-/* --- restarts: one instance at a time. Where no other one of its service is READY, a stand-in is started first, so that somebody
- * always answers; when that fails (a new program, a new configuration) the old one was not touched. */
+/* --- restarts: one instance at a time. Where no other one of its service is READY, a stand-in is started
+ * first, so that somebody always answers; when that fails (a new program, a new configuration) the old one
+ * was not touched. */
 
 static void queue_end(supervisor_t *supervisor, const instance_t *culprit)
 {
-    log_event(LOG_ERROR, "restart_ended", LOG_S("instance", instance_name(culprit)), LOG_S("reason", culprit->reason),
-        LOG_S("next", "the instances after it were left as they are"));
+    log_event(LOG_ERROR, "restart_ended", LOG_S("instance", instance_name(culprit)),
+        LOG_S("reason", culprit->reason), LOG_S("next", "the instances after it were left as they are"));
     snprintf(supervisor->restart_error, sizeof(supervisor->restart_error), "%s did not come up: %s%s%s; %s",
-        instance_name(culprit), culprit->reason, culprit->last_death.log[0] ? ": " : "", culprit->last_death.log,
-        culprit->stand_in ? "it was to stand in, what runs stays as it is" : "the others were left as they are");
+        instance_name(culprit), culprit->reason, culprit->last_death.log[0] ? ": " : "",
+        culprit->last_death.log,
+        culprit->stand_in ? "it was to stand in, what runs stays as it is"
+                          : "the others were left as they are");
     supervisor->restart_failures++;
     supervisor->restart_count = 0;
     supervisor->restart_generation = 0;
@@ -298,27 +309,29 @@ static void stand_ins_dismiss(supervisor_t *supervisor)
 {
     const instance_t *head =
         supervisor->restart_count > 0 ? &supervisor->instances[supervisor->restart_queue[0]] : NULL;
-    EACH_INSTANCE(supervisor, instance)
-    if (instance->stand_in && !instance->leaving && (head == NULL || head->service != instance->service)) {
-        instance->leaving = true;
-        instance->wanted = false;
-        instance_event(instance, EVENT_STOP);
-    }
+    EACH_INSTANCE (supervisor, instance)
+        if (instance->stand_in && !instance->leaving &&
+            (head == NULL || head->service != instance->service)) {
+            instance->leaving = true;
+            instance->wanted = false;
+            instance_event(instance, EVENT_STOP);
+        }
 }
 
 static bool served_without(supervisor_t *supervisor, const instance_t *instance)
 {
-    EACH_INSTANCE(supervisor, other)
-    if (other != instance && other->service == instance->service && !other->leaving && instance_state(other) == INSTANCE_READY)
-        return true;
+    EACH_INSTANCE (supervisor, other)
+        if (other != instance && other->service == instance->service && !other->leaving &&
+            instance_state(other) == INSTANCE_READY)
+            return true;
     return false;
 }
 
 static instance_t *stand_in_find(supervisor_t *supervisor, int service)
 {
-    EACH_INSTANCE(supervisor, instance)
-    if (instance->stand_in && instance->service == service)
-        return instance;
+    EACH_INSTANCE (supervisor, instance)
+        if (instance->stand_in && instance->service == service)
+            return instance;
     return NULL;
 }
 
@@ -389,16 +402,16 @@ void plan_step(supervisor_t *supervisor)
 int64_t plan_deadline(const supervisor_t *supervisor)
 {
     int64_t first = 0;
-    EACH_INSTANCE((supervisor_t *)supervisor, instance)
-    if (instance->deadline != 0 && (first == 0 || instance->deadline < first))
-        first = instance->deadline;
+    EACH_INSTANCE ((supervisor_t *)supervisor, instance)
+        if (instance->deadline != 0 && (first == 0 || instance->deadline < first))
+            first = instance->deadline;
     return first;
 }
 
 bool plan_all_ready(const supervisor_t *supervisor)
 {
-    EACH_INSTANCE((supervisor_t *)supervisor, instance)
-    if (instance->wanted && instance_state(instance) != INSTANCE_READY)
-        return false;
+    EACH_INSTANCE ((supervisor_t *)supervisor, instance)
+        if (instance->wanted && instance_state(instance) != INSTANCE_READY)
+            return false;
     return true;
 }

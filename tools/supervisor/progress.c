@@ -29,8 +29,8 @@ static void tell(instance_t *instance)
     case INSTANCE_BACKOFF:
     case INSTANCE_FAILED:
         printf("    %-18s %s: %s%s%s\n", instance_name(instance),
-            instance_state(instance) == INSTANCE_FAILED ? "failed" : "died, tried again soon", instance->reason,
-            instance->last_death.log[0] ? ": " : "", instance->last_death.log);
+            instance_state(instance) == INSTANCE_FAILED ? "failed" : "died, tried again soon",
+            instance->reason, instance->last_death.log[0] ? ": " : "", instance->last_death.log);
         break;
     default:
         break;
@@ -44,7 +44,8 @@ static void tell_ready(supervisor_t *supervisor)
     listener_url(&supervisor->config, false, http, sizeof(http));
     double seconds = (double)(clock_monotonic() - supervisor->started) / CLOCK_SECOND;
     printf("ready after %.2f s: %s%s%s\n", seconds, https, https[0] && http[0] ? "  " : "", http);
-    log_event(LOG_INFO, "system_ready", LOG_I("milliseconds", (clock_monotonic() - supervisor->started) / CLOCK_MILLISECOND));
+    log_event(LOG_INFO, "system_ready",
+        LOG_I("milliseconds", (clock_monotonic() - supervisor->started) / CLOCK_MILLISECOND));
     notify_parent("READY=1\n");
 }
 
@@ -52,16 +53,16 @@ static void tell_ready(supervisor_t *supervisor)
 static void give_up(supervisor_t *supervisor)
 {
     int64_t late = supervisor->started + 2 * supervisor->config.supervisor.start_timeout * CLOCK_MILLISECOND;
-    EACH_INSTANCE(supervisor, instance)
-    {
+    EACH_INSTANCE (supervisor, instance) {
         enum instance_state state = instance_state(instance);
         bool failed = state == INSTANCE_FAILED || instance->early >= TRIES;
         if (!failed && (state == INSTANCE_READY || !instance->wanted || clock_monotonic() < late))
             continue;
+        const char *why = instance->reason[0] ? instance->reason : instance->status;
+        const char *log = instance->reason[0] ? instance->last_death.log : "";
         printf("aipoten did not start: %s %s%s%s%s%s\n  its log: %s/%s.log\n", instance_name(instance),
-            failed ? "failed" : "is not ready", instance->reason[0] ? ": " : "", instance->reason,
-            instance->last_death.log[0] ? ": " : "", instance->last_death.log, supervisor->paths.log,
-            instance_name(instance));
+            failed ? "failed" : "is not ready", why[0] ? ": " : "", why, log[0] ? ": " : "", log,
+            supervisor->paths.log, instance_name(instance));
         supervisor->exit_status = 1;
         supervisor->was_ready = true; /* nothing more to say */
         plan_stop_all(supervisor);
@@ -73,9 +74,9 @@ void progress_step(supervisor_t *supervisor)
 {
     if (supervisor->was_ready || supervisor->stopping)
         return;
-    EACH_INSTANCE(supervisor, instance)
-    if (!instance->told)
-        tell(instance);
+    EACH_INSTANCE (supervisor, instance)
+        if (!instance->told)
+            tell(instance);
     if (plan_all_ready(supervisor)) {
         tell_ready(supervisor);
         supervisor->was_ready = true;

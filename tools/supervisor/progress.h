@@ -1,4 +1,5 @@
-/* progress: what the person who started the system sees until it is READY, on standard output. Nothing afterwards. */
+/* progress: what the person who started the system sees until it is READY, on standard output. Nothing
+ * afterwards. */
 #pragma once
 #include "supervisor.h"
 

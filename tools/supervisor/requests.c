@@ -42,7 +42,9 @@ static json_t *accept_plain(void)
     return json_pack("{s:b}", "ok", 1);
 }
 
-/* --- status ------------------------------------------------------------------------------------------------------------------ */
+/* --- status
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static json_t *now_to_json(const instance_t *instance)
 {
@@ -61,25 +63,27 @@ static json_t *instance_to_json(const instance_t *instance)
     char schema[17], log[96];
     snprintf(schema, sizeof(schema), "%016llx", (unsigned long long)atomic_load(&instance->row->schema));
     snprintf(log, sizeof(log), "%s.log", instance_name(instance));
-    json_t *object = json_pack("{s:s s:i s:s s:b s:I s:s s:I s:I s:s}", "service", services[instance->service].name,
-        "instance", instance->number, "state", instance_state_name(instance_state(instance)), "wanted", instance->wanted,
-        "generation", (json_int_t)atomic_load(&instance->row->generation), "schema", schema, "restarts",
-        (json_int_t)instance->restarts, "connections", (json_int_t)atomic_load(&instance->row->database_connections),
-        "log", log);
+    json_t *object =
+        json_pack("{s:s s:i s:s s:b s:I s:s s:I s:I s:s}", "service", services[instance->service].name,
+            "instance", instance->number, "state", instance_state_name(instance_state(instance)), "wanted",
+            instance->wanted, "generation", (json_int_t)atomic_load(&instance->row->generation), "schema",
+            schema, "restarts", (json_int_t)instance->restarts, "connections",
+            (json_int_t)atomic_load(&instance->row->database_connections), "log", log);
     bool alive = instance->pid != 0;
     json_object_set_new(object, "pid", alive ? json_integer(instance->pid) : json_null());
-    json_object_set_new(object, "uptime", alive ? json_real((double)(now - instance->launched) / CLOCK_SECOND) : json_null());
+    json_object_set_new(
+        object, "uptime", alive ? json_real((double)(now - instance->launched) / CLOCK_SECOND) : json_null());
     json_object_set_new(object, "adopted", json_boolean(instance->adopted));
     json_object_set_new(object, "held", json_boolean(instance->held));
     json_object_set_new(object, "status", string_or_null(instance->status));
     json_object_set_new(object, "reason", string_or_null(instance->reason));
     enum instance_state state = instance_state(instance);
     bool retries = (state == INSTANCE_BACKOFF || state == INSTANCE_FAILED) && instance->deadline != 0;
-    json_object_set_new(
-        object, "retry_in", retries ? json_real((double)(instance->deadline - now) / CLOCK_SECOND) : json_null());
+    json_object_set_new(object, "retry_in",
+        retries ? json_real((double)(instance->deadline - now) / CLOCK_SECOND) : json_null());
     json_object_set_new(object, "now", now_to_json(instance));
-    json_object_set_new(
-        object, "last_death", instance->last_death.time != 0 ? death_to_json(&instance->last_death) : json_null());
+    json_object_set_new(object, "last_death",
+        instance->last_death.time != 0 ? death_to_json(&instance->last_death) : json_null());
     return object;
 }
 
@@ -104,30 +108,34 @@ static json_t *run_status(context_t *context)
     listener_url(&supervisor->config, true, https, sizeof(https));
     listener_url(&supervisor->config, false, http, sizeof(http));
     bundle_database_place(supervisor->database_url, database, sizeof(database));
-    const char *state = supervisor->stopping                ? "STOPPING"
-                        : plan_all_ready(supervisor)        ? "READY"
-                        : supervisor->was_ready             ? "DEGRADED"
-                                                            : "STARTING";
-    return json_pack("{s:b s:{s:i s:s s:f s:s s:s} s:o s:o s:s s:o s:o}", "ok", 1, "supervisor", "pid", (int)getpid(),
-        "state", state, "uptime", (double)(clock_monotonic() - supervisor->started) / CLOCK_SECOND, "var",
-        supervisor->paths.var, "config", supervisor->config_path, "https", string_or_null(https), "http",
-        string_or_null(http), "database", database, "redis", string_or_null(redis_place(supervisor->config.redis.url)),
-        "instances", list);
+    const char *state = supervisor->stopping         ? "STOPPING"
+                        : plan_all_ready(supervisor) ? "READY"
+                        : supervisor->was_ready      ? "DEGRADED"
+                                                     : "STARTING";
+    return json_pack("{s:b s:{s:i s:s s:f s:s s:s} s:o s:o s:s s:o s:o}", "ok", 1, "supervisor", "pid",
+        (int)getpid(), "state", state, "uptime",
+        (double)(clock_monotonic() - supervisor->started) / CLOCK_SECOND, "var", supervisor->paths.var,
+        "config", supervisor->config_path, "https", string_or_null(https), "http", string_or_null(http),
+        "database", database, "redis", string_or_null(redis_place(supervisor->config.redis.url)), "instances",
+        list);
 }
 
 static json_t *run_history(context_t *context)
 {
     json_int_t count = json_integer_value(json_object_get(context->request, "count"));
-    return json_pack("{s:b s:o}", "ok", 1, "deaths", history_list(count > 0 && count < HISTORY_MOST ? (int)count : HISTORY_MOST));
+    return json_pack("{s:b s:o}", "ok", 1, "deaths",
+        history_list(count > 0 && count < HISTORY_MOST ? (int)count : HISTORY_MOST));
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------------------ */
+/* --- commands
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool target_exists(const context_t *context)
 {
-    EACH_INSTANCE(context->supervisor, instance)
-    if (target_has(context->target, instance))
-        return true;
+    EACH_INSTANCE (context->supervisor, instance)
+        if (target_has(context->target, instance))
+            return true;
     return false;
 }
 
@@ -155,8 +163,10 @@ static json_t *wait_begin(context_t *context, bool down)
     json_int_t timeout = json_integer_value(json_object_get(context->request, "timeout"));
     if (timeout <= 0 || timeout > WAIT_MOST_MILLISECONDS)
         timeout = WAIT_DEFAULT_MILLISECONDS;
-    *context->wait = (wait_t){.what = down ? WAIT_DOWN : WAIT_READY, .target = context->target,
-        .deadline = clock_monotonic() + timeout * CLOCK_MILLISECOND, .failures = context->supervisor->restart_failures};
+    *context->wait = (wait_t){.what = down ? WAIT_DOWN : WAIT_READY,
+        .target = context->target,
+        .deadline = clock_monotonic() + timeout * CLOCK_MILLISECOND,
+        .failures = context->supervisor->restart_failures};
     return NULL;
 }
 
@@ -185,11 +195,13 @@ static json_t *run_restart(context_t *context)
 static json_t *run_drain(context_t *context)
 {
     const target_t target = context->target;
-    instance_t *instance = target.number != 0 ? instance_find(context->supervisor, target.service, target.number) : NULL;
+    instance_t *instance =
+        target.number != 0 ? instance_find(context->supervisor, target.service, target.number) : NULL;
     if (instance == NULL)
         return request_refuse("drain wants one instance that exists: SERVICE.NUMBER");
     if (services[target.service].listens)
-        return request_refuse("%s takes its connections from a shared socket, it drains when it is stopped: aipotenctl stop %s",
+        return request_refuse(
+            "%s takes its connections from a shared socket, it drains when it is stopped: aipotenctl stop %s",
             instance_name(instance), instance_name(instance));
     if (instance_state(instance) != INSTANCE_READY)
         return request_refuse("%s is %s, only READY instances can be drained", instance_name(instance),
@@ -206,7 +218,8 @@ static json_t *run_scale(context_t *context)
         return request_refuse("scale wants a service and a number of instances");
     json_int_t number = json_integer_value(count);
     if (number < 0 || number > SEGMENT_INSTANCES)
-        return request_refuse("%lld instances are not between 0 and %d", (long long)number, SEGMENT_INSTANCES);
+        return request_refuse(
+            "%lld instances are not between 0 and %d", (long long)number, SEGMENT_INSTANCES);
     if (plan_scale(context->supervisor, context->target.service, (int)number, error, sizeof(error)) != 0)
         return request_refuse("%s", error);
     return accept_plain();
@@ -218,7 +231,8 @@ static json_t *run_segment(context_t *context)
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", context->supervisor->segment_fd);
     *context->send_fd = open(path, O_RDONLY | O_CLOEXEC);
-    return *context->send_fd >= 0 ? accept_plain() : request_refuse("the segment cannot be opened for reading");
+    return *context->send_fd >= 0 ? accept_plain()
+                                  : request_refuse("the segment cannot be opened for reading");
 }
 
 static const struct {
@@ -241,7 +255,8 @@ json_t *request_run(supervisor_t *supervisor, const json_t *request, wait_t *wai
     char error[512];
     context_t context = {.supervisor = supervisor, .request = request, .wait = wait, .send_fd = send_fd};
     const char *name = json_string_value(json_object_get(request, "request"));
-    if (target_parse(json_string_value(json_object_get(request, "target")), &context.target, error, sizeof(error)) != 0)
+    if (target_parse(json_string_value(json_object_get(request, "target")), &context.target, error,
+            sizeof(error)) != 0)
         return request_refuse("%s", error);
     for (size_t i = 0; name != NULL && i < ARRAY_SIZE(rows); i++)
         if (strcmp(name, rows[i].name) == 0)
@@ -249,15 +264,16 @@ json_t *request_run(supervisor_t *supervisor, const json_t *request, wait_t *wai
     return request_refuse("there is no request %s", name != NULL ? name : "without a name");
 }
 
-/* --- waiting --------------------------------------------------------------------------------------------------------------------- */
+/* --- waiting
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 /* What keeps the target from being ready, in words; false: nothing. */
 static bool not_ready(supervisor_t *supervisor, target_t target, char *out, size_t out_size, bool *hopeless)
 {
     bool found = false;
     *hopeless = false;
-    EACH_INSTANCE(supervisor, instance)
-    {
+    EACH_INSTANCE (supervisor, instance) {
         enum instance_state state = instance_state(instance);
         if (!target_has(target, instance) || !instance->wanted || state == INSTANCE_READY)
             continue;
@@ -274,9 +290,9 @@ static bool not_ready(supervisor_t *supervisor, target_t target, char *out, size
 
 static bool in_restart(supervisor_t *supervisor, target_t target)
 {
-    EACH_INSTANCE(supervisor, instance)
-    if (instance->stand_in && target_has((target_t){.service = target.service}, instance))
-        return true;
+    EACH_INSTANCE (supervisor, instance)
+        if (instance->stand_in && target_has((target_t){.service = target.service}, instance))
+            return true;
     for (int i = 0; i < supervisor->restart_count; i++)
         if (target_has(target, &supervisor->instances[supervisor->restart_queue[i]]))
             return true;
@@ -285,11 +301,13 @@ static bool in_restart(supervisor_t *supervisor, target_t target)
 
 static bool still_up(const supervisor_t *supervisor, target_t target, char *out, size_t out_size)
 {
-    EACH_INSTANCE((supervisor_t *)supervisor, instance)
-    if (target_has(target, instance) && (!instance->wanted || instance->leaving) && instance_state(instance) != INSTANCE_DOWN) {
-        snprintf(out, out_size, "%s is %s", instance_name(instance), instance_state_name(instance_state(instance)));
-        return true;
-    }
+    EACH_INSTANCE ((supervisor_t *)supervisor, instance)
+        if (target_has(target, instance) && (!instance->wanted || instance->leaving) &&
+            instance_state(instance) != INSTANCE_DOWN) {
+            snprintf(out, out_size, "%s is %s", instance_name(instance),
+                instance_state_name(instance_state(instance)));
+            return true;
+        }
     return false;
 }
 

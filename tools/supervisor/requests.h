@@ -11,7 +11,8 @@ typedef struct {
     int failures;     /* restart_failures when the restart began; -1: it waits for no restart */
 } wait_t;
 
-/* The answer, a new object; NULL: *wait was filled. *send_fd >= 0: this descriptor goes with the answer, then it is closed. */
+/* The answer, a new object; NULL: *wait was filled. *send_fd >= 0: this descriptor goes with the answer, then
+ * it is closed. */
 json_t *request_run(supervisor_t *, const json_t *request, wait_t *wait, int *send_fd);
 /* The answer to a wait whose time has come; NULL: not yet. */
 json_t *request_wait_over(supervisor_t *, const wait_t *);

@@ -1,8 +1,9 @@
-/* What always holds for a child: it never runs as root, cannot gain privileges, leaves no core file, has a session of its own
- * (a Ctrl-C in the supervisor's terminal does not reach it), and inherits the descriptors below and no others.
+/* What always holds for a child: it never runs as root, cannot gain privileges, leaves no core file, has a
+ * session of its own (a Ctrl-C in the supervisor's terminal does not reach it), and inherits the descriptors
+ * below and no others.
  *
- * The program is opened before the privileges go and executed by its descriptor, so its path need not be reachable for the
- * children's user. */
+ * The program is opened before the privileges go and executed by its descriptor, so its path need not be
+ * reachable for the children's user. */
 #include "spawn.h"
 #include "bundle.h"
 #include "instance.h"
@@ -57,7 +58,8 @@ static void environment_inherit(environment_t *environment)
     for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
         if (getenv(passed_on[i]) != NULL)
             environment_add(environment, passed_on[i], getenv(passed_on[i]));
-    for (char **variable = environ; *variable != NULL && environment->count < ENVIRONMENT_MOST - 16; variable++)
+    for (char **variable = environ; *variable != NULL && environment->count < ENVIRONMENT_MOST - 16;
+         variable++)
         if (strncmp(*variable, "AIPOTEN_", 8) == 0)
             environment->variables[environment->count++] = memory_string(*variable);
 }
@@ -79,8 +81,10 @@ static void environment_make(environment_t *environment, const instance_t *insta
     environment_add_number(environment, "AIPOTEN_CONFIG_FD", CHILD_CONFIG_FD);
     environment_add_number(environment, "AIPOTEN_SECRETS_FD", CHILD_SECRETS_FD);
     bool listens = service->listens;
-    environment_add_number(environment, "AIPOTEN_HTTPS_FD", listens && supervisor->https_fd >= 0 ? CHILD_HTTPS_FD : -1);
-    environment_add_number(environment, "AIPOTEN_HTTP_FD", listens && supervisor->http_fd >= 0 ? CHILD_HTTP_FD : -1);
+    environment_add_number(
+        environment, "AIPOTEN_HTTPS_FD", listens && supervisor->https_fd >= 0 ? CHILD_HTTPS_FD : -1);
+    environment_add_number(
+        environment, "AIPOTEN_HTTP_FD", listens && supervisor->http_fd >= 0 ? CHILD_HTTP_FD : -1);
     if (supervisor->paths.adoptable)
         environment_add(environment, "AIPOTEN_ADOPTABLE", "1");
     environment_inherit(environment);
@@ -105,19 +109,22 @@ static int program_open(const supervisor_t *supervisor, const char *program, cha
         return -1;
     }
     if (supervisor->paths.switch_user && (status.st_mode & S_IXOTH) == 0) {
-        snprintf(error, error_size, "user %s may not execute %s: chmod a+rx %s", supervisor->paths.user, path, path);
+        snprintf(error, error_size, "user %s may not execute %s: chmod a+rx %s", supervisor->paths.user, path,
+            path);
         close(fd);
         return -1;
     }
     return fd;
 }
 
-/* --- in the child, between fork and exec ------------------------------------------------------------------------------ */
+/* --- in the child, between fork and exec
+ * ------------------------------------------------------------------------------ */
 
 static bool privileges_drop(const paths_t *paths)
 {
-    if (paths->switch_user && (setgroups(0, NULL) != 0 || setresgid(paths->gid, paths->gid, paths->gid) != 0 ||
-                                  setresuid(paths->uid, paths->uid, paths->uid) != 0))
+    if (paths->switch_user &&
+        (setgroups(0, NULL) != 0 || setresgid(paths->gid, paths->gid, paths->gid) != 0 ||
+            setresuid(paths->uid, paths->uid, paths->uid) != 0))
         return false;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
@@ -158,8 +165,8 @@ static bool descriptors_place(const int sources[CHILD_FD_END])
     return true;
 }
 
-static _Noreturn void child_run(
-    const instance_t *instance, const int sources[CHILD_FD_END], int program, int report, char *const *environment)
+static _Noreturn void child_run(const instance_t *instance, const int sources[CHILD_FD_END], int program,
+    int report, char *const *environment)
 {
     char *const arguments[] = {(char *)instance_name(instance), NULL};
     /* Both above the places that descriptors_place fills. */
@@ -168,7 +175,8 @@ static _Noreturn void child_run(
     setsid();
     umask(027);
     signals_reset();
-    if (program >= 0 && descriptors_place(sources) && limits_set() && privileges_drop(&instance->supervisor->paths))
+    if (program >= 0 && descriptors_place(sources) && limits_set() &&
+        privileges_drop(&instance->supervisor->paths))
         fexecve(program, arguments, environment);
     int reason = errno;
     if (write(report, &reason, sizeof(reason)) != sizeof(reason))
@@ -176,7 +184,8 @@ static _Noreturn void child_run(
     _exit(127);
 }
 
-/* --- in the supervisor ----------------------------------------------------------------------------------------------------- */
+/* --- in the supervisor
+ * ----------------------------------------------------------------------------------------------------- */
 
 uint64_t process_start_ticks(pid_t pid)
 {
@@ -203,8 +212,8 @@ uint64_t process_start_ticks(pid_t pid)
 }
 
 /* fork, and wait until the child is the program or has said why not. */
-static int child_start(instance_t *instance, const int sources[CHILD_FD_END], int program, char *const *environment,
-    char *error, size_t error_size)
+static int child_start(instance_t *instance, const int sources[CHILD_FD_END], int program,
+    char *const *environment, char *error, size_t error_size)
 {
     int report[2], reason = 0;
     if (pipe2(report, O_CLOEXEC) != 0) {

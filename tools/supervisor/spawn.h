@@ -1,4 +1,5 @@
-/* spawn: makes the process of an instance: descriptors at fixed places, an environment of its own, no privileges. */
+/* spawn: makes the process of an instance: descriptors at fixed places, an environment of its own, no
+ * privileges. */
 #pragma once
 #include "supervisor.h"
 

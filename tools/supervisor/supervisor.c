@@ -2,14 +2,14 @@
  *
  *     supervisor [--config FILE] [--detach | --end]
  *
- * In the foreground it shows the start on standard output and then only logs (var/log/supervisor.log, NDJSON); with --detach
- * it returns when the system is READY, or says why it is not and exits 1; with
+ * In the foreground it shows the start on standard output and then only logs (var/log/supervisor.log,
+ * NDJSON); with --detach it returns when the system is READY, or says why it is not and exits 1; with
  * --end it only ends what a supervisor that died left running. SIGTERM and SIGINT stop everything in order.
- * When it dies its children serve on; the next one adopts them (adopt.h). Exit status: 0 stopped as told, 1 could not start,
- * 2 usage, 78 the configuration is wrong.
+ * When it dies its children serve on; the next one adopts them (adopt.h). Exit status: 0 stopped as told, 1
+ * could not start, 2 usage, 78 the configuration is wrong.
  *
- * Environment: AIPOTEN_VAR, DATABASE_URL (the migrator's: the roles' own URLs are made from it), REDIS_URL, AIPOTEN_ROOT,
- * and what shared/base/config.c names. */
+ * Environment: AIPOTEN_VAR, DATABASE_URL (the migrator's: the roles' own URLs are made from it), REDIS_URL,
+ * AIPOTEN_ROOT, and what shared/base/config.c names. */
 #include "supervisor.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
@@ -58,28 +58,32 @@ static _Noreturn void refuse(int status, const char *sentence)
     exit(status);
 }
 
-/* --- becoming the one supervisor ------------------------------------------------------------------------------------------- */
+/* --- becoming the one supervisor
+ * ------------------------------------------------------------------------------------------- */
 
 static void lock_take(const paths_t *paths)
 {
     char sentence[PATH_MAX + 128], pid[16] = "";
     int fd = openat(paths->run_fd, "supervisor.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) {
-        snprintf(sentence, sizeof(sentence), "cannot write %s/supervisor.lock: %s", paths->run, strerror(errno));
+        snprintf(
+            sentence, sizeof(sentence), "cannot write %s/supervisor.lock: %s", paths->run, strerror(errno));
         refuse(EXIT_FAILED, sentence);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         ssize_t length = read(fd, pid, sizeof(pid) - 1);
         pid[length > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        snprintf(sentence, sizeof(sentence), "a supervisor (pid %s) runs already for %s; see aipotenctl status", pid, paths->var);
+        snprintf(sentence, sizeof(sentence),
+            "a supervisor (pid %s) runs already for %s; see aipotenctl status", pid, paths->var);
         refuse(EXIT_FAILED, sentence);
     }
     int length = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)length, 0) != length)
         refuse(EXIT_FAILED, "cannot write supervisor.lock: is the disk full?");
-    /* The descriptor stays open: it is the lock. The other file is for whoever wants to know whether we died: an orderly end
-     * removes it. */
-    int other = openat(paths->run_fd, "supervisor.pid", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    /* The descriptor stays open: it is the lock. The other file is for whoever wants to know whether we died:
+     * an orderly end removes it. */
+    int other =
+        openat(paths->run_fd, "supervisor.pid", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (other < 0 || write(other, pid, (size_t)length) != length)
         refuse(EXIT_FAILED, "cannot write supervisor.pid: is the disk full?");
     close(other);
@@ -118,7 +122,9 @@ static void detach_finish(int status)
     close(null);
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------------------- */
+/* --- the loop
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void alarm_rings(void *argument)
 {
@@ -136,8 +142,9 @@ static void alarm_set(void)
     the.loop->timer_stop(&alarm_timer);
     alarm_at = first;
     if (first != 0) /* rounded up: never ring a little too early, again and again */
-        alarm_timer = the.loop->timer(
-            the.loop, first > now ? (int)((first - now + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND) : 1, alarm_rings, NULL);
+        alarm_timer = the.loop->timer(the.loop,
+            first > now ? (int)((first - now + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND) : 1, alarm_rings,
+            NULL);
 }
 
 static bool turn(void *argument)
@@ -172,10 +179,13 @@ static void told_to_stop(void *argument)
 static void told_to_reload(void *argument)
 {
     (void)argument;
-    log_event(LOG_WARNING, "hangup_ignored", LOG_S("next", "aipotenctl restart reads the configuration anew"));
+    log_event(
+        LOG_WARNING, "hangup_ignored", LOG_S("next", "aipotenctl restart reads the configuration anew"));
 }
 
-/* --- the start -------------------------------------------------------------------------------------------------------------------- */
+/* --- the start
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static void usage(FILE *out)
 {
@@ -187,9 +197,9 @@ static void usage(FILE *out)
 
 static void options_read(int count, char **arguments)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"detach", no_argument, NULL, 'd'},
-        {"end", no_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+        {"detach", no_argument, NULL, 'd'}, {"end", no_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'},
+        {0}};
     int option;
     while ((option = getopt_long(count, arguments, "c:deh", options, NULL)) != -1) {
         if (option == 'c')
@@ -237,7 +247,8 @@ static void prepare(void)
         refuse(EXIT_CONFIG, error);
     the.database_url = getenv("DATABASE_URL");
     if (!the.ending && (the.database_url == NULL || the.database_url[0] == '\0'))
-        refuse(EXIT_CONFIG, "DATABASE_URL is not set (postgresql://user:password@host:port/database); tools/run sets it up");
+        refuse(EXIT_CONFIG,
+            "DATABASE_URL is not set (postgresql://user:password@host:port/database); tools/run sets it up");
     if (the.detached && !the.ending)
         detach();
     lock_take(&the.paths);
@@ -253,18 +264,18 @@ static void open_all(void)
         certificate_ensure(&the.config, the.paths.tls, error, sizeof(error)) != 0)
         refuse(EXIT_FAILED, error);
     the.loop = loop_ev_create();
-    if (notify_open(&the, error, sizeof(error)) != 0)
-        refuse(EXIT_FAILED, error);
     bool adopted = adopt(&the);
     if (!adopted) {
+        paths_clear_sockets(&the.paths);
         the.segment = segment_create(&the.segment_fd);
         if (the.segment == NULL)
             refuse(EXIT_FAILED, strerror(errno));
     }
-    if (listeners_open(&the, error, sizeof(error)) != 0 || plan_populate(&the, error, sizeof(error)) != 0 ||
-        control_open(&the, error, sizeof(error)) != 0)
+    if (notify_open(&the, error, sizeof(error)) != 0 || listeners_open(&the, error, sizeof(error)) != 0 ||
+        plan_populate(&the, error, sizeof(error)) != 0 || control_open(&the, error, sizeof(error)) != 0)
         refuse(EXIT_FAILED, error);
-    log_event(LOG_INFO, "started", LOG_I("pid", getpid()), LOG_S("config", the.config_path), LOG_S("adopted", adopted ? "yes" : "no"));
+    log_event(LOG_INFO, "started", LOG_I("pid", getpid()), LOG_S("config", the.config_path),
+        LOG_S("adopted", adopted ? "yes" : "no"));
 }
 
 /* Descriptors of whoever started us are not for our children; nor are our secrets for a core file. */

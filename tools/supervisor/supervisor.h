@@ -1,7 +1,9 @@
-/* supervisor: what the files of this directory share: the system as it stands, and its instances. One thread, one loop.
+/* supervisor: what the files of this directory share: the system as it stands, and its instances. One thread,
+ * one loop.
  *
- * What always holds: an instance's state stands in its row of the segment and nowhere else; it changes by instance_event
- * only; whatever changes it calls segment_touch. `wanted` says what the operator wants, the state what is. */
+ * What always holds: an instance's state stands in its row of the segment and nowhere else; it changes by
+ * instance_event only; whatever changes it calls segment_touch. `wanted` says what the operator wants, the
+ * state what is. */
 #pragma once
 #include "../../shared/base/config.h"
 #include "../../shared/base/loop.h"
@@ -13,8 +15,8 @@
 
 enum {
     SERVICES_MOST = 32,
-    EARLY_DEATH_SECONDS = 5,       /* a death before READY, or so soon after it, counts */
-    ROUTING_MILLISECONDS = 100,    /* frontends have seen a changed table after this time */
+    EARLY_DEATH_SECONDS = 5,    /* a death before READY, or so soon after it, counts */
+    ROUTING_MILLISECONDS = 100, /* frontends have seen a changed table after this time */
 };
 
 typedef struct supervisor supervisor_t;
@@ -23,10 +25,10 @@ typedef struct instance {
     supervisor_t *supervisor;
     segment_instance_t *row; /* NULL: this place is free */
     int slot, service, number;
-    bool wanted;  /* the operator wants it to run */
-    bool leaving; /* scaled away: its row is freed when it is down */
+    bool wanted;   /* the operator wants it to run */
+    bool leaving;  /* scaled away: its row is freed when it is down */
     bool stand_in; /* serves while the only instance of its service is restarted, then leaves */
-    bool held;    /* drained by hand: alive, not routed to, until start or stop */
+    bool held;     /* drained by hand: alive, not routed to, until start or stop */
 
     pid_t pid; /* 0: no process */
     int pidfd;
@@ -34,7 +36,7 @@ typedef struct instance {
     bool adopted;         /* not our child */
     loop_watch_t *watch;
 
-    int64_t deadline; /* clock_monotonic() of EVENT_TIME; 0: none */
+    int64_t deadline;               /* clock_monotonic() of EVENT_TIME; 0: none */
     int64_t launched, ready, alive; /* clock_monotonic(): start, READY=1 (0: not yet), last WATCHDOG=1 */
     const char *killed;             /* why we sent SIGKILL; NULL: we did not */
     int early;                      /* early deaths in a row */
@@ -61,20 +63,21 @@ struct supervisor {
 
     instance_t instances[SEGMENT_INSTANCES];
     tally_t tallies[SERVICES_MOST];
-    int open_stage;       /* services up to this stage may start */
-    bool stopping, ended; /* the whole system goes down; it is down */
-    bool was_ready;       /* all were READY once since the start */
+    int open_stage;                                      /* services up to this stage may start */
+    bool stopping, ended;                                /* the whole system goes down; it is down */
+    bool was_ready;                                      /* all were READY once since the start */
     int restart_queue[SEGMENT_INSTANCES], restart_count; /* slots, one at a time */
-    uint64_t restart_generation;                         /* of the first of them when its turn came; 0: not its turn yet */
-    int restart_failures;                                /* restarts that came to no good end */
-    char restart_error[768];                             /* why the last of them */
-    bool dirty;                                          /* var/run/state is older than we are */
-    bool detached; /* --detach: a failed start ends everything */
-    bool ending;   /* --end */
+    uint64_t restart_generation; /* of the first of them when its turn came; 0: not its turn yet */
+    int restart_failures;        /* restarts that came to no good end */
+    char restart_error[768];     /* why the last of them */
+    bool dirty;                  /* var/run/state is older than we are */
+    bool detached;               /* --detach: a failed start ends everything */
+    bool ending;                 /* --end */
     int exit_status;
     int64_t started; /* clock_monotonic() */
 };
 
-#define EACH_INSTANCE(supervisor, name)                                                                            \
-    for (instance_t *name = (supervisor)->instances; name < (supervisor)->instances + SEGMENT_INSTANCES; name++)  \
+#define EACH_INSTANCE(supervisor, name)                                                                      \
+    for (instance_t *name = (supervisor)->instances; name < (supervisor)->instances + SEGMENT_INSTANCES;     \
+         name++)                                                                                             \
         if (name->row != NULL)

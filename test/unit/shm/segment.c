@@ -1,4 +1,5 @@
-/* shm/segment: what processes share: attach, counters, now. The instance table's use is in test/unit/supervisor. */
+/* shm/segment: what processes share: attach, counters, now. The instance table's use is in
+ * test/unit/supervisor. */
 #include "base/clock.h"
 #include "shm/segment.h"
 #include "shm/services.h"
@@ -91,7 +92,8 @@ static void test_counters_describe_themselves(void **state)
     segment_instance_t *row = segment_instance(segment, 7);
     _Atomic int64_t *requests = counter_declare(row, "requests", "requests", "What came");
     counter_add(requests, 3);
-    _Atomic int64_t *other = counter_declare(row, "a.name.that.is.far.longer.than.its.field.has.room.for", "", "");
+    _Atomic int64_t *other =
+        counter_declare(row, "a.name.that.is.far.longer.than.its.field.has.room.for", "", "");
     assert_ptr_not_equal(requests, other);
     assert_int_equal(atomic_load(&row->counter_count), 2);
     assert_string_equal(row->counters[0].name, "requests");
@@ -99,7 +101,8 @@ static void test_counters_describe_themselves(void **state)
     assert_int_equal(atomic_load(requests), 3);
     assert_ptr_equal(counter_declare(row, "requests", "requests", "What came"), requests);
     assert_int_equal(atomic_load(requests), 0);
-    assert_ptr_equal(counter_declare(row, "a.name.that.is.far.longer.than.its.field.has.room.for", "", ""), other);
+    assert_ptr_equal(
+        counter_declare(row, "a.name.that.is.far.longer.than.its.field.has.room.for", "", ""), other);
     for (int i = 2; i < SEGMENT_COUNTERS; i++) {
         char name[16];
         snprintf(name, sizeof(name), "c%d", i);

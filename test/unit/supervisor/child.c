@@ -1,5 +1,6 @@
-/* child: a process for the supervisor's tests. What it does stands in $AIPOTEN_CHILD_PLANS/SERVICE.NUMBER, words separated by
- * spaces; without a file it becomes READY and lives. It writes what it found at its start to SERVICE.NUMBER.seen there. */
+/* child: a process for the supervisor's tests. What it does stands in $AIPOTEN_CHILD_PLANS/SERVICE.NUMBER,
+ * words separated by spaces; without a file it becomes READY and lives. It writes what it found at its start
+ * to SERVICE.NUMBER.seen there. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "shm/process.h"
@@ -34,7 +35,8 @@ static FILE *plan_file(const char *suffix, const char *mode)
 {
     char path[512];
     const char *directory = getenv("AIPOTEN_CHILD_PLANS");
-    snprintf(path, sizeof(path), "%s/%s.%d%s", directory ? directory : "/nonexistent", process.service, process.number, suffix);
+    snprintf(path, sizeof(path), "%s/%s.%d%s", directory ? directory : "/nonexistent", process.service,
+        process.number, suffix);
     return fopen(path, mode);
 }
 
@@ -55,23 +57,27 @@ static void tell_what_is_seen(void)
     getrlimit(RLIMIT_CORE, &core);
     getrlimit(RLIMIT_NOFILE, &files);
     segment_endpoint(process.self, process.run_directory, endpoint, sizeof(endpoint));
-    fprintf(file, "uid %d\nno_new_privs %d\ncore %lld\nfiles %lld\nhttps %d\nhttp %d\nendpoint %s\nsession %d\nmigrator %d\n",
-        (int)getuid(), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), (long long)core.rlim_cur, (long long)files.rlim_cur,
-        socket_listens(process.https_fd), socket_listens(process.http_fd), endpoint, getsid(0) == getpid(),
-        getenv("DATABASE_URL") != NULL);
+    fprintf(file,
+        "uid %d\nno_new_privs %d\ncore %lld\nfiles %lld\nhttps %d\nhttp %d\nendpoint %s\nsession "
+        "%d\nmigrator %d\n",
+        (int)getuid(), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), (long long)core.rlim_cur,
+        (long long)files.rlim_cur, socket_listens(process.https_fd), socket_listens(process.http_fd),
+        endpoint, getsid(0) == getpid(), getenv("DATABASE_URL") != NULL);
     if (process.https_fd >= 0) {
         text_t key = process_secret("tls_key"), certificate = process_secret("tls_certificate");
         fprintf(file, "pem %d %d\n", text_starts_with(key, TEXT("-----BEGIN PRIVATE KEY-----\n")),
             text_starts_with(certificate, TEXT("-----BEGIN CERTIFICATE-----\n")));
     } else {
-        fprintf(file, "url %.*s\ntoken_key %zu\n", TEXT_ARG(process_secret("database_url")), process_secret("token_key").length);
+        fprintf(file, "url %.*s\ntoken_key %zu\n", TEXT_ARG(process_secret("database_url")),
+            process_secret("token_key").length);
     }
     fclose(file);
 }
 
 static void live(void)
 {
-    _Atomic int64_t *count = counter_declare(process.self, "child.beats", "beats", "How often the child has woken");
+    _Atomic int64_t *count =
+        counter_declare(process.self, "child.beats", "beats", "How often the child has woken");
     while (!told_to_stop || planned("stubborn")) {
         poll(NULL, 0, BEAT_MILLISECONDS);
         counter_add(count, 1);

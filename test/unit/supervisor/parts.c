@@ -1,4 +1,5 @@
-/* The supervisor's parts that need no process: the tally of deaths, a role's database URL, names of targets, deaths in words. */
+/* The supervisor's parts that need no process: the tally of deaths, a role's database URL, names of targets,
+ * deaths in words. */
 #include "../../../tools/supervisor/bundle.h"
 #include "../../../tools/supervisor/history.h"
 #include "../../../tools/supervisor/plan.h"
@@ -37,10 +38,12 @@ static void test_database_url_of_a_role(void **state)
     static const struct {
         const char *url, *expected, *place;
     } cases[] = {
-        {"postgresql://o:p@db:5432/aipoten", "postgresql://aipoten_children:s%2F%40%3A@db:5432/aipoten", "db:5432/aipoten"},
-        {"postgres://db/aipoten?user=o&sslmode=require&password=p", "postgresql://aipoten_children:s%2F%40%3A@db/aipoten?sslmode=require",
-            "db/aipoten"},
-        {"postgresql://o:p%40q@[::1]:5/a?x=1&y=2", "postgresql://aipoten_children:s%2F%40%3A@[::1]:5/a?x=1&y=2", "[::1]:5/a"},
+        {"postgresql://o:p@db:5432/aipoten", "postgresql://aipoten_children:s%2F%40%3A@db:5432/aipoten",
+            "db:5432/aipoten"},
+        {"postgres://db/aipoten?user=o&sslmode=require&password=p",
+            "postgresql://aipoten_children:s%2F%40%3A@db/aipoten?sslmode=require", "db/aipoten"},
+        {"postgresql://o:p%40q@[::1]:5/a?x=1&y=2",
+            "postgresql://aipoten_children:s%2F%40%3A@[::1]:5/a?x=1&y=2", "[::1]:5/a"},
         {"postgresql:///aipoten?host=/run/postgresql",
             "postgresql://aipoten_children:s%2F%40%3A@/aipoten?host=/run/postgresql", "local socket/aipoten"},
         {"postgresql://o@a:1,b:2/d", "postgresql://aipoten_children:s%2F%40%3A@a:1,b:2/d", "a:1,b:2/d"},
@@ -51,7 +54,8 @@ static void test_database_url_of_a_role(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         buffer_t out = {0};
         char error[256] = "", place[128];
-        int result = bundle_database_url(cases[i].url, "aipoten_children", TEXT("s/@:"), &out, error, sizeof(error));
+        int result =
+            bundle_database_url(cases[i].url, "aipoten_children", TEXT("s/@:"), &out, error, sizeof(error));
         assert_int_equal(result, cases[i].expected ? 0 : -1);
         if (cases[i].expected)
             assert_text(buffer_text(&out), cases[i].expected);
@@ -100,10 +104,16 @@ static void test_deaths_in_words(void **state)
         death_t death;
         const char *words;
     } cases[] = {
-        {{.known = true, .signal = SIGKILL, .cause = "crash", .uptime = 3 * CLOCK_SECOND, .operation = "children.get"},
+        {{.known = true,
+             .signal = SIGKILL,
+             .cause = "crash",
+             .uptime = 3 * CLOCK_SECOND,
+             .operation = "children.get"},
             "signal 9 (Killed) after 3.0 s, in children.get"},
-        {{.known = true, .status = 1, .cause = "exit", .uptime = CLOCK_SECOND / 2}, "exit status 1 after 0.5 s"},
-        {{.known = true, .status = 78, .cause = "configuration"}, "configuration: exit status 78 after 0.0 s"},
+        {{.known = true, .status = 1, .cause = "exit", .uptime = CLOCK_SECOND / 2},
+            "exit status 1 after 0.5 s"},
+        {{.known = true, .status = 78, .cause = "configuration"},
+            "configuration: exit status 78 after 0.0 s"},
         {{.known = true, .signal = SIGKILL, .cause = "watchdog"}, "watchdog: signal 9 (Killed) after 0.0 s"},
         {{.known = false, .cause = "unwatched"}, "unwatched: status unknown (it was adopted) after 0.0 s"},
     };

@@ -1,5 +1,5 @@
-/* services: the supervisor's table for its own tests: the names of the real one, so that the configuration fits, and one program
- * that does what a test tells it. */
+/* services: the supervisor's table for its own tests: the names of the real one, so that the configuration
+ * fits, and one program that does what a test tells it. */
 #include "shm/services.h"
 #include "base/text.h"
 
@@ -7,10 +7,26 @@ static const char *const actor_secrets[] = {"database_url", "token_key", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", NULL};
 
 const service_t services[] = {
-    {.name = "accounts", .program = "unit-supervisor-child", .stage = 1, .secrets = actor_secrets, .role = "accounts"},
-    {.name = "accounts-hash", .program = "unit-supervisor-child", .stage = 1, .secrets = actor_secrets, .role = "accounts"},
-    {.name = "children", .program = "unit-supervisor-child", .stage = 1, .secrets = actor_secrets, .role = "children"},
-    {.name = "frontend", .program = "unit-supervisor-child", .stage = 2, .listens = true, .secrets = frontend_secrets},
+    {.name = "accounts",
+        .program = "unit-supervisor-child",
+        .stage = 1,
+        .secrets = actor_secrets,
+        .role = "accounts"},
+    {.name = "accounts-hash",
+        .program = "unit-supervisor-child",
+        .stage = 1,
+        .secrets = actor_secrets,
+        .role = "accounts"},
+    {.name = "children",
+        .program = "unit-supervisor-child",
+        .stage = 1,
+        .secrets = actor_secrets,
+        .role = "children"},
+    {.name = "frontend",
+        .program = "unit-supervisor-child",
+        .stage = 2,
+        .listens = true,
+        .secrets = frontend_secrets},
 };
 const int service_count = ARRAY_SIZE(services);
 
