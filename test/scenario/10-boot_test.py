@@ -151,6 +151,23 @@ def test_wrong_configuration(own, tmp_path, text, line, word):
     Client(own).get('/readyz', check=False).expect(200)
 
 
+def test_configuration_that_became_wrong(own):
+    """A restart reads the file again; a wrong one is refused, and what runs stays."""
+    pids = sorted(own.pids())
+    with open(own.config, encoding='utf-8') as file:
+        right = file.read()
+    try:
+        with open(own.config, 'w', encoding='utf-8') as file:
+            file.write('http:\n  max_body: 5 apples\n')
+        with pytest.raises(Refused, match=r'test\.yaml:2'):
+            own.ctl('restart', 'children')
+    finally:
+        with open(own.config, 'w', encoding='utf-8') as file:
+            file.write(right)
+    assert sorted(own.pids()) == pids
+    Client(own).get('/readyz', check=False).expect(200)
+
+
 @pytest.mark.parametrize('name', ['development.yaml', 'production.yaml'])
 def test_our_configurations_are_right(own, name):
     own.ctl('config', 'check', os.path.join(ROOT, 'h2o-conf', name))
