@@ -1,12 +1,13 @@
-/* process: joining the system as a child of the supervisor. Owns the process's copy of its secrets, which lives until the end
- * and never reaches a core file.
+/* process: joining the system as a child of the supervisor. Owns the process's copy of its secrets, which
+ * lives until the end and never reaches a core file.
  *
- * The text of the secrets' descriptor: a line "name=value" for each; in a value "\n" stands for a line feed and "\\" for a
- * backslash, so a value may be any bytes.
+ * The text of the secrets' descriptor: a line "name=value" for each; in a value "\n" stands for a line feed
+ * and "\\" for a backslash, so a value may be any bytes.
  *
- * Who may look into the process: nobody. Only where the supervisor has no CAP_SYS_PTRACE (AIPOTEN_ADOPTABLE) it stays traceable
- * by its own user, because pidfd_getfd(2) asks for that and the next supervisor needs the segment and the listening sockets.
- * Where the supervisor is an ordinary user, that user can read the secrets' files anyway. */
+ * Who may look into the process: nobody. Only where the supervisor has no CAP_SYS_PTRACE (AIPOTEN_ADOPTABLE)
+ * it stays traceable by its own user, because pidfd_getfd(2) asks for that and the next supervisor needs the
+ * segment and the listening sockets. Where the supervisor is an ordinary user, that user can read the
+ * secrets' files anyway. */
 #include "process.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -152,7 +153,8 @@ static void join_notify(void)
     if (notify.fd < 0)
         join_refuse("NOTIFY_SOCKET", strerror(errno));
     /* A supervisor that does not read must not stop us. */
-    setsockopt(notify.fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_usec = 200000}, sizeof(struct timeval));
+    setsockopt(
+        notify.fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_usec = 200000}, sizeof(struct timeval));
 }
 
 void process_join(process_t *process)
@@ -162,25 +164,30 @@ void process_join(process_t *process)
     process->service = join_environment("AIPOTEN_SERVICE");
     process->number = (int)join_number("AIPOTEN_INSTANCE", 1, INT16_MAX);
     log_identify(process->service, process->number);
-    prctl(PR_SET_NAME, process->service, 0, 0, 0); /* executed by descriptor, it would be called by a number in ps(1) */
+    prctl(PR_SET_NAME, process->service, 0, 0,
+        0); /* executed by descriptor, it would be called by a number in ps(1) */
     process->run_directory = join_environment("AIPOTEN_RUN");
     process->log_directory = join_environment("AIPOTEN_LOG_DIR");
     join_notify();
     int service = service_find(process->service);
     if (service >= 0 && services[service].nice && setpriority(PRIO_PROCESS, 0, services[service].nice) != 0)
-        log_event(LOG_WARNING, "priority", LOG_S("reason", strerror(errno)), LOG_S("next", "it runs, with its usual priority"));
+        log_event(LOG_WARNING, "priority", LOG_S("reason", strerror(errno)),
+            LOG_S("next", "it runs, with its usual priority"));
 
     char error[512];
-    if (config_load_fd(join_descriptor("AIPOTEN_CONFIG_FD"), "configuration", &process->config, error, sizeof(error)) != 0)
+    if (config_load_fd(join_descriptor("AIPOTEN_CONFIG_FD"), "configuration", &process->config, error,
+            sizeof(error)) != 0)
         join_refuse("AIPOTEN_CONFIG_FD", error);
     if (!log_set_level(process->config.log.level))
         join_refuse("log.level", process->config.log.level);
     process->segment = segment_attach(join_descriptor("AIPOTEN_SEGMENT_FD"), error, sizeof(error));
     if (process->segment == NULL)
         join_refuse("AIPOTEN_SEGMENT_FD", error);
-    process->self = segment_instance(process->segment, (int)join_number("AIPOTEN_SLOT", 0, SEGMENT_INSTANCES - 1));
+    process->self =
+        segment_instance(process->segment, (int)join_number("AIPOTEN_SLOT", 0, SEGMENT_INSTANCES - 1));
     process->generation = atomic_load(&process->self->generation);
-    if (!atomic_load(&process->self->used) || process->generation == 0 || process->self->number != process->number)
+    if (!atomic_load(&process->self->used) || process->generation == 0 ||
+        process->self->number != process->number)
         join_refuse("AIPOTEN_SLOT", "the instance table has another row there");
     join_secrets(join_descriptor("AIPOTEN_SECRETS_FD"));
     process->https_fd = join_listener("AIPOTEN_HTTPS_FD");
@@ -215,8 +222,8 @@ static void notify_send(const char *message)
     if (notify.fd < 0)
         return;
     /* Lost when no supervisor runs just now: the next WATCHDOG repeats READY. */
-    ssize_t sent = sendto(notify.fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *)&notify.address,
-        notify.address_length);
+    ssize_t sent = sendto(notify.fd, message, strlen(message), MSG_NOSIGNAL,
+        (const struct sockaddr *)&notify.address, notify.address_length);
     if (sent < 0 && errno != ECONNREFUSED && errno != ENOENT)
         log_event(LOG_WARNING, "notify_failed", LOG_S("reason", strerror(errno)),
             LOG_S("next", "see whether the supervisor runs: aipotenctl status"));
@@ -224,7 +231,8 @@ static void notify_send(const char *message)
 
 void process_notify_ready(uint64_t schema_hash)
 {
-    snprintf(notify.ready, sizeof(notify.ready), "READY=1\nX_SCHEMA=%016llx\n", (unsigned long long)schema_hash);
+    snprintf(
+        notify.ready, sizeof(notify.ready), "READY=1\nX_SCHEMA=%016llx\n", (unsigned long long)schema_hash);
     notify_send(notify.ready);
 }
 

@@ -1,9 +1,10 @@
 /* process: how a child of the supervisor comes to life. Everything it may use was inherited as a descriptor:
  *
  *     AIPOTEN_SERVICE=accounts  AIPOTEN_INSTANCE=1  AIPOTEN_SLOT=3  AIPOTEN_RUN=/…/var/run
- *     AIPOTEN_SEGMENT_FD, AIPOTEN_CONFIG_FD, AIPOTEN_SECRETS_FD, AIPOTEN_HTTPS_FD, AIPOTEN_HTTP_FD (-1 or absent: none)
- *     AIPOTEN_LOG_DIR=/…/var/log (frontends: the access log), NOTIFY_SOCKET (sd_notify(3))
- *     AIPOTEN_ADOPTABLE=1 (the supervisor may not trace: the next one must be let at the descriptors, see process.c) */
+ *     AIPOTEN_SEGMENT_FD, AIPOTEN_CONFIG_FD, AIPOTEN_SECRETS_FD, AIPOTEN_HTTPS_FD, AIPOTEN_HTTP_FD (-1 or
+ * absent: none) AIPOTEN_LOG_DIR=/…/var/log (frontends: the access log), NOTIFY_SOCKET (sd_notify(3))
+ *     AIPOTEN_ADOPTABLE=1 (the supervisor may not trace: the next one must be let at the descriptors, see
+ * process.c) */
 #pragma once
 #include "../base/config.h"
 #include "../base/memory.h"
@@ -22,11 +23,11 @@ typedef struct {
 
 enum { EXIT_CONFIG = 78 }; /* sysexits(3) EX_CONFIG: the supervisor does not try again */
 
-/* Joins; exits with EXIT_CONFIG and a log line when something is missing or wrong. Sets the log's identity and level,
- * ignores SIGPIPE, forbids core dumps of secrets. */
+/* Joins; exits with EXIT_CONFIG and a log line when something is missing or wrong. Sets the log's identity
+ * and level, ignores SIGPIPE, forbids core dumps of secrets. */
 void process_join(process_t *);
-/* A secret by name (services.c says who gets which); the text lives until the process ends and a NUL follows it. Exits with EXIT_CONFIG when it
- * was not given. */
+/* A secret by name (services.c says who gets which); the text lives until the process ends and a NUL follows
+ * it. Exits with EXIT_CONFIG when it was not given. */
 text_t process_secret(const char *name);
 /* The supervisor's side of it: appends one secret, any bytes, to the text of AIPOTEN_SECRETS_FD. */
 void process_secret_add(buffer_t *out, const char *name, text_t value);
@@ -34,7 +35,8 @@ void process_secret_add(buffer_t *out, const char *name, text_t value);
 /* sd_notify's words, sent to NOTIFY_SOCKET; nothing happens without one. */
 void process_notify_ready(uint64_t schema_hash); /* READY=1 and X_SCHEMA=hex */
 void process_notify_status(const char *status);
-/* A start that takes longer for a reason from outside: the status, and EXTEND_TIMEOUT_USEC for another second. */
+/* A start that takes longer for a reason from outside: the status, and EXTEND_TIMEOUT_USEC for another
+ * second. */
 void process_notify_waiting(const char *status);
 void process_notify_watchdog(void);
 void process_notify_stopping(void);

@@ -1,6 +1,7 @@
-/* segment: the layout. The mapped memory is the struct below, nothing is allocated beside it. What always holds: the memfd has
- * exactly this size and is sealed against another; `layout` of the header tells builds apart that would read it differently;
- * a descriptor opened read-only gives a read-only mapping (aipotenctl), in which no function that writes may be called. */
+/* segment: the layout. The mapped memory is the struct below, nothing is allocated beside it. What always
+ * holds: the memfd has exactly this size and is sealed against another; `layout` of the header tells builds
+ * apart that would read it differently; a descriptor opened read-only gives a read-only mapping (aipotenctl),
+ * in which no function that writes may be called. */
 #include "segment.h"
 #include "../base/clock.h"
 #include "../base/panic.h"
@@ -35,14 +36,16 @@ struct segment {
     _Alignas(4096) uint8_t revocation[REVOCATION_SIZE];
 };
 
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomics in shared memory must be lock-free");
+_Static_assert(
+    ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomics in shared memory must be lock-free");
 
 /* Two builds whose numbers agree read the same bytes at the same places. */
 static uint64_t segment_layout(void)
 {
     const uint64_t parts[] = {SEGMENT_REVISION, sizeof(struct segment), sizeof(segment_instance_t),
         sizeof(segment_counter_t), sizeof(segment_now_t), offsetof(segment_instance_t, now),
-        offsetof(segment_instance_t, counters), offsetof(struct segment, rate), offsetof(struct segment, revocation)};
+        offsetof(segment_instance_t, counters), offsetof(struct segment, rate),
+        offsetof(struct segment, revocation)};
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         hash = (hash ^ parts[i]) * UINT64_C(1099511628211);
@@ -116,8 +119,10 @@ segment_t *segment_attach(int fd, char *error, size_t error_size)
         snprintf(error, error_size, "mapping the segment: %s", strerror(errno));
         return NULL;
     }
-    if (memcmp(segment->magic, segment_magic, sizeof(segment_magic)) != 0 || segment->layout != segment_layout()) {
-        snprintf(error, error_size, "the segment was made by another build (layout %016llx, this build has %016llx)",
+    if (memcmp(segment->magic, segment_magic, sizeof(segment_magic)) != 0 ||
+        segment->layout != segment_layout()) {
+        snprintf(error, error_size,
+            "the segment was made by another build (layout %016llx, this build has %016llx)",
             (unsigned long long)segment->layout, (unsigned long long)segment_layout());
         munmap(segment, sizeof(struct segment));
         return NULL;
@@ -146,7 +151,8 @@ uint64_t segment_next_generation(segment_t *segment)
     return atomic_fetch_add(&segment->generation, 1) + 1;
 }
 
-void segment_endpoint(const segment_instance_t *instance, const char *run_directory, char *out, size_t out_size)
+void segment_endpoint(
+    const segment_instance_t *instance, const char *run_directory, char *out, size_t out_size)
 {
     insist(instance->service >= 0 && instance->service < service_count);
     snprintf(out, out_size, "ipc://%s/%s.%d.%llu", run_directory, services[instance->service].name,

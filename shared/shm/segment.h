@@ -1,11 +1,12 @@
-/* segment: the memory all processes of one machine share. A memfd that the supervisor makes and every child inherits, not
- * dumped into cores, versioned: a segment of another layout is refused at attach.
+/* segment: the memory all processes of one machine share. A memfd that the supervisor makes and every child
+ * inherits, not dumped into cores, versioned: a segment of another layout is refused at attach.
  *
- * It holds, in this order: header, instance table, rate limits (rate.h), not-before times (revocation.h). The cache of hot
- * answers will follow as a part of its own (architecture.md, "Shared memory").
+ * It holds, in this order: header, instance table, rate limits (rate.h), not-before times (revocation.h). The
+ * cache of hot answers will follow as a part of its own (architecture.md, "Shared memory").
  *
- * Instance table: `state`, `generation`, `pid` and `schema` are written by the supervisor alone. Each instance writes its own
- * counters and its own `now`; nobody else does. Routing is decided by this table only, never by a hint. */
+ * Instance table: `state`, `generation`, `pid` and `schema` are written by the supervisor alone. Each
+ * instance writes its own counters and its own `now`; nobody else does. Routing is decided by this table
+ * only, never by a hint. */
 #pragma once
 #include "../base/text.h"
 #include "../base/uuid.h"
@@ -47,11 +48,12 @@ typedef struct {
     _Atomic uint32_t state;
     _Atomic uint64_t generation; /* of this start; unique in the segment, never 0 */
     _Atomic int32_t pid;
-    int16_t service; /* index in services[] */
-    int16_t number;  /* 1, 2, … */
+    int16_t service;         /* index in services[] */
+    int16_t number;          /* 1, 2, … */
     _Atomic uint64_t schema; /* hash of the endpoint rows it serves, as it reported; skew is not routed to */
     _Atomic int64_t started; /* clock_now() */
-    _Atomic int64_t database_connections; /* written by the instance; the sum is bounded by database.connections */
+    _Atomic int64_t
+        database_connections; /* written by the instance; the sum is bounded by database.connections */
     segment_now_t now;
     _Atomic uint32_t counter_count;
     segment_counter_t counters[SEGMENT_COUNTERS];
@@ -70,7 +72,8 @@ uint64_t segment_version(const segment_t *);
 void segment_touch(segment_t *);
 /* A generation never given before in this segment. */
 uint64_t segment_next_generation(segment_t *);
-/* The endpoint of an instance, "ipc://RUN/SERVICE.NUMBER.GENERATION"; run_directory comes from AIPOTEN_RUN. */
+/* The endpoint of an instance, "ipc://RUN/SERVICE.NUMBER.GENERATION"; run_directory comes from AIPOTEN_RUN.
+ */
 void segment_endpoint(const segment_instance_t *, const char *run_directory, char *out, size_t out_size);
 /* Random per segment: seeds of hashes that clients could otherwise aim at. */
 const uint8_t *segment_hash_key(const segment_t *); /* 16 bytes */
@@ -79,9 +82,10 @@ const uint8_t *segment_hash_key(const segment_t *); /* 16 bytes */
 void *segment_rate_table(segment_t *, size_t *size);
 void *segment_revocation_table(segment_t *, size_t *size);
 
-/* Declares a counter of this instance; ask once and keep the pointer. The strings are cut at their field's size.
- * Panics when SEGMENT_COUNTERS are declared. A name seen before gives the same counter, set to 0. */
-_Atomic int64_t *counter_declare(segment_instance_t *, const char *name, const char *unit, const char *meaning);
+/* Declares a counter of this instance; ask once and keep the pointer. The strings are cut at their field's
+ * size. Panics when SEGMENT_COUNTERS are declared. A name seen before gives the same counter, set to 0. */
+_Atomic int64_t *counter_declare(
+    segment_instance_t *, const char *name, const char *unit, const char *meaning);
 static inline void counter_add(_Atomic int64_t *counter, int64_t amount)
 {
     /* One writer: no locked instruction is needed. */
@@ -89,7 +93,8 @@ static inline void counter_add(_Atomic int64_t *counter, int64_t amount)
         counter, atomic_load_explicit(counter, memory_order_relaxed) + amount, memory_order_relaxed);
 }
 
-/* Publishes what this process is doing; an empty operation means idle. Cheap enough for each switch of a handler. */
+/* Publishes what this process is doing; an empty operation means idle. Cheap enough for each switch of a
+ * handler. */
 void now_set(segment_instance_t *, text_t operation, uuid_t call, text_t trace);
 /* Copies it; false when it was being written meanwhile. */
 bool now_get(const segment_instance_t *, segment_now_t *out);

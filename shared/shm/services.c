@@ -1,9 +1,11 @@
-/* services: the table itself. Test builds of the supervisor link another table with the same three symbols. */
+/* services: the table itself. Test builds of the supervisor link another table with the same three symbols.
+ */
 #include "services.h"
 #include "../base/text.h"
 
-/* Secrets are named as in crypto/secrets.h; three more are composed by the supervisor: database_url (host, port and database of
- * DATABASE_URL with the role's own name and password), tls_certificate and tls_key (the PEM texts). */
+/* Secrets are named as in crypto/secrets.h; three more are composed by the supervisor: database_url (host,
+ * port and database of DATABASE_URL with the role's own name and password), tls_certificate and tls_key (the
+ * PEM texts). */
 static const char *const accounts_secrets[] = {
     "database_url", "jwt_keys", "data_keys.accounts", "index_key", "token_key", NULL};
 static const char *const children_secrets[] = {"database_url", "data_keys.children", NULL};
@@ -11,7 +13,12 @@ static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "t
 
 const service_t services[] = {
     {.name = "accounts", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts"},
-    {.name = "accounts-hash", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts", .nice = 10},
+    {.name = "accounts-hash",
+        .program = "accounts",
+        .stage = 1,
+        .secrets = accounts_secrets,
+        .role = "accounts",
+        .nice = 10},
     {.name = "children", .program = "children", .stage = 1, .secrets = children_secrets, .role = "children"},
     {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},
 };

@@ -1,16 +1,16 @@
-/* services: the rows the supervisor starts, in the order it starts them (stops are in reverse). Adding an actor is one row
- * in services.c and one setting instances.NAME in shared/base/config.c. */
+/* services: the rows the supervisor starts, in the order it starts them (stops are in reverse). Adding an
+ * actor is one row in services.c and one setting instances.NAME in shared/base/config.c. */
 #pragma once
 #include <stdbool.h>
 
 typedef struct {
-    const char *name;           /* "accounts-hash": unique; instances are NAME.1, NAME.2 … */
-    const char *program;        /* "accounts": the executable beside the supervisor's own */
-    int stage;                  /* broker 0, actors 1, frontends 2: a stage starts when the one before is ready */
-    bool listens;               /* gets the listening sockets */
+    const char *name;    /* "accounts-hash": unique; instances are NAME.1, NAME.2 … */
+    const char *program; /* "accounts": the executable beside the supervisor's own */
+    int stage;           /* broker 0, actors 1, frontends 2: a stage starts when the one before is ready */
+    bool listens;        /* gets the listening sockets */
     const char *const *secrets; /* names it is given (secrets.h), NULL-terminated: nothing else */
     const char *role;           /* PostgreSQL role, NULL: none */
-    int nice;                   /* setpriority(2): what keeps processors busy for long gives way to everybody else */
+    int nice; /* setpriority(2): what keeps processors busy for long gives way to everybody else */
 } service_t;
 
 extern const service_t services[];
