@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -243,6 +244,24 @@ static bool listeners_take(supervisor_t *supervisor, const heirs_t *heirs)
                              (config->listen.http_port == 0 || supervisor->http_fd >= 0));
 }
 
+/* Sockets of other addresses than the configuration has now: they go on, for connections in progress would be
+ * lost. */
+static void listeners_compare(int fd, int64_t port, const char *setting)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    socklen_t size = sizeof(address);
+    if (fd < 0 || getsockname(fd, &address.any, &size) != 0)
+        return;
+    int64_t bound = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    if (bound != port)
+        log_event(LOG_WARNING, "listen_kept", LOG_S("setting", setting), LOG_I("listening", bound),
+            LOG_I("configured", port), LOG_S("next", "aipotenctl stop, then aipotenctl start"));
+}
+
 static bool row_fits(supervisor_t *supervisor, const heir_t *heir)
 {
     int service = service_find(heir->service);
@@ -430,6 +449,8 @@ bool adopt(supervisor_t *supervisor)
         forget(supervisor);
         return false;
     }
+    listeners_compare(supervisor->https_fd, supervisor->config.listen.https_port, "listen.https_port");
+    listeners_compare(supervisor->http_fd, supervisor->config.listen.http_port, "listen.http_port");
     for (int i = 0; i < heirs.count; i++)
         if (row_fits(supervisor, &heirs.list[i]))
             heir_adopt(supervisor, &heirs.list[i]);

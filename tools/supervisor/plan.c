@@ -95,6 +95,22 @@ static int config_copy(const char *path, char *error, size_t error_size)
     return copy;
 }
 
+/* The sockets are made once: what they were made from stays in force, and stays shown. */
+static void listen_keep(config_t *fresh, const config_t *former)
+{
+    if (fresh->listen.https_port != former->listen.https_port ||
+        fresh->listen.http_port != former->listen.http_port ||
+        strcmp(fresh->listen.https_address, former->listen.https_address) != 0 ||
+        strcmp(fresh->listen.http_address, former->listen.http_address) != 0)
+        log_event(LOG_WARNING, "listen_kept",
+            LOG_S("reason", "addresses and ports are taken at the start only"),
+            LOG_S("next", "aipotenctl stop, then aipotenctl start"));
+    fresh->listen.https_port = former->listen.https_port;
+    fresh->listen.http_port = former->listen.http_port;
+    fresh->listen.https_address = former->listen.https_address;
+    fresh->listen.http_address = former->listen.http_address;
+}
+
 int plan_configure(supervisor_t *supervisor, char *error, size_t error_size)
 {
     config_t fresh;
@@ -107,8 +123,10 @@ int plan_configure(supervisor_t *supervisor, char *error, size_t error_size)
     }
     config_t former = supervisor->config;
     bool first = supervisor->config_fd < 0;
-    if (!first)
+    if (!first) {
         close(supervisor->config_fd);
+        listen_keep(&fresh, &former);
+    }
     supervisor->config = fresh;
     supervisor->config_fd = fd;
     for (int service = 0; !first && service < service_count; service++) {
