@@ -39,7 +39,8 @@ const command_t commands[] = {
         "Restart one instance after the other",
         "The configuration file is read and checked first; when it is wrong it is refused and nothing "
         "changes. The next "
-        "instance is stopped when the one before is READY again. Addresses that are listened on change with "
+        "instance is stopped when the one before is READY again; where a service has only one, a stand-in "
+        "serves meanwhile. Addresses that are listened on change with "
         "stop and start "
         "only.",
         run_restart},
