@@ -2,7 +2,7 @@
  *
  * What always holds: `head` lists the queries in the order PostgreSQL will answer them. A query whose caller gave up stays in
  * the list until its answer has passed. A query that failed aborts those behind it in its batch; each of these is sent again
- * with a Sync of its own, so it cannot be hit twice. */
+ * with a Sync of its own, so one failure does not hit it twice. */
 #include "internal.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -187,15 +187,19 @@ static bool send_query(pipeline_t *lane, query_t *query)
     return true;
 }
 
+/* Fails when the connection is gone: then `lose` follows, for everything in the list. */
+static void sync(pipeline_t *lane)
+{
+    lane->unsynced = !PQpipelineSync(lane->pg);
+    lane->syncs += !lane->unsynced;
+}
+
 void pipeline_turn(pipeline_t *lane)
 {
     if (lane->state != READY && lane->state != PREPARING)
         return;
-    if (lane->unsynced) {
-        lane->unsynced = false;
-        lane->syncs++;
-        PQpipelineSync(lane->pg);
-    }
+    if (lane->unsynced)
+        sync(lane);
     int left = PQflush(lane->pg);
     if (left < 0)
         lose(lane, connection_error(lane->pg));
@@ -206,11 +210,10 @@ void pipeline_turn(pipeline_t *lane)
 /* Sends an aborted one again, with a Sync of its own. */
 static void send_alone(pipeline_t *lane, query_t *query)
 {
-    if (!query->wait || !send_query(lane, query) || !PQpipelineSync(lane->pg)) {
+    if (query->wait && send_query(lane, query))
+        sync(lane);
+    else
         query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
-        return;
-    }
-    lane->syncs++;
 }
 
 /* --- answers --------------------------------------------------------------------------------------------------------------------------- */
@@ -223,7 +226,11 @@ static void take_result(pipeline_t *lane, PGresult *result)
         return;
     }
     query_t *query = lane->head;
-    insist(query != NULL);
+    if (!query) { /* the backend was told to end when all was answered but the Sync */
+        PQclear(result);
+        lose(lane, TEXT("the connection was ended"));
+        return;
+    }
     lane->head = query->next;
     if (!lane->head)
         lane->tail = &lane->head;
@@ -245,6 +252,8 @@ static void take_results(pipeline_t *lane)
         PGresult *result = PQgetResult(lane->pg);
         if (result) /* a NULL stands between two queries */
             take_result(lane, result);
+        else if (PQstatus(lane->pg) == CONNECTION_BAD)
+            return; /* there will be no other answer than NULL */
     }
 }
 
