@@ -2,9 +2,9 @@
  * until it is released; an exchange is answered at most once, by its answer, its deadline or the loss of its instance,
  * whichever comes first.
  *
- * When an instance is lost, its reads are sent to another one at once, within their deadline. Writes are answered 503, since
- * nobody knows whether they were done; once actors remember their calls (architecture.md, "Exactly once") they can be sent
- * again in the same place, under the same call id. */
+ * When an instance is lost, what it had is sent to another one at once, under the same call id and within the deadline: a read
+ * may be done twice, a write cannot be (shared/actor/once.h). While a service has no instance but had one a moment ago, its
+ * requests are held, for http.patience at most: what dies is back sooner. */
 #include "relay.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,6 +23,7 @@ static struct {
     arena_t *arena;  /* for reading a reply; emptied after each */
     buffer_t packed; /* the envelope being built */
     bool busy;       /* the instance's row says what was sent in this turn */
+    int held;        /* entries without an upstream */
 } relay;
 
 typedef struct {
@@ -32,7 +33,10 @@ typedef struct {
 /* The place is free again, on all three accounts. */
 static void entry_release(pending_entry_t *entry)
 {
-    ((upstream_t *)entry->upstream)->in_flight--;
+    if (entry->upstream != NULL)
+        ((upstream_t *)entry->upstream)->in_flight--;
+    else
+        relay.held--;
     connection_t *connection = entry->connection;
     pending_release(&relay.pending, entry);
     connection_release(connection);
@@ -76,6 +80,20 @@ static void entry_send(pending_entry_t *entry, upstream_t *upstream, exchange_t 
     upstream_send(upstream, buffer_text(&relay.packed));
 }
 
+static int64_t patience(void)
+{
+    return frontend.config.http.patience * CLOCK_MILLISECOND;
+}
+
+/* Until on_turn finds an instance for it, or its patience ends. */
+static void entry_hold(pending_entry_t *entry, exchange_t *exchange)
+{
+    entry->upstream = NULL;
+    exchange->held_at = clock_monotonic();
+    relay.held++;
+    count(COUNTER_HELD, 1);
+}
+
 void relay_send(exchange_t *exchange, request_t *request)
 {
     upstream_t *upstream;
@@ -84,8 +102,10 @@ void relay_send(exchange_t *exchange, request_t *request)
         refuse(exchange, COUNTER_CONNECTION_FULL);
         return;
     }
-    enum upstream_choice choice = upstream_choose(exchange->destination->service, &upstream);
-    if (choice != UPSTREAM_CHOSEN) {
+    int service = exchange->destination->service;
+    enum upstream_choice choice = upstream_choose(service, &upstream);
+    bool hold = choice == UPSTREAM_NONE_READY && upstream_coming_back(service, patience());
+    if (choice != UPSTREAM_CHOSEN && !hold) {
         refuse(exchange, choice == UPSTREAM_NONE_READY ? COUNTER_NO_INSTANCE : COUNTER_INSTANCE_FULL);
         return;
     }
@@ -104,9 +124,11 @@ void relay_send(exchange_t *exchange, request_t *request)
     message_set(request, ticket, ticket);
     message_set(request, left, timeout);
     pack(request);
-    if (!exchange->destination->writes)
-        exchange->packed = response_copy(exchange, buffer_text(&relay.packed));
-    entry_send(entry, upstream, exchange);
+    exchange->packed = response_copy(exchange, buffer_text(&relay.packed));
+    if (hold)
+        entry_hold(entry, exchange);
+    else
+        entry_send(entry, upstream, exchange);
 }
 
 /* --- from the actor ---------------------------------------------------------------------------------------------------------- */
@@ -164,23 +186,60 @@ static void on_expire_time(void *argument)
     count_set(COUNTER_LOG_DROPPED, log_dropped());
 }
 
-/* The same call once more, under the same ticket, with what is left of its time. */
-static bool send_again(pending_entry_t *entry, exchange_t *exchange, int64_t now)
+/* The same call once more, under the same ticket, with what is left of its time. `again`: an instance may have begun it. */
+static bool send_again(pending_entry_t *entry, exchange_t *exchange, bool again, int64_t now)
 {
     upstream_t *upstream;
     request_t request;
     int64_t left = (entry->deadline - now) / CLOCK_MILLISECOND;
-    if (exchange->destination->writes || left <= 0 ||
-        upstream_choose(exchange->destination->service, &upstream) != UPSTREAM_CHOSEN)
+    if (left <= 0 || upstream_choose(exchange->destination->service, &upstream) != UPSTREAM_CHOSEN)
         return false;
     if (!envelope_read(&request_message, exchange->packed, &request))
         panic("an envelope of ours cannot be read again");
     message_set(&request, left, left);
+    message_set(&request, resent, request.resent || again);
     pack(&request);
-    ((upstream_t *)entry->upstream)->in_flight--;
+    if (entry->upstream != NULL)
+        ((upstream_t *)entry->upstream)->in_flight--;
+    else
+        relay.held--;
+    exchange->held_at = 0;
     entry_send(entry, upstream, exchange);
-    count(COUNTER_RESENT, 1);
     return true;
+}
+
+/* Holds what was with a lost instance, when there is no other one now. It stays marked as begun. */
+static bool hold_again(pending_entry_t *entry, exchange_t *exchange)
+{
+    request_t request;
+    if (!upstream_coming_back(exchange->destination->service, patience()))
+        return false;
+    if (!envelope_read(&request_message, exchange->packed, &request))
+        panic("an envelope of ours cannot be read again");
+    message_set(&request, resent, true);
+    pack(&request);
+    exchange->packed = response_copy(exchange, buffer_text(&relay.packed));
+    ((upstream_t *)entry->upstream)->in_flight--;
+    entry_hold(entry, exchange);
+    return true;
+}
+
+/* Sends what is held to whoever is ready now; gives up what was held too long. */
+static void release_held(int64_t now)
+{
+    for (pending_entry_t *entry = pending_first(&relay.pending), *next; entry != NULL && relay.held > 0; entry = next) {
+        next = pending_next(&relay.pending, entry);
+        if (entry->upstream != NULL)
+            continue;
+        exchange_t *exchange = entry->exchange;
+        if (exchange != NULL && send_again(entry, exchange, false, now))
+            continue;
+        if (exchange != NULL && now - exchange->held_at < patience())
+            continue;
+        entry_release(entry);
+        if (exchange != NULL)
+            refuse(exchange, COUNTER_NO_INSTANCE);
+    }
 }
 
 static void on_lost(upstream_t *upstream)
@@ -191,7 +250,8 @@ static void on_lost(upstream_t *upstream)
         if (entry->upstream != upstream)
             continue;
         exchange_t *exchange = entry->exchange;
-        if (exchange != NULL && send_again(entry, exchange, now)) {
+        if (exchange != NULL && (send_again(entry, exchange, true, now) || hold_again(entry, exchange))) {
+            count(COUNTER_RESENT, 1);
             resent++;
             continue;
         }
@@ -212,6 +272,8 @@ static bool on_turn(void *argument)
     if (relay.busy)
         now_set(frontend.self, TEXT(""), (uuid_t){{0}}, TEXT(""));
     relay.busy = false;
+    if (relay.held > 0)
+        release_held(clock_monotonic());
     return false;
 }
 

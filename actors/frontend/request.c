@@ -303,6 +303,7 @@ static void send_envelope(exchange_t *exchange)
     message_set(&request, role, exchange->token.role);
     message_set(&request, language, exchange->language);
     message_set(&request, body_kind, destination->body);
+    message_set(&request, resent, false);
     if (exchange->token.role != ROLE_NONE) {
         message_set(&request, user, exchange->token.user);
         message_set(&request, session, exchange->token.session);
@@ -334,7 +335,7 @@ exchange_t *request_exchange(h2o_req_t *req)
     exchange->connection = connection_of(req);
     exchange->started = clock_monotonic();
     exchange->now = clock_now();
-    exchange->call = uuid_random();
+    exchange->call = uuid_new(); /* its time says how long its record is kept (actor/once.c) */
     exchange->method = method_of(text_of_iovec(req->input.method));
     return exchange;
 }

@@ -21,6 +21,7 @@ enum {
 typedef struct {
     upstream_t *ready[SEGMENT_INSTANCES];
     int ready_count, skewed;
+    int64_t ready_at; /* clock_monotonic() when one was last seen ready; 0: never */
     unsigned turn; /* where the next choice among equals begins */
 } group_t;
 
@@ -113,8 +114,12 @@ static void slot_read(int slot)
 
 static void table_read(int64_t now)
 {
-    for (int i = 0; i < route_service_count; i++)
-        upstreams.groups[i].ready_count = upstreams.groups[i].skewed = 0;
+    for (int i = 0; i < route_service_count; i++) {
+        group_t *group = &upstreams.groups[i];
+        if (group->ready_count > 0)
+            group->ready_at = now;
+        group->ready_count = group->skewed = 0;
+    }
     for (int i = 0; i < PLACES; i++) {
         upstreams.places[i].ready = false;
         if (upstreams.places[i].lost_at == 0)
@@ -194,6 +199,12 @@ enum upstream_choice upstream_choose(int service, upstream_t **out)
     }
     *out = best;
     return best ? UPSTREAM_CHOSEN : group->ready_count > 0 ? UPSTREAM_ALL_FULL : UPSTREAM_NONE_READY;
+}
+
+bool upstream_coming_back(int service, int64_t patience)
+{
+    const group_t *group = &upstreams.groups[service];
+    return group->ready_count > 0 || (group->ready_at != 0 && clock_monotonic() - group->ready_at < patience);
 }
 
 void upstream_send(upstream_t *upstream, text_t packed)

@@ -29,6 +29,8 @@ void upstream_close(void);
 enum upstream_choice { UPSTREAM_CHOSEN, UPSTREAM_NONE_READY, UPSTREAM_ALL_FULL };
 /* The ready instance of a service with the fewest requests under way. */
 enum upstream_choice upstream_choose(int service, upstream_t **out);
+/* There was a ready instance within the last `patience` microseconds: one is coming back, or was stopped just now. */
+bool upstream_coming_back(int service, int64_t patience);
 /* Joins this turn's batch. */
 void upstream_send(upstream_t *, text_t packed);
 /* How many instances of a service are ready now; and how many of them are left out because their rows are others. */

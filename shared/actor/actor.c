@@ -4,6 +4,7 @@
  * Startup waits for PostgreSQL as long as it takes and says so in its STATUS; a statement that does not fit the schema ends
  * it with EXIT_CONFIG, since trying again would not help. */
 #include "internal.h"
+#include "once.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -19,14 +20,20 @@ enum {
     QUIET_BEFORE_EXIT = 100,  /* a drained actor waits this long for what is still on its way */
     CHORE_RETRY = 10000,
     HOUSEKEEPING_TICK = 50,
+    CHORES = 2,
 };
 
 actor_context_t context;
 
 static struct {
     bool ready, draining;
-    int64_t drain_deadline, quiet_since, chore_at, watchdog_at;
-    int64_t chore_next; /* what the last step of the chore returned */
+    int64_t drain_deadline, quiet_since, watchdog_at;
+    struct {
+        int64_t (*step)(call_t *);
+        int64_t at; /* clock_monotonic() */
+    } chores[CHORES];
+    int chore;          /* whose step runs, or ran last */
+    int64_t chore_next; /* what it returned */
     loop_timer_t *timer;
 } life;
 
@@ -53,7 +60,7 @@ static void wait_for_database(const char *url)
     signal(SIGTERM, on_early_stop);
     for (bool said = false;; said = true) {
         enum db_status status =
-            lanes_check(url, context.actor->statements, context.actor->statement_count, error, sizeof error);
+            lanes_check(url, context.statements, context.statement_count, error, sizeof error);
         if (status == DB_OK)
             return;
         if (status == DB_ERROR)
@@ -76,6 +83,8 @@ static void counters_declare(void)
     context.counters.retries =
         counter_declare(self, "calls_retried", "runs", "handlers run again after a serialization failure or deadlock");
     context.counters.in_flight = counter_declare(self, "calls_in_flight", "calls", "handlers that run or wait now");
+    context.counters.replayed =
+        counter_declare(self, "calls_replayed", "calls", "requests answered from the record of calls, not done again");
     context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
 }
 
@@ -90,7 +99,7 @@ static void serve(bool start_failed)
         fail_start("cannot bind the endpoint below AIPOTEN_RUN");
     life.ready = true;
     process_notify_ready(actor_schema_hash(context.actor, context.process.service));
-    log_event(LOG_INFO, "ready", LOG_I("statements", context.actor->statement_count));
+    log_event(LOG_INFO, "ready", LOG_I("statements", context.statement_count));
 }
 
 static void lanes_opened(void)
@@ -109,25 +118,31 @@ static void lanes_opened(void)
 
 static void run_chore(call_t *call)
 {
-    life.chore_next = context.actor->chore(call);
+    life.chore_next = life.chores[life.chore].step(call);
 }
 
 static void chore_done(bool failed)
 {
-    if (failed)
-        life.chore_next = CHORE_RETRY;
-    life.chore_at = life.chore_next < 0 ? INT64_MAX : clock_monotonic() + life.chore_next * CLOCK_MILLISECOND;
+    int64_t next = failed ? CHORE_RETRY : life.chore_next;
+    life.chores[life.chore].at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
 }
 
+/* Chores are the first instance's, and not a pool's: one step of one of them at a time. */
 static void chore_begin(int64_t now)
 {
-    if (!context.actor->chore || context.process.number != 1 || !life.ready || life.draining || now < life.chore_at)
+    bool ours = context.process.number == 1 && strcmp(context.process.service, context.actor->name) == 0;
+    if (!ours || !life.ready || life.draining)
         return;
-    if (strcmp(context.process.service, context.actor->name) != 0) /* a pool of another service */
+    for (int i = 0; i < CHORES; i++) {
+        if (!life.chores[i].step || now < life.chores[i].at)
+            continue;
+        if (!job_system_free()) /* at the next tick */
+            return;
+        life.chore = i;
+        life.chores[i].at = INT64_MAX; /* until chore_done says */
+        job_system(run_chore, chore_done);
         return;
-    life.chore_at = INT64_MAX;
-    if (!job_system(run_chore, chore_done))
-        life.chore_at = now + CLOCK_SECOND;
+    }
 }
 
 static void drain_step(int64_t now)
@@ -179,6 +194,9 @@ static void on_stop(void *argument)
 int actor_main(const actor_t *actor)
 {
     context.actor = actor;
+    context.statements = once_statements(actor, &context.statement_count);
+    life.chores[0].step = once_tidy;
+    life.chores[1].step = actor->chore;
     process_join(&context.process);
     const config_t *config = &context.process.config;
     coroutine_configure((size_t)config->actor.max_coroutines, (size_t)config->actor.coroutine_stack);
@@ -193,7 +211,7 @@ int actor_main(const actor_t *actor)
     loop_ev_signal(context.loop, SIGTERM, on_stop, NULL);
     loop_ev_signal(context.loop, SIGINT, on_stop, NULL);
     context.loop->add_turn_hook(context.loop, job_turn, NULL);
-    context.lanes = lanes_open(context.loop, &context.process, url, actor->statements, actor->statement_count);
+    context.lanes = lanes_open(context.loop, &context.process, url, context.statements, context.statement_count);
     life.timer = context.loop->timer(context.loop, READY_TICK, starting, NULL);
     context.loop->timer(context.loop, HOUSEKEEPING_TICK, housekeeping, NULL);
     if (!told_to_stop)

@@ -2,6 +2,7 @@
 #pragma once
 #include "actor.h"
 #include "../base/coroutine.h"
+#include "../crypto/hash.h"
 #include "../wire/link.h"
 #include <setjmp.h>
 
@@ -35,6 +36,16 @@ typedef struct job {
     int violation_count;
     jmp_buf back;
 
+    bool resent;       /* the frontend sent it before, to an instance that died */
+    bool failed_once;  /* and was looked up again since (once.h) */
+    bool replayed;     /* the reply is the recorded one */
+    struct {           /* its place in the record of calls (once.h) */
+        uuid_t id;
+        int slot;
+        bool keyed, doubtful;
+        digest_t body_hash;
+    } once;
+
     int status; /* of the reply; 0: none was given */
     enum error_code error;
     buffer_t body;
@@ -49,13 +60,15 @@ typedef struct job {
 /* The one actor of this process. */
 typedef struct {
     const actor_t *actor;
+    const statement_t *const *statements; /* the actor's and the skeleton's */
+    int statement_count;
     process_t process;
     loop_t *loop;
     lanes_t *lanes;
     link_server_t *server;
     key_ring_t data_keys;
     struct {
-        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued;
+        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed;
     } counters;
 } actor_context_t;
 extern actor_context_t context;
@@ -66,8 +79,9 @@ extern actor_context_t context;
 void job_receive(void *argument, text_t value, uint32_t peer);
 /* Starts what waits for a coroutine; a turn hook. */
 bool job_turn(void *argument);
-/* Runs `function` as a call of nobody; `done` hears whether it failed. One at a time. False when no coroutine is free. */
-bool job_system(void (*function)(call_t *), void (*done)(bool failed));
+/* Runs `function` as a call of nobody; `done` hears whether it failed. One at a time, when job_system_free. */
+bool job_system_free(void);
+void job_system(void (*function)(call_t *), void (*done)(bool failed));
 /* Calls that are queued or run. */
 int job_count(void);
 /* Says that this call runs now (for crash reports and log lines); NULL: none does. */
@@ -77,6 +91,8 @@ void job_running(const job_t *job);
 
 void reply_reset(job_t *job);
 void reply_problems(job_t *job, enum error_code code, const problems_t *problems);
+/* Appends the reply's envelope. */
+void reply_pack(const job_t *job, int64_t ticket, buffer_t *out);
 void reply_send(job_t *job);
 #ifdef AIPOTEN_TEST
 /* Aborts when a success body does not fit its row's output. */

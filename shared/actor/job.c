@@ -4,12 +4,13 @@
  * its transaction committed. Jobs are bounded: a frontend sends at most http.max_pending_instance to an instance, and
  * what exceeds JOBS_MAX is answered 503 at once. */
 #include "internal.h"
+#include "once.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
 #include <stdlib.h>
 
-enum { JOBS_MAX = 8192, PACKED_KEPT = 65536 };
+enum { JOBS_MAX = 8192, PACKED_KEPT = 65536, WAIT_STEP = 20 /* milliseconds */ };
 
 static job_t *free_jobs, *queue, **queue_end = &queue;
 static int jobs_alive;
@@ -124,22 +125,74 @@ static bool validate(job_t *job)
 
 /* --- running ------------------------------------------------------------------------------------------------------------------ */
 
+static enum error_code commit_error(const job_t *job, enum db_status status)
+{
+    switch (status) {
+    case DB_CONSTRAINT:
+        return ERROR_CONFLICT;
+    case DB_ERROR:
+        return ERROR_INTERNAL;
+    case DB_TIMEOUT: /* the row of another run of the same key, which has not committed yet, stood in the way */
+        return job->once.keyed ? ERROR_IN_PROGRESS : ERROR_UNAVAILABLE;
+    default:
+        return ERROR_UNAVAILABLE;
+    }
+}
+
 /* What a failed commit means for the client. */
 static void commit_failed(job_t *job, enum db_status status)
 {
     if (status == DB_UNKNOWN)
         log_event(LOG_ERROR, "commit_unknown", LOG_S("operation", job->call.endpoint ? job->call.endpoint->operation : ""),
-            LOG_S("next", "the connection was lost during COMMIT; the client was told 503 and may look"));
+            LOG_S("next", "no database came back within the deadline to tell; the client was told 503"));
     reply_reset(job);
-    reply_error(&job->call, status == DB_CONSTRAINT ? ERROR_CONFLICT : status == DB_ERROR ? ERROR_INTERNAL : ERROR_UNAVAILABLE);
+    reply_error(&job->call, commit_error(job, status));
     job->failed = true;
+}
+
+/* The connection was lost during COMMIT. When PostgreSQL is back the call runs again: either it finds its record, or its own
+ * row waits for the first transaction to end and then decides. False when the deadline comes first. */
+static bool wait_for_truth(job_t *job)
+{
+    job->once.doubtful = true;
+    while (clock_monotonic() < job->call.deadline) {
+        job_running(NULL);
+        lanes_pause(context.lanes, WAIT_STEP);
+        job_running(job);
+        if (lanes_ready(context.lanes))
+            return true;
+    }
+    return false;
+}
+
+static enum db_status commit(job_t *job)
+{
+    if (!job->transaction)
+        return DB_OK;
+    return once_applies(job) ? once_commit(job) : transaction_commit(&job->transaction);
+}
+
+/* True when the call must run again. */
+static bool commit_and_judge(job_t *job)
+{
+    enum db_status status = commit(job);
+    job_running(job);
+    if (status == DB_UNKNOWN && once_applies(job) && wait_for_truth(job))
+        return true;
+    if (status == DB_CONSTRAINT && once_applies(job))
+        job->once.doubtful = true; /* another run of this call committed: its answer is recorded */
+    if ((status == DB_RETRY || (status == DB_CONSTRAINT && once_applies(job))) && job->attempt < ATTEMPTS_MAX)
+        return true;
+    if (status != DB_OK)
+        commit_failed(job, status);
+    return false;
 }
 
 static void work(job_t *job)
 {
     if (job->system)
         job->system(&job->call);
-    else if (validate(job))
+    else if (validate(job) && !(once_doubtful(job) && once_replay(job)))
         job->call.endpoint->handler(&job->call);
 }
 
@@ -153,18 +206,19 @@ static bool attempt(job_t *job)
     if (outcome == OUTCOME_STARTED) {
         job_running(job);
         work(job);
-        enum db_status status = job->transaction ? transaction_commit(&job->transaction) : DB_OK;
-        job_running(job);
-        if (status == DB_RETRY && job->attempt < ATTEMPTS_MAX)
-            return true;
-        if (status != DB_OK)
-            commit_failed(job, status);
-        return false;
+        return commit_and_judge(job);
     }
     transaction_rollback(&job->transaction);
     job_running(job);
-    job->failed = outcome == OUTCOME_FAILED;
-    return outcome == OUTCOME_RETRY;
+    if (outcome == OUTCOME_RETRY)
+        return true;
+    /* What it decided may be wrong if another run of it has committed meanwhile ("this address is taken"): look again. */
+    if (once_doubtful(job) && !job->failed_once && job->status < 500) {
+        job->failed_once = true;
+        return true;
+    }
+    job->failed = true;
+    return false;
 }
 
 static void job_run(void *argument)
@@ -227,6 +281,7 @@ static void job_fill(job_t *job, const request_t *request)
     call->headers = request->headers;
     call->deadline = job->started + request->left * CLOCK_MILLISECOND;
     call->endpoint = endpoint_find(request->operation);
+    job->resent = request->resent;
 }
 
 static void start_or_queue(job_t *job)
@@ -260,8 +315,11 @@ void job_receive(void *argument, text_t value, uint32_t peer)
         refuse(job, ERROR_UNAVAILABLE);
     else if (request.left <= 0)
         refuse(job, ERROR_TIMEOUT);
-    else
+    else {
+        if (once_applies(job))
+            once_begin(job);
         start_or_queue(job);
+    }
 }
 
 bool job_turn(void *argument)
@@ -284,15 +342,18 @@ bool job_turn(void *argument)
     return any;
 }
 
-bool job_system(void (*function)(call_t *), void (*done)(bool failed))
+bool job_system_free(void)
 {
-    if (system_done || !coroutine_available())
-        return false;
+    return !system_done && coroutine_available();
+}
+
+void job_system(void (*function)(call_t *), void (*done)(bool failed))
+{
+    insist(job_system_free());
     job_t *job = job_create();
     job->system = function;
     job->call.id = uuid_random();
     job->call.deadline = clock_monotonic() + context.process.config.http.request_timeout * CLOCK_MILLISECOND;
     system_done = done;
     coroutine_start(job_run, job);
-    return true;
 }

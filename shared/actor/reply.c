@@ -136,21 +136,13 @@ static void log_refusal(const job_t *job)
         LOG_I("microseconds", clock_monotonic() - job->started));
 }
 
-void reply_send(job_t *job)
+void reply_pack(const job_t *job, int64_t ticket, buffer_t *out)
 {
-    static buffer_t headers, packed; /* reused: nothing here suspends */
-    headers.length = packed.length = 0;
-    if (job->error != ERROR_NONE)
-        log_refusal(job);
-    if (job->status >= 500)
-        counter_add(context.counters.errors, 1);
-#ifdef AIPOTEN_TEST
-    if (job->error == ERROR_NONE)
-        answer_check(job->call.endpoint, buffer_text(&job->body));
-#endif
+    static buffer_t headers; /* reused: nothing here suspends */
+    headers.length = 0;
     reply_t reply = {0};
     message_set(&reply, version, ENVELOPE_VERSION);
-    message_set(&reply, ticket, job->ticket);
+    message_set(&reply, ticket, ticket);
     message_set(&reply, call_id, job->call.id);
     message_set(&reply, status, job->status);
     message_set(&reply, body, buffer_text(&job->body));
@@ -160,6 +152,21 @@ void reply_send(job_t *job)
             pairs_add(&headers, text_of(job->headers[i].name), job->headers[i].value);
         message_set(&reply, headers, buffer_text(&headers));
     }
-    message_pack(&reply_message, &reply, &packed);
+    message_pack(&reply_message, &reply, out);
+}
+
+void reply_send(job_t *job)
+{
+    static buffer_t packed;
+    packed.length = 0;
+    if (job->error != ERROR_NONE)
+        log_refusal(job);
+    if (job->status >= 500)
+        counter_add(context.counters.errors, 1);
+#ifdef AIPOTEN_TEST
+    if (job->status < 400)
+        answer_check(job->call.endpoint, buffer_text(&job->body));
+#endif
+    reply_pack(job, job->ticket, &packed);
     link_server_send(context.server, job->peer, buffer_text(&packed));
 }

@@ -31,6 +31,7 @@ typedef struct config {
         int64_t max_pending;          /* requests waiting for actors; a full table answers 503 */
         int64_t max_pending_instance; /* of these, for one actor instance */
         int64_t max_pending_connection;
+        int64_t patience; /* a request waits this long for a service whose last instance was lost just now */
         int64_t max_connections;         /* per frontend */
         int64_t max_connections_address; /* per client address */
     } http;

@@ -79,6 +79,12 @@ void lanes_yield(lanes_t *lanes)
     coroutine_suspend();
 }
 
+void lanes_pause(lanes_t *lanes, int milliseconds)
+{
+    wait_t wait;
+    wait_for(lanes, &wait, clock_monotonic() + milliseconds * CLOCK_MILLISECOND);
+}
+
 static void expire(lanes_t *lanes, int64_t now)
 {
     for (wait_t *wait = lanes->waiting, *next; wait; wait = next) {

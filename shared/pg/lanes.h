@@ -47,6 +47,9 @@ rows_t *lanes_read(lanes_t *, const statement_t *, const param_t *, int count, i
 /* BEGIN travels with the first statement. NULL when no connection came within the deadline (status says why). */
 transaction_t *transaction_begin(lanes_t *, int64_t deadline, enum db_status *status);
 rows_t *transaction_run(transaction_t *, const statement_t *, const param_t *, int count);
+/* COMMIT with one more statement just before it, on the same way: no round trip more. What breaks there (DB_CONSTRAINT: the
+ * statement broke one) ends the transaction as if rolled back. */
+enum db_status transaction_commit_after(transaction_t **, const statement_t *, const param_t *, int count);
 /* Both end it, clear the caller's pointer and give the connection back. */
 enum db_status transaction_commit(transaction_t **);
 void transaction_rollback(transaction_t **);
@@ -59,6 +62,8 @@ void lanes_close(lanes_t **);
 
 /* An answer that no database gave, for the layer above. Never NULL. */
 rows_t *rows_failed(const statement_t *, enum db_status status);
+/* Suspends the running coroutine for so many milliseconds, give or take a tick. */
+void lanes_pause(lanes_t *, int milliseconds);
 /* Suspends the running coroutine until the next turn of the loop. */
 void lanes_yield(lanes_t *);
 

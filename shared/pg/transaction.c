@@ -335,25 +335,53 @@ static void transaction_end(transaction_t **take, bool clean)
     free(transaction);
 }
 
-enum db_status transaction_commit(transaction_t **take)
+/* What the answer to COMMIT says, or the first error of what was sent with it. An error that ends the connection may have come
+ * after the commit took effect. */
+static enum db_status commit_status(const PGresult *result)
+{
+    if (!result)
+        return DB_UNKNOWN;
+    if (PQresultStatus(result) == PGRES_COMMAND_OK)
+        return strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "COMMIT") == 0 ? DB_OK : DB_ERROR;
+    enum db_status status = status_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    if (status == DB_ERROR)
+        log_event(LOG_ERROR, "commit_failed", LOG_S("message", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+    return status == DB_UNAVAILABLE ? DB_UNKNOWN : status;
+}
+
+static enum db_status commit(transaction_t **take, bool prepared_with_it)
 {
     transaction_t *transaction = *take;
-    insist(!transaction->failed);
-    enum db_status status = DB_OK;
-    if (transaction->begun) {
-        send_command(transaction->writer, "COMMIT");
-        PGresult *result = exchange(transaction->writer, transaction->deadline);
-        if (!result)
-            status = DB_UNKNOWN;
-        else if (PQresultStatus(result) != PGRES_COMMAND_OK) /* a deferred constraint, a serialization failure */
-            status = status_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE));
-        else if (strcmp(PQcmdStatus(result), "COMMIT") != 0)
-            status = DB_ERROR;
-        PQclear(result);
-    }
+    send_command(transaction->writer, "COMMIT");
+    PGresult *result = exchange(transaction->writer, transaction->deadline);
+    enum db_status status = commit_status(result);
+    PQclear(result);
     counter_add(transaction->lanes->counters.transactions, status == DB_OK);
-    transaction_end(take, status != DB_UNKNOWN);
+    if (status == DB_OK) {
+        transaction_end(take, true);
+    } else if (status == DB_UNKNOWN || prepared_with_it) {
+        transaction_end(take, false); /* its state, or what is prepared on it, cannot be relied on */
+    } else {
+        transaction_rollback(take); /* what was sent before COMMIT failed, so COMMIT was passed over */
+    }
     return status;
+}
+
+enum db_status transaction_commit(transaction_t **take)
+{
+    insist(!(*take)->failed);
+    if ((*take)->begun)
+        return commit(take, false);
+    transaction_end(take, true);
+    return DB_OK;
+}
+
+enum db_status transaction_commit_after(
+    transaction_t **take, const statement_t *statement, const param_t *params, int count)
+{
+    insist(!(*take)->failed && (*take)->begun);
+    counter_add((*take)->lanes->counters.queries, 1);
+    return commit(take, send_statement((*take)->writer, statement, params, count));
 }
 
 void transaction_rollback(transaction_t **take)

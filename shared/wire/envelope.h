@@ -3,7 +3,7 @@
 #pragma once
 #include "message.h"
 
-enum { ENVELOPE_VERSION = 1 };
+enum { ENVELOPE_VERSION = 2 };
 
 enum body_kind { BODY_NONE, BODY_FIELDS, BODY_RAW, BODY_FORM };
 
@@ -20,6 +20,7 @@ enum body_kind { BODY_NONE, BODY_FIELDS, BODY_RAW, BODY_FORM };
     FIELD(text, address, .nullable = true)                                                                         \
     FIELD(integer, language, .required = true)                                                                     \
     FIELD(text, idempotency_key, .nullable = true)                                                                 \
+    FIELD(boolean, resent, .required = true, .meaning = "it was sent before, to an instance that died")            \
     FIELD(bytes, headers, .nullable = true, .meaning = "a map of those that the endpoint's row names")             \
     FIELD(bytes, params, .nullable = true, .meaning = "a map of strings: path and query")                          \
     FIELD(integer, body_kind, .required = true)                                                                    \

@@ -1,0 +1,222 @@
+/* once: the record of calls; see the header. Tables: schema/migrations/0004_calls.sql. */
+#include "once.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include "../crypto/hash.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    RING = 6,             /* partitions of calls, one an hour */
+    TIDY_EVERY = 600000,  /* milliseconds */
+    TIDY_BATCH = 1000,    /* keys forgotten in one step */
+    TIDY_NEXT_BATCH = 50, /* milliseconds until the next step, when there was a whole one */
+    KEY_LIFETIME_HOURS = 24,
+};
+
+#define RECORD(FIELD)                                                                                              \
+    FIELD(bytes, body_hash, .required = true)                                                                      \
+    FIELD(bytes, answer, .required = true)
+MESSAGE(record, RECORD);
+
+enum { FIND_CALL, FIND_KEY, ADD_CALL, ADD_KEY, FORGET_KEYS, EMPTY_FIRST, STATEMENTS = EMPTY_FIRST + RING };
+
+static const struct {
+    const char *name, *sql; /* %s: the actor's schema */
+    enum lane lane;
+    const message_t *row;
+} templates[] = {
+    [FIND_CALL] = {"once_find_call", "SELECT body_hash, answer FROM %s.calls WHERE slot = $1 AND id = $2", LANE_READ,
+        &record_message},
+    [FIND_KEY] = {"once_find_key", "SELECT body_hash, answer FROM %s.keyed_calls WHERE id = $1", LANE_READ, &record_message},
+    [ADD_CALL] = {"once_add_call",
+        "INSERT INTO %s.calls (slot, id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5, $6)",
+        LANE_WRITE},
+    [ADD_KEY] = {"once_add_key",
+        "INSERT INTO %s.keyed_calls (id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5)", LANE_WRITE},
+    [FORGET_KEYS] = {"once_forget_keys",
+        "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE created_at < $1"
+        " ORDER BY created_at LIMIT $2)",
+        LANE_WRITE},
+};
+
+static statement_t statements[STATEMENTS];
+
+static char *statement_text(const char *format, const char *schema)
+{
+    buffer_t text = {0};
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    buffer_format(&text, format, schema);
+#pragma GCC diagnostic pop
+    return text.data;
+}
+
+const statement_t *const *once_statements(const actor_t *actor, int *count)
+{
+    static char names[RING][32];
+    const statement_t **all = memory_zeroed((size_t)actor->statement_count + STATEMENTS, sizeof(*all));
+    memcpy(all, actor->statements, (size_t)actor->statement_count * sizeof(*all));
+    for (int i = 0; i < STATEMENTS; i++) {
+        statement_t *statement = &statements[i];
+        if (i < EMPTY_FIRST) {
+            *statement = (statement_t){.name = templates[i].name,
+                .sql = statement_text(templates[i].sql, actor->name),
+                .lane = templates[i].lane,
+                .row = templates[i].row};
+        } else {
+            char sql[64];
+            snprintf(names[i - EMPTY_FIRST], sizeof(names[0]), "once_empty_%d", i - EMPTY_FIRST);
+            snprintf(sql, sizeof(sql), "TRUNCATE %%s.calls_%d", i - EMPTY_FIRST);
+            *statement = (statement_t){
+                .name = names[i - EMPTY_FIRST], .sql = statement_text(sql, actor->name), .lane = LANE_WRITE};
+        }
+        all[actor->statement_count + i] = statement;
+    }
+    *count = actor->statement_count + STATEMENTS;
+    return all;
+}
+
+/* --- a call's place ----------------------------------------------------------------------------------------------------- */
+
+bool once_applies(const job_t *job)
+{
+    return job->call.endpoint != NULL && job->call.endpoint->writes;
+}
+
+static text_t digest_text(const digest_t *digest)
+{
+    return (text_t){.data = (const char *)digest->bytes, .length = sizeof(digest->bytes)};
+}
+
+/* The lengths stand before the parts, so that no two lists of parts read alike. */
+static digest_t digest_of(const text_t *parts, int count)
+{
+    buffer_t all = {0};
+    for (int i = 0; i < count; i++) {
+        buffer_format(&all, "%zu:", parts[i].length);
+        buffer_add_text(&all, parts[i]);
+    }
+    digest_t digest = hash_sha256(buffer_text(&all));
+    buffer_free(&all);
+    return digest;
+}
+
+/* Hours since 1970 in a UUIDv7. */
+static int64_t hour_of(uuid_t id)
+{
+    int64_t milliseconds = 0;
+    for (int i = 0; i < 6; i++)
+        milliseconds = milliseconds << 8 | id.bytes[i];
+    return milliseconds / 3600000;
+}
+
+void once_begin(job_t *job)
+{
+    call_t *call = &job->call;
+    text_t key = call->idempotency_key;
+    job->once.keyed = key.length > 0;
+    job->once.doubtful = job->once.keyed || job->resent;
+    job->once.id = call->id;
+    job->once.slot = (int)(hour_of(call->id) % RING);
+    text_t body[] = {job->packed_params, job->packed_body};
+    job->once.body_hash = digest_of(body, ARRAY_SIZE(body));
+    if (!job->once.keyed)
+        return;
+    text_t place[] = {
+        {(const char *)call->principal.user.bytes, sizeof(uuid_t)}, text_of(call->endpoint->operation), key};
+    digest_t digest = digest_of(place, ARRAY_SIZE(place));
+    memcpy(job->once.id.bytes, digest.bytes, sizeof(uuid_t));
+}
+
+/* --- the recorded answer ---------------------------------------------------------------------------------------------------- */
+
+static seal_place_t place_of(const job_t *job)
+{
+    return (seal_place_t){job->once.keyed ? "keyed_calls" : "calls", "answer", job->once.id};
+}
+
+static void add_header(void *argument, text_t name, text_t value)
+{
+    job_t *job = argument;
+    reply_header(&job->call, arena_string(job->call.arena, name), value);
+}
+
+static bool answer_open(job_t *job, text_t sealed)
+{
+    text_t packed;
+    reply_t reply;
+    problems_t problems = {.arena = job->call.arena};
+    if (!seal_open(job->call.arena, &context.data_keys, place_of(job), sealed, &packed) ||
+        !message_read(&reply_message, packed, SOURCE_PEER, &reply, &problems))
+        return false;
+    reply_reset(job);
+    job->status = (int)reply.status;
+    buffer_add_text(&job->body, reply.body);
+    job->replayed = true;
+    return pairs_walk(reply.headers, add_header, job);
+}
+
+bool once_replay(job_t *job)
+{
+    call_t *call = &job->call;
+    rows_t *rows = job->once.keyed
+                       ? db_query(call, &statements[FIND_KEY], bind_uuid(job->once.id))
+                       : db_query(call, &statements[FIND_CALL], bind_integer(job->once.slot), bind_uuid(job->once.id));
+    if (rows->count == 0)
+        return false;
+    const record_t *record = row_first(call, rows);
+    counter_add(context.counters.replayed, 1);
+    if (!text_equal(record->body_hash, digest_text(&job->once.body_hash))) {
+        reply_reset(job);
+        reply_error(call, ERROR_KEY_REUSED);
+        return true;
+    }
+    if (!answer_open(job, record->answer)) {
+        log_event(LOG_ERROR, "answer_broken", LOG_S("operation", call->endpoint->operation),
+            LOG_S("next", "is the key that sealed it still in the ring?"));
+        reply_reset(job);
+        reply_error(call, ERROR_INTERNAL);
+        return true;
+    }
+    if (job->once.keyed)
+        reply_header(call, "idempotency-replayed", TEXT("true"));
+    return true;
+}
+
+/* --- recording ---------------------------------------------------------------------------------------------------------------- */
+
+static text_t answer_seal(job_t *job)
+{
+    buffer_t packed = {0};
+    reply_pack(job, 0, &packed);
+    text_t sealed = seal(job->call.arena, &context.data_keys, place_of(job), buffer_text(&packed));
+    buffer_free(&packed);
+    return sealed;
+}
+
+enum db_status once_commit(job_t *job)
+{
+    param_t place[] = {bind_integer(job->once.slot), bind_uuid(job->once.id), bind_text(text_of(job->call.endpoint->operation)),
+        uuid_is_zero(job->call.principal.user) ? bind_null() : bind_uuid(job->call.principal.user),
+        bind_bytes(digest_text(&job->once.body_hash)), bind_bytes(answer_seal(job))};
+    bool keyed = job->once.keyed; /* the same parameters but for the slot */
+    return transaction_commit_after(&job->transaction, &statements[keyed ? ADD_KEY : ADD_CALL], place + keyed,
+        (int)ARRAY_SIZE(place) - keyed);
+}
+
+/* --- forgetting ---------------------------------------------------------------------------------------------------------------- */
+
+int64_t once_tidy(call_t *call)
+{
+    static int64_t emptied_hour;
+    int64_t hour = clock_now() / (3600 * CLOCK_SECOND);
+    if (hour != emptied_hour)
+        for (int64_t passed = hour - 4; passed <= hour - 2; passed++)
+            db_query(call, &statements[EMPTY_FIRST + passed % RING]);
+    const rows_t *rows = db_query(call, &statements[FORGET_KEYS],
+        bind_time(clock_now() - KEY_LIFETIME_HOURS * 3600 * CLOCK_SECOND), bind_integer(TIDY_BATCH));
+    emptied_hour = hour;
+    return rows->affected == TIDY_BATCH ? TIDY_NEXT_BATCH : TIDY_EVERY;
+}
