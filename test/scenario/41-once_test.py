@@ -1,0 +1,203 @@
+"""A writing call is done exactly once: repeated keys, instances and connections that die at any moment, both instances of a
+service gone at the same time."""
+import collections
+import concurrent.futures
+import os
+import random
+import threading
+import time
+import uuid
+
+import pytest
+
+from harness import people
+from harness.client import Client
+from harness.wait import kill
+
+CHILDREN = '/api/v1/children'
+SECONDS = 10
+
+
+@pytest.fixture(scope='module')
+def own(start_system):
+    return start_system(settings={'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'}})
+
+
+@pytest.fixture
+def me(own):
+    return people.newcomer(own)
+
+
+def child(name):
+    return {**people.CHILD, 'name': name}
+
+
+def rows_named(own, *names):
+    with own.database() as database:
+        found = database.rows('SELECT name, count(*) AS n FROM children.children WHERE name = ANY(%s) GROUP BY name', list(names))
+    return {row['name']: row['n'] for row in found}
+
+
+def name_of(prefix='회'):
+    return f'{prefix}{uuid.uuid4().hex[:16]}'
+
+
+# --- Idempotency-Key -----------------------------------------------------------------------------------------------------------
+
+def post(own, person, name, key, path=CHILDREN):
+    client = Client(own, person.token)
+    try:
+        return client.post(path, child(name), headers={'idempotency-key': key})
+    finally:
+        client.close()
+
+
+def test_same_key_same_answer(own, me):
+    name, key = name_of(), uuid.uuid4().hex
+    first, again = post(own, me, name, key).expect(201), post(own, me, name, key).expect(201)
+    assert again.body == first.body
+    assert again.header('idempotency-replayed') == 'true' and first.header('idempotency-replayed') is None
+    assert rows_named(own, name) == {name: 1}
+
+
+def test_fifty_at_once(own, me):
+    name, key = name_of(), uuid.uuid4().hex
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: post(own, me, name, key), range(50)))
+    assert [answer.status for answer in answers] == [201] * 50
+    assert len({answer.body for answer in answers}) == 1
+    assert sum(answer.header('idempotency-replayed') != 'true' for answer in answers) == 1
+    assert rows_named(own, name) == {name: 1}
+
+
+def test_other_body_is_refused(own, me):
+    name, other, key = name_of(), name_of(), uuid.uuid4().hex
+    post(own, me, name, key).expect(201)
+    post(own, me, other, key).expect(422, 'IDEMPOTENCY_KEY_REUSED')
+    assert rows_named(own, name, other) == {name: 1}
+
+
+def test_key_belongs_to_principal_and_route(own, me):
+    other, key, mine, theirs = people.newcomer(own), uuid.uuid4().hex, name_of(), name_of()
+    first = post(own, me, mine, key).expect(201)
+    assert post(own, other, theirs, key).expect(201).header('idempotency-replayed') is None
+    measured = me.client.post(f'{CHILDREN}/{first.data["id"]}/measurements', {'measured_on': '2025-03-20', 'height': 74},
+                              headers={'idempotency-key': key}).expect(201)
+    assert measured.header('idempotency-replayed') is None
+    assert rows_named(own, mine, theirs) == {mine: 1, theirs: 1}
+
+
+def test_failure_is_not_recorded(own):
+    """What was refused did nothing: once the reason is gone the same key works."""
+    person, name, key = people.newcomer(own, consents=False), name_of(), uuid.uuid4().hex
+    post(own, person, name, key).expect(422, 'CONSENT_REQUIRED')
+    person.consent()
+    assert post(own, person, name, key).expect(201).header('idempotency-replayed') is None
+
+
+def test_replay_before_the_handler_looks(own):
+    """Registering again would be EMAIL_TAKEN, but it is the same call."""
+    body, key = people.registration(), uuid.uuid4().hex
+    client = Client(own)
+    first = client.post('/api/v1/auth/register', body, headers={'idempotency-key': key}).expect(201)
+    again = client.post('/api/v1/auth/register', body, headers={'idempotency-key': key}).expect(201)
+    assert again.body == first.body
+    client.post('/api/v1/auth/register', body).expect(409, 'EMAIL_TAKEN')
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        body, key = people.registration(), uuid.uuid4().hex
+        answers = list(pool.map(lambda _: Client(own).post('/api/v1/auth/register', body, headers={'idempotency-key': key}),
+                                range(10)))
+    assert {answer.status for answer in answers} == {201} and len({answer.body for answer in answers}) == 1
+
+
+@pytest.mark.parametrize('key', ['', 'a' * 256, 'with space', 'é'])
+def test_bad_keys(own, me, key):
+    answer = me.client.post(CHILDREN, child(name_of()), headers={'idempotency-key': key.encode('utf-8')})
+    answer.expect(400, 'VALIDATION_ERROR')
+    assert answer.error['details'][0]['field'] == 'Idempotency-Key'
+
+
+def test_answers_are_sealed(own, me):
+    name = name_of('비밀')
+    post(own, me, name, uuid.uuid4().hex).expect(201)
+    me.client.post(CHILDREN, child(name)).expect(201)
+    with own.database() as database:
+        for table in ('keyed_calls', 'calls'):
+            answers = database.rows(f'SELECT answer FROM children.{table} WHERE principal = %s', me.id)
+            assert answers and all(name.encode() not in bytes(row['answer']) for row in answers)
+
+
+# --- under the killer ------------------------------------------------------------------------------------------------------------
+
+class Writers:
+    """Threads that register children under names of their own, half of them with a key, and remember every answer."""
+
+    def __init__(self, own, person, threads=8):
+        self.own, self.person, self.ending = own, person, threading.Event()
+        self.answers, self.lock = {}, threading.Lock()
+        self.threads = [threading.Thread(target=self.work, args=(number,), daemon=True) for number in range(threads)]
+
+    def work(self, number):
+        client = Client(self.own, self.person.token, check=False)
+        while not self.ending.is_set():
+            name = name_of()
+            headers = {'idempotency-key': uuid.uuid4().hex} if number % 2 else None
+            try:
+                status = client.post(CHILDREN, child(name), headers=headers).status
+            except OSError:
+                status = 0
+            with self.lock:
+                self.answers[name] = status
+        client.close()
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+def judge(own, writers):
+    """How often each status was answered; every 201 stands once, nothing stands twice or half."""
+    found = rows_named(own, *writers.answers)
+    done = [name for name, status in writers.answers.items() if status == 201]
+    assert len(done) > 50
+    assert [name for name in done if found.get(name) != 1] == []
+    assert [name for name, count in found.items() if count > 1] == []
+    with own.database() as database:
+        assert database.value('SELECT count(*) FROM children.children c WHERE name = ANY(%s) AND NOT EXISTS '
+                              '(SELECT FROM children.child_guardians g WHERE g.child_id = c.id)', list(found)) == 0
+    return collections.Counter(writers.answers.values())
+
+
+def kill_instances(own, chance):
+    alive = own.pids('children')
+    for pid in chance.sample(alive, k=min(len(alive), chance.choice((1, 1, 2)))):
+        kill(pid)
+
+
+def end_connections(own, chance):
+    with own.database('children') as database:  # a role may end its own
+        database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'aipoten children.%%' "
+                      'AND random() < %s', chance.choice((0.3, 1)))
+
+
+@pytest.mark.parametrize('harm', [kill_instances, end_connections])
+def test_under_harm(own, me, harm):
+    seed = int(os.environ.get('AIPOTEN_SEED') or random.randrange(10 ** 6))
+    print(f'AIPOTEN_SEED={seed}')
+    chance = random.Random(seed)
+    with Writers(own, me) as writers:
+        ends = time.monotonic() + SECONDS
+        while time.monotonic() < ends:
+            time.sleep(chance.uniform(0.1, 0.6))
+            harm(own, chance)
+    own.wait_ready(30)
+    statuses = judge(own, writers)
+    # A dead instance's calls are sent to another one, or held until one is back; a lost connection may cost a 503.
+    allowed = {201} if harm is kill_instances else {201, 503}
+    assert set(statuses) <= allowed, statuses
