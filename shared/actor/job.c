@@ -131,7 +131,11 @@ static void commit_failed(job_t *job, enum db_status status)
         log_event(LOG_ERROR, "commit_unknown", LOG_S("operation", job->call.endpoint ? job->call.endpoint->operation : ""),
             LOG_S("next", "the connection was lost during COMMIT; the client was told 503 and may look"));
     reply_reset(job);
-    reply_error(&job->call, status == DB_CONSTRAINT ? ERROR_CONFLICT : status == DB_ERROR ? ERROR_INTERNAL : ERROR_UNAVAILABLE);
+    bool late = status == DB_TIMEOUT && clock_monotonic() >= job->call.deadline;
+    reply_error(&job->call, status == DB_CONSTRAINT ? ERROR_CONFLICT
+                            : status == DB_ERROR    ? ERROR_INTERNAL
+                            : late                  ? ERROR_TIMEOUT
+                                                    : ERROR_UNAVAILABLE);
     job->failed = true;
 }
 

@@ -63,6 +63,7 @@ struct lanes {
     pipeline_t *read, *slow;
     writer_t *writers;               /* write connections, in use and idle */
     int writer_count, writers_busy;
+    bool writers_lost; /* said in the log */
     struct queued *writer_queue, **writer_queue_end; /* callers that wait for a write connection (transaction.c) */
     loop_timer_t *timer;
     struct {
