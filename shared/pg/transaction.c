@@ -130,7 +130,7 @@ static bool writer_connect(writer_t *writer, int64_t deadline)
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.http.request_timeout);
     writer->pg = connection_start(writer->lanes, "write", options);
-    if (!writer->pg || PQstatus(writer->pg) == CONNECTION_BAD)
+    if (PQstatus(writer->pg) == CONNECTION_BAD)
         return false;
     int64_t limit = clock_monotonic() + CONNECT_TIMEOUT * CLOCK_MILLISECOND;
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -254,15 +255,27 @@ static void wait_ready(void *argument)
         loop_ev_stop(loop);
 }
 
+static void wait_lost(void *argument)
+{
+    (void)argument;
+    if (!lanes_ready(lanes))
+        loop_ev_stop(loop);
+}
+
+static void until(void (*condition)(void *argument))
+{
+    alarm(30);
+    loop_timer_t *timer = loop->timer(loop, 5, condition, NULL);
+    loop_ev_run(loop);
+    loop->timer_stop(&timer);
+    alarm(0);
+}
+
 /* Back to a PostgreSQL that works. */
 static void mend(void)
 {
     fault = NO_FAULT;
-    alarm(30);
-    loop_timer_t *timer = loop->timer(loop, 5, wait_ready, NULL);
-    loop_ev_run(loop);
-    loop->timer_stop(&timer);
-    alarm(0);
+    until(wait_ready);
 }
 
 static enum db_status status_of(rows_t *take_rows)
@@ -343,6 +356,35 @@ static void test_garbage(void **state)
     mend();
     read_all(read_one, 10);
     assert_int_equal(statuses[DB_OK], 10);
+}
+
+/* What PostgreSQL says by itself, or said before, is quoted nowhere: its messages may hold values. */
+static void test_nothing_is_quoted(void **state)
+{
+    (void)state;
+    mend();
+    int before = dup(STDERR_FILENO), file = memfd_create("log", 0);
+    dup2(file, STDERR_FILENO);
+    read_all(read_or_fail, 1);
+    for (int i = 0; i < CONNECTIONS_MAX; i++)
+        if (backends[i].fd >= 0) {
+            REPLY(&backends[i], 'N', "SWARNING\0VWARNING\0C01000\0Mhush, too\0\0");
+            REPLY(&backends[i], 'E', "SFATAL\0VFATAL\0C57P01\0Mhush\0\0");
+            hang_up(&backends[i]);
+        }
+    until(wait_lost);
+    mend();
+    dup2(before, STDERR_FILENO);
+    char said[8192];
+    ssize_t length = pread(file, said, sizeof said - 1, 0);
+    assert_true(length > 0);
+    said[length] = '\0';
+    assert_null(strstr(said, "hush"));
+    assert_non_null(strstr(said, "\"event\":\"database_notice\",\"severity\":\"FATAL\",\"sqlstate\":\"57P01\""));
+    for (char *line = strtok(said, "\n"); line; line = strtok(NULL, "\n"))
+        assert_int_equal(line[0], '{');
+    close(before);
+    close(file);
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------------------- */
@@ -532,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_fatal_at_sync),
         cmocka_unit_test(test_closed_after_error),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_nothing_is_quoted),
         cmocka_unit_test(test_writes),
         cmocka_unit_test(test_closed_at_commit),
         cmocka_unit_test(test_write_garbage),
