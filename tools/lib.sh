@@ -56,18 +56,37 @@ var_resolve() {
 
 # --- Debian packages ----------------------------------------------------------------------------------------------------
 
-# Names of packages/LIST… that are not installed.
+package_is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# Names of packages/LIST… that are not installed. "NAME unless PROGRAM": a program from elsewhere does as well.
 packages_missing() {
-  local name list
+  local name list program
   for list in "$@"; do
     sed -E 's/#.*//; s/[[:space:]]+$//; /^$/d' "$root/tools/packages/$list"
-  done | while read -r name; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
+  done | while read -r name _ program; do
+    if [ -n "$program" ] && command -v "$program" >/dev/null; then continue; fi
+    package_is_installed "$name" || printf '%s\n' "$name"
   done
 }
 
 apt_get() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# Debian's server packages start servers of their own on the usual ports. We need none of these and do not leave any that comes
+# with what is installed here; a server that was there before is not touched.
+servers_prevent() {
+  local file=/etc/postgresql-common/createcluster.conf
+  [[ " $* " == *" postgresql-15 "* ]] || return 0
+  if package_is_installed postgresql-common || [ -e "$file" ]; then return 0; fi
+  as_root mkdir -p "${file%/*}"
+  printf '%s\n' '# Written by tools/run of aipoten, which makes a cluster of its own below its var directory.' \
+    'create_main_cluster = false' | as_root tee "$file" >/dev/null
+}
+servers_quiet() {
+  [[ " $* " == *" redis-server "* ]] && [ -d /run/systemd/system ] || return 0
+  as_root systemctl --quiet disable --now redis-server >/dev/null 2>&1 ||
+    warn "Debian's own redis-server goes on on port 6379; aipoten does not use it"
 }
 
 # The list of packages is read again only when it does not know a package, or an install failed with the old list.
@@ -83,12 +102,14 @@ packages_install() {
   is_root || command -v sudo >/dev/null || die "packages are missing: ${missing[*]}" \
     "Install them as root: apt-get install ${missing[*]}"
   note "installing ${missing[*]}"
+  servers_prevent "${missing[@]}"
   if ! apt_get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 </dev/null; then
     quietly "$log" apt_get update || die "apt-get update failed (all of it: $log)" \
       "Check the network and /etc/apt/sources.list, then run this again."
     quietly "$log" apt_get install -y --no-install-recommends "${missing[@]}" || die "apt-get install failed (all of it: $log)" \
       "Mend what it names (a full disk? a broken package?), then run this again."
   fi
+  servers_quiet "${missing[@]}"
 }
 
 # --- the build ------------------------------------------------------------------------------------------------------------

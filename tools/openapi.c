@@ -23,12 +23,14 @@ static uint64_t response_errors(const endpoint_t *row)
         bool follows;
         enum error_code code;
     } rules[] = {
-        {row->params != NULL || has_body(row), ERROR_VALIDATION},
+        {row->params != NULL || has_body(row) || row->writes, ERROR_VALIDATION},
         {row->roles != ANYONE, ERROR_UNAUTHENTICATED},
         {row->roles != ANYONE, ERROR_FORBIDDEN},
         {strchr(row->path, ':') != NULL, ERROR_NOT_FOUND},
         {has_body(row), ERROR_PAYLOAD_TOO_LARGE},
         {has_body(row), ERROR_UNSUPPORTED_MEDIA_TYPE},
+        {row->writes, ERROR_KEY_REUSED},
+        {row->writes, ERROR_IN_PROGRESS},
         {row->rate != RATE_NONE, ERROR_RATE_LIMITED},
         {true, ERROR_UNAVAILABLE},
         {true, ERROR_TIMEOUT},
@@ -105,9 +107,14 @@ static json_t *success_response(components_t *components, const endpoint_t *row)
     json_object_set_new(properties, "meta",
         row->shape == SHAPE_LIST ? pack("{s:s}", "$ref", "#/components/schemas/page_meta")
                                  : pack("{s:s, s:b}", "type", "object", "additionalProperties", 0));
-    return pack("{s:s, s:{s:{s:{s:s, s:o, s:[s, s, s], s:b}}}}", "description", row->status == 201 ? "Created" : "Done", "content",
+    json_t *response = pack("{s:s, s:{s:{s:{s:s, s:o, s:[s, s, s], s:b}}}}", "description", row->status == 201 ? "Created" : "Done", "content",
         "application/json", "schema", "type", "object", "properties", properties, "required", "success", "data", "meta",
         "additionalProperties", 0);
+    if (row->writes)
+        json_object_set_new(response, "headers", pack("{s:{s:s, s:{s:s, s:s}}}", "Idempotency-Replayed", "description",
+            "This is the answer to an earlier request under the same Idempotency-Key", "schema", "type", "string", "const",
+            "true"));
+    return response;
 }
 
 /* --- parameters and bodies ----------------------------------------------------------------------------------------------- */
@@ -157,6 +164,11 @@ static json_t *parameters_json(components_t *components, const endpoint_t *row)
         if (header_is_described(name))
             json_array_append_new(parameters, pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name.data, name.length, "in", "header",
                 "required", 0, "schema", "type", "string"));
+    if (row->writes)
+        json_array_append_new(parameters, pack("{s:s, s:s, s:b, s:s, s:{s:s, s:i, s:i, s:s}}", "name", "Idempotency-Key", "in",
+            "header", "required", 0, "description",
+            "Chosen by the client. The same request under the same key, within a day, is done once and answered the same",
+            "schema", "type", "string", "minLength", 1, "maxLength", 255, "pattern", "^[!-~]+$"));
     return parameters;
 }
 

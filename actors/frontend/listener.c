@@ -1,5 +1,5 @@
 /* listener: accepts one connection a turn from each socket. The sockets are shared by all frontends, and whoever is quick would
- * otherwise take a whole burst alone. At http.max_connections accepting pauses, so that the others take what comes; also when
+ * otherwise take a whole burst alone; who has more connections than another one steps back for a moment first. At http.max_connections accepting pauses, so that the others take what comes; also when
  * the process has no descriptor left, and while it is held back by `aipotenctl drain`. */
 #include "listener.h"
 #include "address.h"
@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
-enum { RESUME_MILLISECONDS = 50 };
+enum { RESUME_MILLISECONDS = 50, STEP_BACK_MILLISECONDS = 2, AHEAD = 2 };
 
 typedef struct {
     h2o_socket_t *socket; /* NULL: not listened on */
@@ -20,6 +20,9 @@ typedef struct {
 } listener_t;
 
 static listener_t listeners[2];
+static loop_t *listener_loop;
+static loop_timer_t *step_back; /* running: others were given the way */
+static bool stepped_back;       /* the next connection is ours, whoever has fewer */
 
 static void pause_all(void)
 {
@@ -36,6 +39,50 @@ static void pause_accepting(const char *reason)
     log_event(LOG_WARNING, "accept_paused", LOG_S("reason", reason), LOG_I("connections", connections_count()),
         LOG_S("next", "start more frontends (aipotenctl scale), or raise http.max_connections"));
     pause_all();
+}
+
+/* How many connections the ready frontend with the fewest has; by its own counter. */
+static int64_t fewest_of_others(void)
+{
+    int64_t fewest = INT64_MAX;
+    const char *name = "connections";
+    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
+        segment_instance_t *other = segment_instance(frontend.segment, slot);
+        if (other == frontend.self || !atomic_load(&other->used) || other->service != frontend.self->service ||
+            atomic_load(&other->state) != INSTANCE_READY || atomic_load(&other->counter_count) <= COUNTER_CONNECTIONS)
+            continue;
+        segment_counter_t *counter = &other->counters[COUNTER_CONNECTIONS];
+        int64_t connections = atomic_load(&counter->value);
+        if (strcmp(counter->name, name) == 0 && connections < fewest)
+            fewest = connections;
+    }
+    return fewest;
+}
+
+static void resume_all(void);
+
+static void on_step_back_time(void *argument)
+{
+    (void)argument;
+    listener_loop->timer_stop(&step_back);
+    stepped_back = true;
+    resume_all();
+}
+
+/* True: this connection is left to another frontend, which has fewer; if nobody takes it we do, two milliseconds later. */
+static bool give_way(void)
+{
+    if (stepped_back) {
+        stepped_back = false;
+        return false;
+    }
+    int64_t own = connections_count();
+    if (own < AHEAD || own - AHEAD < fewest_of_others())
+        return false;
+    pause_all();
+    if (step_back == NULL)
+        step_back = listener_loop->timer(listener_loop, STEP_BACK_MILLISECONDS, on_step_back_time, NULL);
+    return true;
 }
 
 static void take(listener_t *listener, int fd, const struct sockaddr *from)
@@ -64,6 +111,8 @@ static void on_connection(h2o_socket_t *socket, const char *error)
         pause_accepting("http.max_connections");
         return;
     }
+    if (give_way())
+        return;
     int fd = accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         take(socket->data, fd, (const struct sockaddr *)&from);
@@ -77,20 +126,24 @@ static bool is_held(void)
     return atomic_load(&frontend.self->state) == INSTANCE_DRAINING;
 }
 
-static void on_resume_time(void *argument)
+static void resume_all(void)
 {
-    (void)argument;
-    if (frontend_draining || connections_count() >= frontend.config.http.max_connections)
+    if (frontend_draining || connections_count() >= frontend.config.http.max_connections || is_held())
         return;
-    if (is_held()) {
-        pause_all();
-        return;
-    }
     for (size_t i = 0; i < ARRAY_SIZE(listeners); i++)
         if (listeners[i].paused) {
             listeners[i].paused = false;
             h2o_socket_read_start(listeners[i].socket, on_connection);
         }
+}
+
+static void on_resume_time(void *argument)
+{
+    (void)argument;
+    if (!frontend_draining && is_held())
+        pause_all();
+    else if (step_back == NULL)
+        resume_all();
 }
 
 static void listener_open(listener_t *listener, h2o_context_t *context, int fd, SSL_CTX *tls)
@@ -109,6 +162,7 @@ static void listener_open(listener_t *listener, h2o_context_t *context, int fd, 
 void listeners_open(h2o_context_t *context, loop_t *loop, SSL_CTX *tls)
 {
     insist(tls != NULL || frontend.https_fd < 0);
+    listener_loop = loop;
     listener_open(&listeners[0], context, frontend.https_fd, tls);
     listener_open(&listeners[1], context, frontend.http_fd, NULL);
     loop->timer(loop, RESUME_MILLISECONDS, on_resume_time, NULL);

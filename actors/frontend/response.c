@@ -7,19 +7,28 @@
 #include "counters.h"
 #include <stdio.h>
 
-enum { CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499 };
+enum { CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499, REQUEST_ID_NAMES = 8 };
 
 static h2o_generator_t generator; /* its address marks our responses; bodies are complete when they are sent */
 
-static const h2o_iovec_t name_csp = {H2O_STRLIT("content-security-policy")};
-static const h2o_iovec_t name_nosniff = {H2O_STRLIT("x-content-type-options")};
-static const h2o_iovec_t name_referrer = {H2O_STRLIT("referrer-policy")};
-static const h2o_iovec_t name_request_id = {H2O_STRLIT("x-request-id")};
-static const h2o_iovec_t name_rate_limit = {H2O_STRLIT("ratelimit-limit")};
-static const h2o_iovec_t name_rate_remaining = {H2O_STRLIT("ratelimit-remaining")};
-static const h2o_iovec_t name_rate_reset = {H2O_STRLIT("ratelimit-reset")};
-static const h2o_iovec_t name_credentials = {H2O_STRLIT("access-control-allow-credentials")};
-static const h2o_iovec_t name_expose = {H2O_STRLIT("access-control-expose-headers")};
+/* Names that libh2o does not know; see names_open. */
+enum name {
+    NAME_CSP, NAME_NOSNIFF, NAME_REFERRER, NAME_RATE_LIMIT, NAME_RATE_REMAINING, NAME_RATE_RESET, NAME_CREDENTIALS,
+    NAME_EXPOSE, NAME_REQUEST_ID,
+    NAMES = NAME_REQUEST_ID + REQUEST_ID_NAMES
+};
+static const char *const name_texts[NAME_REQUEST_ID + 1] = {
+    [NAME_CSP] = "content-security-policy",
+    [NAME_NOSNIFF] = "x-content-type-options",
+    [NAME_REFERRER] = "referrer-policy",
+    [NAME_RATE_LIMIT] = "ratelimit-limit",
+    [NAME_RATE_REMAINING] = "ratelimit-remaining",
+    [NAME_RATE_RESET] = "ratelimit-reset",
+    [NAME_CREDENTIALS] = "access-control-allow-credentials",
+    [NAME_EXPOSE] = "access-control-expose-headers",
+    [NAME_REQUEST_ID] = "x-request-id",
+};
+static const h2o_iovec_t *names[NAMES];
 
 static const text_t exposed_headers =
     TEXT("ETag, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id");
@@ -54,11 +63,32 @@ static h2o_header_t header_of(const h2o_iovec_t *name, const char *value)
     return (h2o_header_t){.name = (h2o_iovec_t *)(uintptr_t)name, .value = h2o_iovec_init(value, strlen(value))};
 }
 
+/* The free places behind libh2o's own tokens. A token's name is compared by its address and never copied, and HPACK's encoder
+ * compares each header with up to 32 earlier ones of its connection. Request ids are all different, so that comparing values is
+ * vain: their name has several places, used in turn. */
+static void names_open(void)
+{
+    for (int i = 0; i < NAMES; i++) {
+        const char *text = name_texts[i < NAME_REQUEST_ID ? i : NAME_REQUEST_ID];
+        insist(h2o__num_tokens < H2O_MAX_TOKENS);
+        h2o_token_t *token = &h2o__tokens[h2o__num_tokens++];
+        *token = (h2o_token_t){.buf = h2o_iovec_init(text, strlen(text))};
+        names[i] = &token->buf;
+    }
+}
+
+static const h2o_iovec_t *request_id_name(void)
+{
+    static unsigned turn;
+    return names[NAME_REQUEST_ID + turn++ % REQUEST_ID_NAMES];
+}
+
 void responses_open(void)
 {
-    constants.items[0] = header_of(&name_csp, "default-src 'none'; frame-ancestors 'none'");
-    constants.items[1] = header_of(&name_nosniff, "nosniff");
-    constants.items[2] = header_of(&name_referrer, "no-referrer");
+    names_open();
+    constants.items[0] = header_of(names[NAME_CSP], "default-src 'none'; frame-ancestors 'none'");
+    constants.items[1] = header_of(names[NAME_NOSNIFF], "nosniff");
+    constants.items[2] = header_of(names[NAME_REFERRER], "no-referrer");
     constants.count = 3;
     constants_secure = constants;
     if (frontend.config.security.hsts_max_age > 0) {
@@ -99,9 +129,9 @@ static void rate_headers(exchange_t *exchange)
     const rate_result_t *rate = &exchange->limits.tightest;
     if (!exchange->limits.counted)
         return;
-    response_header(exchange, &name_rate_limit, number_text(exchange, rate->limit));
-    response_header(exchange, &name_rate_remaining, number_text(exchange, rate->remaining));
-    response_header(exchange, &name_rate_reset, number_text(exchange, rate->reset));
+    response_header(exchange, names[NAME_RATE_LIMIT], number_text(exchange, rate->limit));
+    response_header(exchange, names[NAME_RATE_REMAINING], number_text(exchange, rate->remaining));
+    response_header(exchange, names[NAME_RATE_RESET], number_text(exchange, rate->reset));
 }
 
 /* Whoever may read it; a cache must know that the answer depends on who asks, also when it is nobody. */
@@ -112,8 +142,8 @@ static void cors_headers(exchange_t *exchange)
     if (exchange->origin.data == NULL)
         return;
     response_header(exchange, &H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN->buf, exchange->origin);
-    response_header(exchange, &name_credentials, TEXT("true"));
-    response_header(exchange, &name_expose, exposed_headers);
+    response_header(exchange, names[NAME_CREDENTIALS], TEXT("true"));
+    response_header(exchange, names[NAME_EXPOSE], exposed_headers);
 }
 
 static bool has_header(const h2o_req_t *req, const h2o_token_t *token)
@@ -131,7 +161,7 @@ void response_common_headers(exchange_t *exchange)
     size_t count = exchange->secure ? constants_secure.count : constants.count;
     memcpy(headers->entries + headers->size, constant, count * sizeof(*constant));
     headers->size += count;
-    response_header(exchange, &name_request_id, exchange->trace);
+    response_header(exchange, request_id_name(), exchange->trace);
     rate_headers(exchange);
     cors_headers(exchange);
 }

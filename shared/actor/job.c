@@ -132,7 +132,10 @@ static enum error_code commit_error(const job_t *job, enum db_status status)
         return ERROR_CONFLICT;
     case DB_ERROR:
         return ERROR_INTERNAL;
-    case DB_TIMEOUT: /* the row of another run of the same key, which has not committed yet, stood in the way */
+    case DB_TIMEOUT:
+        if (clock_monotonic() >= job->call.deadline)
+            return ERROR_TIMEOUT;
+        /* The row of another run of the same key, which has not committed yet, stood in the way. */
         return job->once.keyed ? ERROR_IN_PROGRESS : ERROR_UNAVAILABLE;
     default:
         return ERROR_UNAVAILABLE;

@@ -63,6 +63,7 @@ struct lanes {
     pipeline_t *read, *slow;
     writer_t *writers;               /* write connections, in use and idle */
     int writer_count, writers_busy;
+    bool writers_lost; /* said in the log */
     struct queued *writer_queue, **writer_queue_end; /* callers that wait for a write connection (transaction.c) */
     loop_timer_t *timer;
     struct {
@@ -72,9 +73,9 @@ struct lanes {
 
 enum { TICK_MILLISECONDS = 20 };
 
-/* Starts a connection; `role` ("read") stands in application_name, options is for libpq's "options". */
+/* Starts a connection, never NULL; `role` ("read") stands in application_name, options is for libpq's "options". */
 PGconn *connection_start(lanes_t *, const char *role, const char *options);
-/* libpq's message, its first line. */
+/* Why it was lost: libpq's message, its first line, without values of statements. */
 text_t connection_error(const PGconn *);
 /* Takes a place in the machine's budget; false: none is left. connection_end gives it back and finishes *pg. */
 bool connection_allowed(lanes_t *);

@@ -114,6 +114,7 @@ bool connection_allowed(lanes_t *lanes)
 {
     process_t *process = lanes->process;
     counter_add(&process->self->database_connections, 1);
+    atomic_thread_fence(memory_order_seq_cst); /* our count is seen before the others' are read */
     if (connections_of_machine(process->segment) <= process->config.database.connections) {
         counter_add(lanes->counters.connections, 1);
         return true;
@@ -134,9 +135,21 @@ void connection_end(lanes_t *lanes, PGconn **pg)
 
 text_t connection_error(const PGconn *pg)
 {
-    text_t all = text_trim(text_of(pg ? PQerrorMessage(pg) : "out of memory")), first = {0};
+    text_t all = text_trim(text_of(PQerrorMessage(pg))), first = {0};
+    /* What stands from a statement that failed before may quote its values. */
+    if (text_starts_with(all, TEXT("ERROR:")))
+        return TEXT("the connection was lost after a failed statement");
     text_split(&all, '\n', &first);
     return first;
+}
+
+/* PostgreSQL's notices, and its last word to an idle connection. libpq would write them to standard error as they are: no
+ * line of our log, and with values in it. */
+static void on_notice(void *argument, const PGresult *notice)
+{
+    (void)argument;
+    log_event(LOG_INFO, "database_notice", LOG_S("severity", PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED)),
+        LOG_S("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
 PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
@@ -145,7 +158,11 @@ PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
     snprintf(name, sizeof name, "aipoten %s.%d %s", lanes->process->service, lanes->process->number, role);
     const char *keywords[] = {"dbname", "application_name", "options", "keepalives_idle", "tcp_user_timeout", NULL};
     const char *values[] = {lanes->url, name, options, "30", "10000", NULL};
-    return PQconnectStartParams(keywords, values, 1);
+    PGconn *pg = PQconnectStartParams(keywords, values, 1);
+    if (!pg)
+        panic("out of memory: a connection");
+    PQsetNoticeReceiver(pg, on_notice, NULL);
+    return pg;
 }
 
 /* --- the turn and the tick ---------------------------------------------------------------------------------------------------------- */
@@ -189,6 +206,7 @@ lanes_t *lanes_open(loop_t *loop, process_t *process, const char *url, const sta
     lanes->yielded_end = &lanes->yielded;
     lanes->writer_queue_end = &lanes->writer_queue;
     counters_declare(lanes);
+    atomic_store(&process->self->database_connections, 0); /* whoever had this row before holds none any more */
     lanes->read = pipeline_create(lanes, LANE_READ);
     lanes->slow = pipeline_create(lanes, LANE_SLOW);
     lanes->timer = loop->timer(loop, TICK_MILLISECONDS, tick, lanes);

@@ -100,8 +100,10 @@ static void open_lane(pipeline_t *lane)
     const config_t *config = &lane->lanes->process->config;
     lane->retry_at = clock_monotonic() + RECONNECT_MOST * CLOCK_MILLISECOND;
     if (!connection_allowed(lane->lanes)) {
-        log_event(LOG_WARNING, "database_budget", LOG_S("lane", lane->name),
-            LOG_S("next", "raise database.connections or run fewer instances"));
+        if (!lane->said_lost)
+            log_event(LOG_WARNING, "database_budget", LOG_S("lane", lane->name),
+                LOG_S("next", "raise database.connections or run fewer instances"));
+        lane->said_lost = true;
         return;
     }
     char options[160];
@@ -110,7 +112,7 @@ static void open_lane(pipeline_t *lane)
         (long long)(lane->lane == LANE_SLOW ? config->database.slow_timeout : config->database.read_timeout));
     lane->pg = connection_start(lane->lanes, lane->name, options);
     lane->connect_deadline = clock_monotonic() + CONNECT_TIMEOUT * CLOCK_MILLISECOND;
-    if (!lane->pg || PQstatus(lane->pg) == CONNECTION_BAD) {
+    if (PQstatus(lane->pg) == CONNECTION_BAD) {
         lose(lane, connection_error(lane->pg));
         return;
     }
@@ -248,7 +250,7 @@ static void take_result(pipeline_t *lane, PGresult *result)
 
 static void take_results(pipeline_t *lane)
 {
-    while ((lane->head || lane->syncs > 0) && !PQisBusy(lane->pg)) {
+    while (!PQisBusy(lane->pg) && (lane->head || lane->syncs > 0)) { /* in this order: it reads notices, too */
         PGresult *result = PQgetResult(lane->pg);
         if (result) /* a NULL stands between two queries */
             take_result(lane, result);

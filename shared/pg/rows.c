@@ -31,6 +31,14 @@ enum db_status status_of_sqlstate(const char *sqlstate)
     return DB_ERROR;
 }
 
+/* The primary message names columns and types; its detail may quote values, and so may the primary message of a data exception
+ * or of a RAISE. NULL: better not said. */
+static const char *message_of(const PGresult *result, const char *sqlstate)
+{
+    bool may_quote = strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "P0", 2) == 0;
+    return may_quote ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+}
+
 rows_t *rows_failed(const statement_t *statement, enum db_status status)
 {
     rows_t *rows = memory_zeroed(1, sizeof *rows);
@@ -53,9 +61,9 @@ rows_t *rows_of(const statement_t *statement, PGresult *take_result)
     rows->status = status_of_sqlstate(sqlstate);
     rows->constraint = PQresultErrorField(take_result, PG_DIAG_CONSTRAINT_NAME);
     memcpy(rows->sqlstate, sqlstate && strlen(sqlstate) == 5 ? sqlstate : "     ", 5);
-    if (rows->status == DB_ERROR) /* the primary message names columns and types, never values; its detail might */
+    if (rows->status == DB_ERROR)
         log_event(LOG_ERROR, "statement_failed", LOG_S("statement", statement->name), LOG_S("sqlstate", rows->sqlstate),
-            LOG_S("message", PQresultErrorField(take_result, PG_DIAG_MESSAGE_PRIMARY)));
+            LOG_S("message", message_of(take_result, rows->sqlstate)));
     return rows;
 }
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATEMENTS_MAX = 512, CONNECT_TIMEOUT = 3000, ROLLBACK_TIMEOUT = 1000 };
+enum { STATEMENTS_MAX = 512, CONNECT_TIMEOUT = 3000, END_TIMEOUT = 1000 /* for the answer to COMMIT or ROLLBACK */ };
 
 struct writer {
     writer_t *next;
@@ -29,6 +29,42 @@ struct transaction {
     bool begun, failed;
 };
 
+/* --- the queue ------------------------------------------------------------------------------------------------------------------ */
+
+/* Callers in the order they came; bounded by the coroutines. Who waits keeps its place until it has a connection or gives up,
+ * and nobody who comes later overtakes it. */
+typedef struct queued {
+    wait_t wait;
+    struct queued *next;
+} queued_t;
+
+static void queue_add(lanes_t *lanes, queued_t *queued)
+{
+    *lanes->writer_queue_end = queued;
+    lanes->writer_queue_end = &queued->next;
+}
+
+static void queue_remove(lanes_t *lanes, queued_t *queued)
+{
+    for (queued_t **at = &lanes->writer_queue; *at; at = &(*at)->next)
+        if (*at == queued) {
+            *at = queued->next;
+            if (!*at)
+                lanes->writer_queue_end = at;
+            return;
+        }
+}
+
+/* A connection is free, or one more may be made: for the first who is not on its way already. */
+static void queue_wake(lanes_t *lanes)
+{
+    for (queued_t *queued = lanes->writer_queue; queued; queued = queued->next)
+        if (!queued->wait.woken) {
+            wait_wake(lanes, &queued->wait);
+            return;
+        }
+}
+
 /* --- connections ------------------------------------------------------------------------------------------------------------------ */
 
 static void writer_close(writer_t *writer)
@@ -45,6 +81,7 @@ static void writer_close(writer_t *writer)
         lanes->loop->unwatch(&writer->watch);
     connection_end(lanes, &writer->pg);
     free(writer);
+    queue_wake(lanes);
 }
 
 /* --- the socket ----------------------------------------------------------------------------------------------------------------- */
@@ -93,7 +130,7 @@ static bool writer_connect(writer_t *writer, int64_t deadline)
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.http.request_timeout);
     writer->pg = connection_start(writer->lanes, "write", options);
-    if (!writer->pg || PQstatus(writer->pg) == CONNECTION_BAD)
+    if (PQstatus(writer->pg) == CONNECTION_BAD)
         return false;
     int64_t limit = clock_monotonic() + CONNECT_TIMEOUT * CLOCK_MILLISECOND;
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
@@ -125,68 +162,75 @@ static writer_t *writer_idle(lanes_t *lanes)
     return NULL;
 }
 
-/* NULL: no connection could be made; *status says why. */
-static writer_t *writer_open(lanes_t *lanes, int64_t deadline, enum db_status *status)
+/* Said once, and once more when it is over. */
+static void writers_lost(lanes_t *lanes, text_t reason, const char *next)
 {
-    *status = DB_UNAVAILABLE;
-    if (!connection_allowed(lanes))
-        return NULL;
+    if (!lanes->writers_lost)
+        log_event(LOG_WARNING, "database_lost", LOG_S("lane", "write"), LOG_T("reason", reason), LOG_S("next", next));
+    lanes->writers_lost = true;
+}
+
+/* A new connection, when there is a place in the machine's budget; NULL: none could be made. */
+static writer_t *writer_open(lanes_t *lanes, int64_t deadline)
+{
     writer_t *writer = memory_zeroed(1, sizeof *writer);
     *writer = (writer_t){.next = lanes->writers, .lanes = lanes, .busy = true};
     lanes->writers = writer;
     lanes->writer_count++;
     lanes->writers_busy++;
-    if (writer_connect(writer, deadline))
+    if (writer_connect(writer, deadline)) {
+        if (lanes->writers_lost)
+            log_event(LOG_INFO, "database_back", LOG_S("lane", "write"));
+        lanes->writers_lost = false;
         return writer;
-    log_event(LOG_WARNING, "database_unavailable", LOG_S("lane", "write"),
-        LOG_T("reason", connection_error(writer->pg)), LOG_S("next", "tried at the next write"));
+    }
+    text_t reason = connection_error(writer->pg);
+    writers_lost(lanes, reason.length ? reason : TEXT("no connection within the time limit"),
+        "each write tries again; until then it answers 503");
     writer_close(writer);
     return NULL;
 }
 
-/* Callers in the order they came; bounded by the coroutines. */
-typedef struct queued {
-    wait_t wait;
-    struct queued *next;
-} queued_t;
-
-static void queue_add(lanes_t *lanes, queued_t *queued)
+/* False: all are busy, and there cannot be one more now. */
+static bool writer_try(lanes_t *lanes, int64_t deadline, writer_t **out)
 {
-    *lanes->writer_queue_end = queued;
-    lanes->writer_queue_end = &queued->next;
+    *out = writer_idle(lanes);
+    if (*out) {
+        (*out)->busy = true;
+        lanes->writers_busy++;
+        return true;
+    }
+    if (lanes->writer_count == lanes->process->config.database.write_connections)
+        return false;
+    if (connection_allowed(lanes)) {
+        *out = writer_open(lanes, deadline);
+        return true;
+    }
+    if (lanes->writer_count > 0)
+        return false; /* those that we have will do */
+    writers_lost(lanes, TEXT("all connections of this machine are in use"),
+        "raise database.connections or run fewer instances");
+    return true;
 }
 
-static void queue_remove(lanes_t *lanes, queued_t *queued)
-{
-    for (queued_t **at = &lanes->writer_queue; *at; at = &(*at)->next)
-        if (*at == queued) {
-            *at = queued->next;
-            if (!*at)
-                lanes->writer_queue_end = at;
-            return;
-        }
-}
-
+/* NULL: no connection came; *status says why. */
 static writer_t *writer_take(lanes_t *lanes, int64_t deadline, enum db_status *status)
 {
-    for (;;) {
-        writer_t *writer = writer_idle(lanes);
-        if (writer) {
-            writer->busy = true;
-            lanes->writers_busy++;
-            return writer;
-        }
-        if (lanes->writer_count < lanes->process->config.database.write_connections)
-            return writer_open(lanes, deadline, status);
-        queued_t queued = {0}; /* all are busy: the first in the queue gets the next one */
+    writer_t *writer = NULL;
+    bool decided = !lanes->writer_queue && writer_try(lanes, deadline, &writer), in_time = true;
+    if (!decided) {
+        queued_t queued = {0};
         queue_add(lanes, &queued);
-        bool freed = wait_for(lanes, &queued.wait, deadline);
+        do
+            in_time = wait_for(lanes, &queued.wait, deadline);
+        while (in_time && !writer_try(lanes, deadline, &writer));
         queue_remove(lanes, &queued);
-        if (!freed) {
-            *status = DB_TIMEOUT;
-            return NULL;
-        }
     }
+    if (!writer) {
+        *status = in_time ? DB_UNAVAILABLE : DB_TIMEOUT;
+        queue_wake(lanes);
+    }
+    return writer;
 }
 
 /* Back among the idle ones, or closed when its state is not known. */
@@ -199,13 +243,9 @@ static void writer_give(writer_t *writer, bool clean)
         lanes->writers_busy--;
         lanes->loop->watch_change(writer->watch, LOOP_READ); /* to notice that the server closes it */
         writer->watched = LOOP_READ;
+        queue_wake(lanes);
     } else {
         writer_close(writer);
-    }
-    if (lanes->writer_queue) {
-        queued_t *first = lanes->writer_queue;
-        queue_remove(lanes, first);
-        wait_wake(lanes, &first->wait);
     }
 }
 
@@ -243,6 +283,8 @@ static PGresult *exchange(writer_t *writer, int64_t deadline)
                 PQclear(result);
                 return kept;
             }
+            if (!result && PQstatus(writer->pg) == CONNECTION_BAD)
+                break; /* there will be no other answer than NULL */
             bool keep = result && status != PGRES_PIPELINE_ABORTED &&
                         !(kept && PQresultStatus(kept) == PGRES_FATAL_ERROR);
             if (keep) {
@@ -316,8 +358,8 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     if (rows->status != DB_OK) {
         transaction->failed = true;
         counter_add(transaction->lanes->counters.failed, 1);
-        /* Its state, or what is prepared on it, cannot be relied on. */
-        if (!result || first || strcmp(rows->sqlstate, "0A000") == 0 ||
+        /* Its state, or what is prepared on it, cannot be relied on. (Who violates a constraint was prepared and ran.) */
+        if (!result || (first && rows->status != DB_CONSTRAINT) || strcmp(rows->sqlstate, "0A000") == 0 ||
             PQstatus(writer->pg) == CONNECTION_BAD) {
             writer_give(writer, false);
             transaction->writer = NULL;
@@ -349,11 +391,13 @@ static enum db_status commit_status(const PGresult *result)
     return status == DB_UNAVAILABLE ? DB_UNKNOWN : status;
 }
 
+/* COMMIT, and whatever was sent before it. `prepared_with_it`: a statement may or may not be prepared on the connection now. */
 static enum db_status commit(transaction_t **take, bool prepared_with_it)
 {
     transaction_t *transaction = *take;
+    int64_t limit = clock_monotonic() + END_TIMEOUT * CLOCK_MILLISECOND;
     send_command(transaction->writer, "COMMIT");
-    PGresult *result = exchange(transaction->writer, transaction->deadline);
+    PGresult *result = exchange(transaction->writer, transaction->deadline > limit ? transaction->deadline : limit);
     enum db_status status = commit_status(result);
     PQclear(result);
     counter_add(transaction->lanes->counters.transactions, status == DB_OK);
@@ -367,9 +411,20 @@ static enum db_status commit(transaction_t **take, bool prepared_with_it)
     return status;
 }
 
-enum db_status transaction_commit(transaction_t **take)
+/* Who asked for it was told already that it came to nothing. */
+static bool too_late(transaction_t **take)
 {
     insist(!(*take)->failed);
+    if (clock_monotonic() < (*take)->deadline)
+        return false;
+    transaction_rollback(take);
+    return true;
+}
+
+enum db_status transaction_commit(transaction_t **take)
+{
+    if (too_late(take))
+        return DB_TIMEOUT;
     if ((*take)->begun)
         return commit(take, false);
     transaction_end(take, true);
@@ -379,7 +434,9 @@ enum db_status transaction_commit(transaction_t **take)
 enum db_status transaction_commit_after(
     transaction_t **take, const statement_t *statement, const param_t *params, int count)
 {
-    insist(!(*take)->failed && (*take)->begun);
+    insist((*take)->begun);
+    if (too_late(take))
+        return DB_TIMEOUT;
     counter_add((*take)->lanes->counters.queries, 1);
     return commit(take, send_statement((*take)->writer, statement, params, count));
 }
@@ -392,7 +449,7 @@ void transaction_rollback(transaction_t **take)
     bool clean = true;
     if (transaction->writer && transaction->begun) {
         send_command(transaction->writer, "ROLLBACK");
-        PGresult *result = exchange(transaction->writer, clock_monotonic() + ROLLBACK_TIMEOUT * CLOCK_MILLISECOND);
+        PGresult *result = exchange(transaction->writer, clock_monotonic() + END_TIMEOUT * CLOCK_MILLISECOND);
         clean = result != NULL;
         PQclear(result);
     }
