@@ -146,7 +146,8 @@ const void *row_at(call_t *call, const rows_t *rows, int index)
     if (index >= rows->count)
         return NULL;
     void *value = arena_allocate(call->arena, rows->statement->row->size);
-    rows_read(rows, index, value);
+    if (!rows_read(rows, index, value))
+        call_fail(call, ERROR_INTERNAL);
     open_sealed(call, rows->statement->row, value);
     return value;
 }
