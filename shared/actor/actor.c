@@ -16,6 +16,7 @@
 enum {
     RETRY_DATABASE = 100, /* milliseconds between two tries to reach PostgreSQL before READY */
     READY_TICK = 5,
+    WAITING_TICK = 500, /* process_notify_waiting asks for a second more */
     QUIET_BEFORE_EXIT = 100,  /* a drained actor waits this long for what is still on its way */
     CHORE_RETRY = 10000,
     HOUSEKEEPING_TICK = 50,
@@ -24,8 +25,8 @@ enum {
 actor_context_t context;
 
 static struct {
-    bool ready, draining;
-    int64_t drain_deadline, quiet_since, chore_at, watchdog_at;
+    bool starting, ready, draining;
+    int64_t start_at, drain_deadline, quiet_since, chore_at, watchdog_at;
     int64_t chore_next; /* what the last step of the chore returned */
     loop_timer_t *timer;
 } life;
@@ -79,8 +80,13 @@ static void counters_declare(void)
     context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
 }
 
-static void serve(bool start_failed)
+static void serve(enum error_code start_failed)
 {
+    if (start_failed == ERROR_UNAVAILABLE || start_failed == ERROR_TIMEOUT) { /* PostgreSQL's fault: once more */
+        life.starting = false;
+        life.start_at = clock_monotonic() + RETRY_DATABASE * CLOCK_MILLISECOND;
+        return;
+    }
     if (start_failed)
         fail_start("the actor's start hook failed");
     char endpoint[256];
@@ -95,14 +101,13 @@ static void serve(bool start_failed)
 
 static void lanes_opened(void)
 {
-    static bool started;
-    if (started || !lanes_ready(context.lanes))
+    if (life.starting || life.draining || !lanes_ready(context.lanes) || clock_monotonic() < life.start_at)
         return;
-    started = true;
+    life.starting = true;
     if (context.actor->start)
         job_system(context.actor->start, serve);
     else
-        serve(false);
+        serve(ERROR_NONE);
 }
 
 /* --- while it serves --------------------------------------------------------------------------------------------------------------- */
@@ -112,7 +117,7 @@ static void run_chore(call_t *call)
     life.chore_next = context.actor->chore(call);
 }
 
-static void chore_done(bool failed)
+static void chore_done(enum error_code failed)
 {
     if (failed)
         life.chore_next = CHORE_RETRY;
@@ -145,9 +150,12 @@ static void housekeeping(void *argument)
     int64_t now = clock_monotonic();
     if (!life.ready)
         lanes_opened();
-    if (now >= life.watchdog_at) {
+    if (now >= life.watchdog_at && life.ready) {
         process_notify_watchdog();
         life.watchdog_at = now + context.process.config.supervisor.watchdog * CLOCK_MILLISECOND / 3;
+    } else if (now >= life.watchdog_at) {
+        process_notify_waiting("waiting for the database");
+        life.watchdog_at = now + WAITING_TICK * CLOCK_MILLISECOND;
     }
     if (life.draining)
         drain_step(now);

@@ -45,6 +45,7 @@ void call_fail_problems(call_t *call, enum error_code code, const problems_t *pr
 
 void call_yield(call_t *call)
 {
+    insist(!job_of(call)->transaction); /* it would hold its locks and its connection meanwhile */
     job_running(NULL);
     lanes_yield(context.lanes);
     job_running(job_of(call));
