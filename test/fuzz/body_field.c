@@ -7,6 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     text_t map = {.data = (const char *)data, .length = size}, found = body_string(map, TEXT("e"));
-    insist(found.data == NULL || (found.data > map.data && found.data + found.length <= map.data + map.length));
+    insist(
+        found.data == NULL || (found.data > map.data && found.data + found.length <= map.data + map.length));
     return 0;
 }

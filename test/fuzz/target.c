@@ -1,5 +1,5 @@
-/* fuzz: any bytes as a request's target and as what a proxy forwards. Whatever is decoded is UTF-8 without NUL and no longer
- * than it was; whatever is wrong can be told; a match's parameters lie inside the path. */
+/* fuzz: any bytes as a request's target and as what a proxy forwards. Whatever is decoded is UTF-8 without
+ * NUL and no longer than it was; whatever is wrong can be told; a match's parameters lie inside the path. */
 #include "base/panic.h"
 #include "frontend/address.h"
 #include "frontend/matcher.h"
@@ -42,7 +42,8 @@ static void query_one(text_t text)
     bool good = query_read(text, scratch, &query, &problems);
     insist(good == (problems.count == 0));
     for (int i = 0; i < query.count; i++)
-        insist(text_is_utf8(query.items[i].name) && text_is_utf8(query.items[i].value) && query.items[i].name.length > 0);
+        insist(text_is_utf8(query.items[i].name) && text_is_utf8(query.items[i].value) &&
+               query.items[i].name.length > 0);
     error_json(&answer, ERROR_VALIDATION, LANGUAGE_EN, &problems);
     insist(text_is_utf8(buffer_text(&answer)));
     free(scratch);
