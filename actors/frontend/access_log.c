@@ -1,5 +1,6 @@
-/* access_log: lines are collected in a bounded buffer and written in batches between requests. What finds the buffer full, or a
- * full disk, is dropped and counted. A file over log.max_size is renamed to .1, .1 to .2, and so on. */
+/* access_log: lines are collected in a bounded buffer and written in batches between requests. What finds the
+ * buffer full, or a full disk, is dropped and counted. A file over log.max_size is renamed to .1, .1 to .2,
+ * and so on. */
 #include "access_log.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,7 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_LONGEST = 640, KEPT_BYTES = 1 << 20, BATCH_BYTES = 256 << 10, FLUSH_MILLISECONDS = 200, LOOK_AGAIN = 50 };
+enum {
+    LINE_LONGEST = 640,
+    KEPT_BYTES = 1 << 20,
+    BATCH_BYTES = 256 << 10,
+    FLUSH_MILLISECONDS = 200,
+    LOOK_AGAIN = 50
+};
 
 static struct {
     const config_t *config;
@@ -28,7 +35,9 @@ static struct {
     bool warned;    /* about the fault that lasts */
 } access_log = {.fd = -1};
 
-/* --- lines --------------------------------------------------------------------------------------------------------------- */
+/* --- lines
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static char *put(char *at, const char *string)
 {
@@ -117,7 +126,9 @@ void access_log_add(const access_t *access)
     access_log.kept_lines++;
 }
 
-/* --- the file -------------------------------------------------------------------------------------------------------------- */
+/* --- the file
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static void fault(const char *what)
 {
@@ -212,7 +223,8 @@ static void flush_batch(void)
     int64_t lines = access_log.kept_lines;
     if (length < kept->length) {
         lines = 0;
-        for (const char *at = kept->data; (at = memchr(at, '\n', (size_t)(kept->data + length - at))) != NULL; at++)
+        for (const char *at = kept->data; (at = memchr(at, '\n', (size_t)(kept->data + length - at))) != NULL;
+             at++)
             lines++;
     }
     batch_write(kept->data, length, lines);
@@ -230,7 +242,8 @@ static void flush_on_time(void *argument)
     flush_batch();
 }
 
-void access_log_open(loop_t *loop, segment_t *segment, const config_t *config, const char *log_directory, int number)
+void access_log_open(
+    loop_t *loop, segment_t *segment, const config_t *config, const char *log_directory, int number)
 {
     access_log.config = config;
     access_log.sample = 1;

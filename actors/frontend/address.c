@@ -20,7 +20,8 @@ bool address_parse(text_t text, address_t *out)
     memcpy(copy, text.data, text.length);
     copy[text.length] = '\0';
     memcpy(out->bytes, mapped, sizeof(mapped));
-    return inet_pton(AF_INET, copy, out->bytes + sizeof(mapped)) == 1 || inet_pton(AF_INET6, copy, out->bytes) == 1;
+    return inet_pton(AF_INET, copy, out->bytes + sizeof(mapped)) == 1 ||
+           inet_pton(AF_INET6, copy, out->bytes) == 1;
 }
 
 address_t address_of_socket(const struct sockaddr *address)

@@ -1,5 +1,5 @@
-/* address: who is asking. Client addresses, networks in CIDR form, and the address behind trusted proxies. Knows nothing of
- * sockets' states or of HTTP, so that its rules are tested by tables. */
+/* address: who is asking. Client addresses, networks in CIDR form, and the address behind trusted proxies.
+ * Knows nothing of sockets' states or of HTTP, so that its rules are tested by tables. */
 #pragma once
 #include "base/text.h"
 #include <sys/socket.h>
@@ -17,7 +17,8 @@ bool address_parse(text_t text, address_t *out);
 address_t address_of_socket(const struct sockaddr *);
 /* Returns the length. */
 size_t address_format(address_t, char out[static ADDRESS_TEXT]);
-/* What is counted as one client: an IPv4 address, or the /64 of an IPv6 one, since a single home has 2^64 of those. */
+/* What is counted as one client: an IPv4 address, or the /64 of an IPv6 one, since a single home has 2^64 of
+ * those. */
 address_t address_client(address_t);
 static inline bool address_equal(address_t a, address_t b)
 {
@@ -39,7 +40,7 @@ typedef struct {
 bool network_parse(text_t text, network_t *out);
 bool networks_contain(const networks_t *, address_t);
 
-/* The client behind `peer`: when the peer is trusted, the X-Forwarded-For headers (in the order they came) are read from their
- * end, and the first address that is not trusted itself is the client. What cannot be read ends the walk: everything to its
- * left could have been written by anybody. */
+/* The client behind `peer`: when the peer is trusted, the X-Forwarded-For headers (in the order they came)
+ * are read from their end, and the first address that is not trusted itself is the client. What cannot be
+ * read ends the walk: everything to its left could have been written by anybody. */
 address_t address_resolve(const networks_t *trusted, address_t peer, const text_t *forwarded, int count);

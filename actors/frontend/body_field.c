@@ -1,6 +1,6 @@
-/* body_field: a walk over msgpack (github.com/msgpack/msgpack/blob/master/spec.md). Each format byte has a row: how many bytes of
- * length follow it, how many bytes of payload it has beside, and whether it holds other values. What is cut off, or too deep,
- * ends the walk. */
+/* body_field: a walk over msgpack (github.com/msgpack/msgpack/blob/master/spec.md). Each format byte has a
+ * row: how many bytes of length follow it, how many bytes of payload it has beside, and whether it holds
+ * other values. What is cut off, or too deep, ends the walk. */
 #include "body_field.h"
 
 enum { DEPTH_MAX = 64 };
@@ -16,16 +16,34 @@ static const format_t formats[256] = {
     [0x90 ... 0x9F] = {KIND_ARRAY, 0, 0},
     [0xA0 ... 0xBF] = {KIND_STRING, 0, 0},
     [0xC0 ... 0xC3] = {KIND_SCALAR, 0, 0},
-    [0xC4] = {KIND_SCALAR, 1, 0}, [0xC5] = {KIND_SCALAR, 2, 0}, [0xC6] = {KIND_SCALAR, 4, 0}, /* bin */
-    [0xC7] = {KIND_SCALAR, 1, 1}, [0xC8] = {KIND_SCALAR, 2, 1}, [0xC9] = {KIND_SCALAR, 4, 1}, /* ext */
-    [0xCA] = {KIND_SCALAR, 0, 4}, [0xCB] = {KIND_SCALAR, 0, 8},                               /* float */
-    [0xCC] = {KIND_SCALAR, 0, 1}, [0xCD] = {KIND_SCALAR, 0, 2}, [0xCE] = {KIND_SCALAR, 0, 4}, [0xCF] = {KIND_SCALAR, 0, 8},
-    [0xD0] = {KIND_SCALAR, 0, 1}, [0xD1] = {KIND_SCALAR, 0, 2}, [0xD2] = {KIND_SCALAR, 0, 4}, [0xD3] = {KIND_SCALAR, 0, 8},
-    [0xD4] = {KIND_SCALAR, 0, 2}, [0xD5] = {KIND_SCALAR, 0, 3}, [0xD6] = {KIND_SCALAR, 0, 5}, [0xD7] = {KIND_SCALAR, 0, 9},
+    [0xC4] = {KIND_SCALAR, 1, 0},
+    [0xC5] = {KIND_SCALAR, 2, 0},
+    [0xC6] = {KIND_SCALAR, 4, 0}, /* bin */
+    [0xC7] = {KIND_SCALAR, 1, 1},
+    [0xC8] = {KIND_SCALAR, 2, 1},
+    [0xC9] = {KIND_SCALAR, 4, 1}, /* ext */
+    [0xCA] = {KIND_SCALAR, 0, 4},
+    [0xCB] = {KIND_SCALAR, 0, 8}, /* float */
+    [0xCC] = {KIND_SCALAR, 0, 1},
+    [0xCD] = {KIND_SCALAR, 0, 2},
+    [0xCE] = {KIND_SCALAR, 0, 4},
+    [0xCF] = {KIND_SCALAR, 0, 8},
+    [0xD0] = {KIND_SCALAR, 0, 1},
+    [0xD1] = {KIND_SCALAR, 0, 2},
+    [0xD2] = {KIND_SCALAR, 0, 4},
+    [0xD3] = {KIND_SCALAR, 0, 8},
+    [0xD4] = {KIND_SCALAR, 0, 2},
+    [0xD5] = {KIND_SCALAR, 0, 3},
+    [0xD6] = {KIND_SCALAR, 0, 5},
+    [0xD7] = {KIND_SCALAR, 0, 9},
     [0xD8] = {KIND_SCALAR, 0, 17},
-    [0xD9] = {KIND_STRING, 1, 0}, [0xDA] = {KIND_STRING, 2, 0}, [0xDB] = {KIND_STRING, 4, 0},
-    [0xDC] = {KIND_ARRAY, 2, 0}, [0xDD] = {KIND_ARRAY, 4, 0},
-    [0xDE] = {KIND_MAP, 2, 0}, [0xDF] = {KIND_MAP, 4, 0},
+    [0xD9] = {KIND_STRING, 1, 0},
+    [0xDA] = {KIND_STRING, 2, 0},
+    [0xDB] = {KIND_STRING, 4, 0},
+    [0xDC] = {KIND_ARRAY, 2, 0},
+    [0xDD] = {KIND_ARRAY, 4, 0},
+    [0xDE] = {KIND_MAP, 2, 0},
+    [0xDF] = {KIND_MAP, 4, 0},
     [0xE0 ... 0xFF] = {KIND_SCALAR, 0, 0},
 };
 

@@ -43,10 +43,12 @@ static void add_detail(buffer_t *json, const char *service, const char *message)
 /* The error envelope; its details name each service that is missing. */
 static void add_missing(buffer_t *json, enum language language)
 {
-    static const char *const none[] = {[LANGUAGE_KO] = "준비된 인스턴스가 없습니다.", [LANGUAGE_EN] = "No instance is ready."};
+    static const char *const none[] = {
+        [LANGUAGE_KO] = "준비된 인스턴스가 없습니다.", [LANGUAGE_EN] = "No instance is ready."};
     static const char *const other[] = {[LANGUAGE_KO] = "다른 버전의 인스턴스만 있습니다.",
         [LANGUAGE_EN] = "Its instances are of another version."};
-    static const char *const stopping[] = {[LANGUAGE_KO] = "종료 중입니다.", [LANGUAGE_EN] = "It is stopping."};
+    static const char *const stopping[] = {
+        [LANGUAGE_KO] = "종료 중입니다.", [LANGUAGE_EN] = "It is stopping."};
     buffer_format(json, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"details\":[",
         errors[ERROR_UNAVAILABLE].code, errors[ERROR_UNAVAILABLE].message[language]);
     for (int i = 0; i < route_service_count; i++) {
@@ -70,7 +72,8 @@ static void answer_readyz(exchange_t *exchange)
         add_missing(&json, exchange->language);
     if (!ready)
         response_header(exchange, &H2O_TOKEN_RETRY_AFTER->buf, TEXT("1"));
-    response_send(exchange, ready ? 200 : 503, TYPE_JSON, nothing, response_copy(exchange, buffer_text(&json)));
+    response_send(
+        exchange, ready ? 200 : 503, TYPE_JSON, nothing, response_copy(exchange, buffer_text(&json)));
 }
 
 /* If-None-Match: "*", or a list of tags, compared weakly (RFC 9110, 13.1.2). */
@@ -98,9 +101,20 @@ static void answer_openapi(exchange_t *exchange)
 }
 
 const builtin_t builtins[] = {
-    {.operation = "system.healthz", .method = "GET", .path = "/healthz", .rate = RATE_NONE, .answer = answer_healthz},
-    {.operation = "system.readyz", .method = "GET", .path = "/readyz", .rate = RATE_NONE, .answer = answer_readyz},
-    {.operation = "system.openapi", .method = "GET", .path = "/api/v1/openapi.json", .rate = RATE_API,
+    {.operation = "system.healthz",
+        .method = "GET",
+        .path = "/healthz",
+        .rate = RATE_NONE,
+        .answer = answer_healthz},
+    {.operation = "system.readyz",
+        .method = "GET",
+        .path = "/readyz",
+        .rate = RATE_NONE,
+        .answer = answer_readyz},
+    {.operation = "system.openapi",
+        .method = "GET",
+        .path = "/api/v1/openapi.json",
+        .rate = RATE_API,
         .answer = answer_openapi},
 };
 const int builtin_count = ARRAY_SIZE(builtins);

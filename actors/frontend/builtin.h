@@ -1,4 +1,5 @@
-/* builtin: what the frontend answers itself. Rows of the same kind as the actors': a new one is a row here and a function. */
+/* builtin: what the frontend answers itself. Rows of the same kind as the actors': a new one is a row here
+ * and a function. */
 #pragma once
 #include "exchange.h"
 

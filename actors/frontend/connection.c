@@ -1,5 +1,6 @@
-/* connection: all connections in a list, and a hash table of the addresses they come from. A connection's memory outlives its
- * socket while requests of it are with actors: their answers give back what they counted. */
+/* connection: all connections in a list, and a hash table of the addresses they come from. A connection's
+ * memory outlives its socket while requests of it are with actors: their answers give back what they counted.
+ */
 #include "connection.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -55,7 +56,9 @@ int64_t connections_count(void)
     return connections.count;
 }
 
-/* --- addresses ------------------------------------------------------------------------------------------------------------- */
+/* --- addresses
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static client_t **client_place(address_t address)
 {
@@ -90,7 +93,9 @@ static void client_give_back(client_t *client)
     free(client);
 }
 
-/* --- connections -------------------------------------------------------------------------------------------------------------- */
+/* --- connections
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static void connection_free_if_done(connection_t *connection)
 {
@@ -163,10 +168,12 @@ void connection_release(connection_t *connection)
     connection_free_if_done(connection);
 }
 
-/* --- ends ---------------------------------------------------------------------------------------------------------------------- */
+/* --- ends
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
-/* libh2o closes such a connection when it finds its end. One that reads nothing just now has a request at work and is told to
- * close by its answer; HTTP/2 was told by GOAWAY. */
+/* libh2o closes such a connection when it finds its end. One that reads nothing just now has a request at
+ * work and is told to close by its answer; HTTP/2 was told by GOAWAY. */
 void connections_end_idle(void)
 {
     for (connection_t *connection = connections.first; connection != NULL; connection = connection->next)

@@ -21,7 +21,8 @@ static const struct {
     [COUNTER_SLOW_CUT] = {"slow_cut", "count", "connections closed: a request took too long to arrive"},
     [COUNTER_PENDING] = {"pending", "now", "requests that wait for an actor"},
     [COUNTER_PENDING_FULL] = {"pending_full", "count", "503: the table of waiting requests was full"},
-    [COUNTER_CONNECTION_FULL] = {"connection_full", "count", "503: too many requests of one connection waited"},
+    [COUNTER_CONNECTION_FULL] = {"connection_full", "count",
+        "503: too many requests of one connection waited"},
     [COUNTER_INSTANCE_FULL] = {"instance_full", "count", "503: too many requests waited for each instance"},
     [COUNTER_NO_INSTANCE] = {"no_instance", "count", "503: the service had no ready instance"},
     [COUNTER_RESENT] = {"resent", "count", "requests sent again after their instance was lost"},
@@ -39,7 +40,8 @@ static const struct {
     [COUNTER_ACCESS_LINES] = {"access_lines", "count", "lines written to the access log"},
     [COUNTER_ACCESS_DROPPED] = {"access_dropped", "count", "lines of the access log lost: disk full or slow"},
     [COUNTER_LOG_DROPPED] = {"log_dropped", "count", "lines of the log lost: its reader was slow"},
-    [COUNTER_FOREIGN_ERRORS] = {"protocol_errors", "count", "requests refused before they reached the router"},
+    [COUNTER_FOREIGN_ERRORS] = {"protocol_errors", "count",
+        "requests refused before they reached the router"},
 };
 
 void counters_declare(segment_instance_t *self)

@@ -1,5 +1,6 @@
-/* exchange: one request and its answer, from the router to the last header. It lives in the request's pool and dies with the
- * request; only the pending table (relay.c) names it beyond a turn, and is told when it dies. */
+/* exchange: one request and its answer, from the router to the last header. It lives in the request's pool
+ * and dies with the request; only the pending table (relay.c) names it beyond a turn, and is told when it
+ * dies. */
 #pragma once
 #include <h2o.h>
 #include "connection.h"
@@ -10,8 +11,16 @@
 
 /* The request headers that the frontend itself reads; each row in request_headers.c. */
 enum request_header {
-    HEADER_ACCEPT_LANGUAGE, HEADER_AUTHORIZATION, HEADER_CONTENT_TYPE, HEADER_IF_NONE_MATCH, HEADER_ORIGIN,
-    HEADER_TRACEPARENT, HEADER_REQUEST_ID, HEADER_IDEMPOTENCY_KEY, HEADER_PREFLIGHT_METHOD, HEADER_FORWARDED_FOR,
+    HEADER_ACCEPT_LANGUAGE,
+    HEADER_AUTHORIZATION,
+    HEADER_CONTENT_TYPE,
+    HEADER_IF_NONE_MATCH,
+    HEADER_ORIGIN,
+    HEADER_TRACEPARENT,
+    HEADER_REQUEST_ID,
+    HEADER_IDEMPOTENCY_KEY,
+    HEADER_PREFLIGHT_METHOD,
+    HEADER_FORWARDED_FOR,
     HEADER_FORWARDED_PROTO,
     REQUEST_HEADERS
 };
@@ -28,8 +37,8 @@ typedef struct exchange {
     uuid_t call;
     text_t trace;
     char trace_bytes[33];
-    int64_t started; /* clock_monotonic() */
-    int64_t now;     /* clock_now() */
+    int64_t started;  /* clock_monotonic() */
+    int64_t now;      /* clock_now() */
     address_t client; /* whose request it is, behind trusted proxies */
     bool secure;      /* came to us, or to the trusted proxy before us, over TLS */
     enum language language;

@@ -1,5 +1,5 @@
-/* foreign: a filter on every response. Ours pass; of the others status and meaning are kept, headers and body are replaced. (What
- * libh2o cannot parse at all it answers below this, with a bare 400.) */
+/* foreign: a filter on every response. Ours pass; of the others status and meaning are kept, headers and body
+ * are replaced. (What libh2o cannot parse at all it answers below this, with a bare 400.) */
 #include "foreign.h"
 #include "counters.h"
 #include "request.h"
@@ -23,7 +23,8 @@ static enum error_code error_of(int status)
     }
 }
 
-static void send_body(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bodies, size_t count, h2o_send_state_t state)
+static void send_body(
+    h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bodies, size_t count, h2o_send_state_t state)
 {
     stream_t *stream = (stream_t *)self;
     (void)bodies;

@@ -1,5 +1,5 @@
-/* foreign: answers that libh2o makes by itself, before the router sees the request: a body over its hard limit, broken chunks, bad
- * header characters. They leave in our error envelope, with our headers. */
+/* foreign: answers that libh2o makes by itself, before the router sees the request: a body over its hard
+ * limit, broken chunks, bad header characters. They leave in our error envelope, with our headers. */
 #pragma once
 #include <h2o.h>
 

@@ -19,7 +19,8 @@ void limits_open(segment_t *segment, const config_t *config)
 static bool check(limits_t *all, const char *class, text_t key, int64_t limit, int64_t window, int64_t now)
 {
     rate_result_t result = rate_check(limits.segment, class, key, limit, window, now);
-    if (!all->counted || !result.allowed || (all->tightest.allowed && result.remaining < all->tightest.remaining))
+    if (!all->counted || !result.allowed ||
+        (all->tightest.allowed && result.remaining < all->tightest.remaining))
         all->tightest = result;
     all->counted = true;
     if (!result.allowed)
@@ -38,7 +39,8 @@ bool limits_address(limits_t *all, enum rate_class class, address_t client, int6
            check(all, "login", key, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
 }
 
-/* Accounts are compared as the database compares them: by lower case. What is cut off here is no address that exists. */
+/* Accounts are compared as the database compares them: by lower case. What is cut off here is no address that
+ * exists. */
 bool limits_account(limits_t *all, text_t account, int64_t now)
 {
     char lower[ACCOUNT_LONGEST];
@@ -50,7 +52,8 @@ bool limits_account(limits_t *all, text_t account, int64_t now)
         char c = account.data[i];
         lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
-    return check(all, "account", (text_t){lower, length}, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
+    return check(all, "account", (text_t){lower, length}, limits.config->rate.login_per_minute,
+        60 * CLOCK_SECOND, now);
 }
 
 bool limits_upload(limits_t *all, uuid_t user, int64_t now)

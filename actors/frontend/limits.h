@@ -1,5 +1,6 @@
-/* limits: request rates per client (product.md, section 9): every request of an address, log-ins of an address and into an
- * account, uploads of a user. Counted in shared memory by shm/rate.h, by all frontends together. */
+/* limits: request rates per client (product.md, section 9): every request of an address, log-ins of an
+ * address and into an account, uploads of a user. Counted in shared memory by shm/rate.h, by all frontends
+ * together. */
 #pragma once
 #include "actor/route.h"
 #include "address.h"

@@ -1,6 +1,7 @@
-/* listener: accepts one connection a turn from each socket. The sockets are shared by all frontends, and whoever is quick would
- * otherwise take a whole burst alone; who has more connections than another one steps back for a moment first. At http.max_connections accepting pauses, so that the others take what comes; also when
- * the process has no descriptor left, and while it is held back by `aipotenctl drain`. */
+/* listener: accepts one connection a turn from each socket. The sockets are shared by all frontends, and
+ * whoever is quick would otherwise take a whole burst alone; who has more connections than another one steps
+ * back for a moment first. At http.max_connections accepting pauses, so that the others take what comes; also
+ * when the process has no descriptor left, and while it is held back by `aipotenctl drain`. */
 #include "listener.h"
 #include "address.h"
 #include "base/log.h"
@@ -36,7 +37,8 @@ static void pause_all(void)
 static void pause_accepting(const char *reason)
 {
     count(COUNTER_ACCEPT_PAUSES, 1);
-    log_event(LOG_WARNING, "accept_paused", LOG_S("reason", reason), LOG_I("connections", connections_count()),
+    log_event(LOG_WARNING, "accept_paused", LOG_S("reason", reason),
+        LOG_I("connections", connections_count()),
         LOG_S("next", "start more frontends (aipotenctl scale), or raise http.max_connections"));
     pause_all();
 }
@@ -48,8 +50,9 @@ static int64_t fewest_of_others(void)
     const char *name = "connections";
     for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
         segment_instance_t *other = segment_instance(frontend.segment, slot);
-        if (other == frontend.self || !atomic_load(&other->used) || other->service != frontend.self->service ||
-            atomic_load(&other->state) != INSTANCE_READY || atomic_load(&other->counter_count) <= COUNTER_CONNECTIONS)
+        if (other == frontend.self || !atomic_load(&other->used) ||
+            other->service != frontend.self->service || atomic_load(&other->state) != INSTANCE_READY ||
+            atomic_load(&other->counter_count) <= COUNTER_CONNECTIONS)
             continue;
         segment_counter_t *counter = &other->counters[COUNTER_CONNECTIONS];
         int64_t connections = atomic_load(&counter->value);
@@ -69,7 +72,8 @@ static void on_step_back_time(void *argument)
     resume_all();
 }
 
-/* True: this connection is left to another frontend, which has fewer; if nobody takes it we do, two milliseconds later. */
+/* True: this connection is left to another frontend, which has fewer; if nobody takes it we do, two
+ * milliseconds later. */
 static bool give_way(void)
 {
     if (stepped_back) {
@@ -113,7 +117,8 @@ static void on_connection(h2o_socket_t *socket, const char *error)
     }
     if (give_way())
         return;
-    int fd = accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd =
+        accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         take(socket->data, fd, (const struct sockaddr *)&from);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -151,7 +156,8 @@ static void listener_open(listener_t *listener, h2o_context_t *context, int fd, 
     if (fd < 0)
         return;
     listener->tls = tls != NULL;
-    listener->accept = (h2o_accept_ctx_t){.ctx = context, .hosts = context->globalconf->hosts, .ssl_ctx = tls};
+    listener->accept =
+        (h2o_accept_ctx_t){.ctx = context, .hosts = context->globalconf->hosts, .ssl_ctx = tls};
     listener->accept_proxied = listener->accept;
     listener->accept_proxied.expect_proxy_line = 1;
     listener->socket = h2o_evloop_socket_create(context->loop, fd, H2O_SOCKET_FLAG_DONT_READ);

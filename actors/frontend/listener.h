@@ -1,4 +1,5 @@
-/* listener: the two listening sockets that the supervisor made, TLS and plain, and the connections they accept. */
+/* listener: the two listening sockets that the supervisor made, TLS and plain, and the connections they
+ * accept. */
 #pragma once
 #include <h2o.h>
 #include <openssl/ssl.h>

@@ -1,6 +1,6 @@
-/* loop_h2o: watchers are libh2o sockets that never read by themselves; they are taken off the loop by exporting them, since
- * closing one would close a descriptor that belongs to somebody else. Timers are our own: libh2o's follow the wall clock, and
- * stand still while that is set back. */
+/* loop_h2o: watchers are libh2o sockets that never read by themselves; they are taken off the loop by
+ * exporting them, since closing one would close a descriptor that belongs to somebody else. Timers are our
+ * own: libh2o's follow the wall clock, and stand still while that is set back. */
 #include "loop_h2o.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -31,13 +31,15 @@ struct loop_watch {
 };
 
 struct loop_timer {
-    int64_t interval, due; /* microseconds, clock_monotonic() */
+    int64_t interval, due;           /* microseconds, clock_monotonic() */
     void (*on_time)(void *argument); /* NULL: stopped */
     void *argument;
     struct loop_timer *next;
 };
 
-/* --- descriptors ---------------------------------------------------------------------------------------------------------- */
+/* --- descriptors
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void on_readable(h2o_socket_t *socket, const char *error)
 {
@@ -96,9 +98,12 @@ static void watch_remove(loop_watch_t **watch)
     *watch = NULL;
 }
 
-/* --- timers ------------------------------------------------------------------------------------------------------------------- */
+/* --- timers
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
-static loop_timer_t *timer_add(loop_t *face, int milliseconds, void (*on_time)(void *argument), void *argument)
+static loop_timer_t *timer_add(
+    loop_t *face, int milliseconds, void (*on_time)(void *argument), void *argument)
 {
     loop_h2o_t *loop = (loop_h2o_t *)face;
     insist(milliseconds > 0);
@@ -143,7 +148,9 @@ static void timers_run(loop_h2o_t *loop, int64_t now)
     }
 }
 
-/* --- turns ---------------------------------------------------------------------------------------------------------------------- */
+/* --- turns
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void add_turn_hook(loop_t *face, bool (*hook)(void *argument), void *argument)
 {
@@ -179,7 +186,8 @@ static int32_t wait_time(const loop_h2o_t *loop)
     return left < SLEEP_LONGEST * CLOCK_MILLISECOND ? (int32_t)(left / CLOCK_MILLISECOND) + 1 : SLEEP_LONGEST;
 }
 
-/* The kernel had no room to watch one more descriptor: that connection is lost to its timeout, the others go on. */
+/* The kernel had no room to watch one more descriptor: that connection is lost to its timeout, the others go
+ * on. */
 static void loop_fault(int error)
 {
     if (error == EINTR)

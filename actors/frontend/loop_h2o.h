@@ -4,6 +4,6 @@
 #include "base/loop.h"
 
 loop_t *loop_h2o_create(h2o_evloop_t *);
-/* One turn: sleeps until something is ready or a timer is due (not at all when hooks or libh2o have work left, a second at
- * most), then events, timers, turn hooks. A signal ends the sleep. */
+/* One turn: sleeps until something is ready or a timer is due (not at all when hooks or libh2o have work
+ * left, a second at most), then events, timers, turn hooks. A signal ends the sleep. */
 void loop_h2o_turn(loop_t *);

@@ -13,8 +13,8 @@ typedef struct {
 } edge_t;
 
 typedef struct {
-    uint64_t lengths;  /* bit n: a static segment of n bytes follows; 63: of 63 and more */
-    uint16_t param;    /* node behind a :parameter, 0: none */
+    uint64_t lengths; /* bit n: a static segment of n bytes follows; 63: of 63 and more */
+    uint16_t param;   /* node behind a :parameter, 0: none */
     void *value;
 } node_t;
 
@@ -100,7 +100,8 @@ static uint16_t child_make(matcher_t *matcher, uint16_t parent, text_t segment)
     return edge->child;
 }
 
-/* Cuts the next segment off *rest, which begins with "/"; false when it does not, or when the segment is empty. */
+/* Cuts the next segment off *rest, which begins with "/"; false when it does not, or when the segment is
+ * empty. */
 static inline bool segment_take(text_t *rest, text_t *segment)
 {
     if (rest->length < 2 || rest->data[0] != '/')

@@ -25,7 +25,8 @@ int64_t pending_ticket(const pending_t *pending, const pending_entry_t *entry)
     return (int64_t)entry->generation << 32 | (int64_t)(entry - pending->entries);
 }
 
-/* Behind the last one whose deadline is not later; deadlines come nearly in order, so this looks at one or two. */
+/* Behind the last one whose deadline is not later; deadlines come nearly in order, so this looks at one or
+ * two. */
 static void link_by_deadline(pending_t *pending, uint32_t index)
 {
     pending_entry_t *entries = pending->entries;

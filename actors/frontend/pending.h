@@ -1,6 +1,6 @@
-/* pending: the bounded table of requests that wait for an actor. A place is named by a ticket (generation and index), never by a
- * pointer, since the request may die while its answer travels. Places are ordered by deadline. The table does not look at what
- * its entries stand for. */
+/* pending: the bounded table of requests that wait for an actor. A place is named by a ticket (generation and
+ * index), never by a pointer, since the request may die while its answer travels. Places are ordered by
+ * deadline. The table does not look at what its entries stand for. */
 #pragma once
 #include "base/memory.h"
 
@@ -14,7 +14,7 @@ typedef struct {
 } pending_entry_t;
 
 typedef struct {
-    pending_entry_t *entries; /* [0] is the ring's anchor: next is the earliest deadline */
+    pending_entry_t *entries;       /* [0] is the ring's anchor: next is the earliest deadline */
     uint32_t capacity, count, free; /* free: first of a list through next, 0: none */
 } pending_t;
 
@@ -27,6 +27,7 @@ pending_entry_t *pending_find(pending_t *, int64_t ticket);
 int64_t pending_ticket(const pending_t *, const pending_entry_t *);
 /* Frees the place; its ticket is void from now on. */
 void pending_release(pending_t *, pending_entry_t *);
-/* The one with the earliest deadline, then the one after it; NULL at the end. Take the next one before releasing. */
+/* The one with the earliest deadline, then the one after it; NULL at the end. Take the next one before
+ * releasing. */
 pending_entry_t *pending_first(pending_t *);
 pending_entry_t *pending_next(pending_t *, const pending_entry_t *);

@@ -1,6 +1,6 @@
-/* relay: the pending table's entries stand for exchanges. What always holds: an entry's connection and upstream count it once,
- * until it is released; an exchange is answered at most once, by its answer, its deadline or the loss of its instance,
- * whichever comes first.
+/* relay: the pending table's entries stand for exchanges. What always holds: an entry's connection and
+ * upstream count it once, until it is released; an exchange is answered at most once, by its answer, its
+ * deadline or the loss of its instance, whichever comes first.
  *
  * When an instance is lost, what it had is sent to another one at once, under the same call id and within the deadline: a read
  * may be done twice, a write cannot be (shared/actor/once.h). While a service has no instance but had one a moment ago, its
@@ -43,7 +43,8 @@ static void entry_release(pending_entry_t *entry)
     count(COUNTER_PENDING, -1);
 }
 
-/* libh2o disposes of the request: answered, reset, or its connection closed. The actor works on, so the place stays taken. */
+/* libh2o disposes of the request: answered, reset, or its connection closed. The actor works on, so the place
+ * stays taken. */
 static void on_request_gone(void *argument)
 {
     pending_entry_t *entry = pending_find(&relay.pending, ((const guard_t *)argument)->ticket);
@@ -55,7 +56,8 @@ static void on_request_gone(void *argument)
         response_abandoned(exchange);
 }
 
-/* --- towards the actor ------------------------------------------------------------------------------------------------------ */
+/* --- towards the actor
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void refuse(exchange_t *exchange, enum counter reason)
 {
@@ -110,7 +112,8 @@ void relay_send(exchange_t *exchange, request_t *request)
         return;
     }
     int64_t ticket, timeout = frontend.config.http.request_timeout;
-    pending_entry_t *entry = pending_take(&relay.pending, exchange->started + timeout * CLOCK_MILLISECOND, &ticket);
+    pending_entry_t *entry =
+        pending_take(&relay.pending, exchange->started + timeout * CLOCK_MILLISECOND, &ticket);
     if (entry == NULL) {
         refuse(exchange, COUNTER_PENDING_FULL);
         return;
@@ -131,7 +134,9 @@ void relay_send(exchange_t *exchange, request_t *request)
         entry_send(entry, upstream, exchange);
 }
 
-/* --- from the actor ---------------------------------------------------------------------------------------------------------- */
+/* --- from the actor
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Reads an envelope into the arena; false when it is none. */
 static bool envelope_read(const message_t *message, text_t packed, void *out)
@@ -147,8 +152,8 @@ static bool envelope_read(const message_t *message, text_t packed, void *out)
 static void on_reply(text_t packed)
 {
     reply_t reply;
-    if (!envelope_read(&reply_message, packed, &reply) || reply.version != ENVELOPE_VERSION || reply.status < 200 ||
-        reply.status > 599) {
+    if (!envelope_read(&reply_message, packed, &reply) || reply.version != ENVELOPE_VERSION ||
+        reply.status < 200 || reply.status > 599) {
         count(COUNTER_BAD_REPLIES, 1);
         return;
     }
@@ -164,10 +169,12 @@ static void on_reply(text_t packed)
     }
     entry_release(entry);
     if (exchange != NULL)
-        response_send(exchange, (int)reply.status, TYPE_JSON, reply.headers, response_copy(exchange, reply.body));
+        response_send(
+            exchange, (int)reply.status, TYPE_JSON, reply.headers, response_copy(exchange, reply.body));
 }
 
-/* --- when it takes too long, or the actor dies ---------------------------------------------------------------------------------- */
+/* --- when it takes too long, or the actor dies
+ * ---------------------------------------------------------------------------------- */
 
 static void on_expire_time(void *argument)
 {

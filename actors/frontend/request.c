@@ -1,5 +1,5 @@
-/* request: the way of one request, a check after the other; the first that fails answers. Buffers are the process's own and
- * used again for each request, since a request never waits here. */
+/* request: the way of one request, a check after the other; the first that fails answers. Buffers are the
+ * process's own and used again for each request, since a request never waits here. */
 #include "request.h"
 #include "auth.h"
 #include "base/clock.h"
@@ -25,7 +25,9 @@ static struct {
 
 static const text_t nothing = {.data = NULL};
 
-/* --- what went wrong ------------------------------------------------------------------------------------------------------------- */
+/* --- what went wrong
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 /* Each of these answers and gives false, so that a check can end by it. */
 static bool fail(exchange_t *exchange, enum error_code code)
@@ -62,15 +64,18 @@ static bool fail_token(exchange_t *exchange, const char *reason)
     return fail(exchange, ERROR_UNAUTHENTICATED);
 }
 
-/* --- the checks, in their order ------------------------------------------------------------------------------------------------ */
+/* --- the checks, in their order
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Cuts path and query apart; the absolute form (RFC 9112, 3.2.2) loses its scheme and authority. */
 static void target_split(exchange_t *exchange)
 {
     text_t target = text_of_iovec(exchange->req->input.path);
-    const char *slashes = target.length > 0 && target.data[0] != '/' ? memmem(target.data, target.length, "://", 3) : NULL;
+    const char *slashes =
+        target.length > 0 && target.data[0] != '/' ? memmem(target.data, target.length, "://", 3) : NULL;
     if (slashes != NULL) {
-        const char *end = target.data + target.length, *path = memchr(slashes + 3, '/', (size_t)(end - slashes - 3));
+        const char *end = target.data + target.length,
+                   *path = memchr(slashes + 3, '/', (size_t)(end - slashes - 3));
         target = path ? (text_t){.data = path, .length = (size_t)(end - path)} : TEXT("/");
     }
     exchange->path = exchange->query = nothing;
@@ -104,7 +109,8 @@ static bool answer_other_method(exchange_t *exchange)
         snprintf(seconds, sizeof(seconds), "%lld", (long long)(frontend.config.cors.max_age / 1000));
         response_header(exchange, &allow_methods, exchange->resource->allow);
         response_header(exchange, &allow_headers,
-            TEXT("Accept-Language, Authorization, Content-Type, Idempotency-Key, If-None-Match, Traceparent, X-CSRF-Token, "
+            TEXT("Accept-Language, Authorization, Content-Type, Idempotency-Key, If-None-Match, Traceparent, "
+                 "X-CSRF-Token, "
                  "X-Request-Id"));
         response_header(exchange, &max_age, text_of(seconds));
     }
@@ -146,12 +152,14 @@ static bool check_token(exchange_t *exchange)
         return fail_token(exchange, reason);
     if (!(roles >> exchange->token.role & 1))
         return fail(exchange, ERROR_FORBIDDEN);
-    if (exchange->destination->rate == RATE_UPLOAD && !limits_upload(&exchange->limits, exchange->token.user, exchange->now))
+    if (exchange->destination->rate == RATE_UPLOAD &&
+        !limits_upload(&exchange->limits, exchange->token.user, exchange->now))
         return fail_rate(exchange);
     return true;
 }
 
-/* --- the envelope's parts ------------------------------------------------------------------------------------------------------- */
+/* --- the envelope's parts
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* Room for what is decoded: never longer than it was encoded. */
 static char *scratch(size_t size)
@@ -238,7 +246,8 @@ static bool build_fields(exchange_t *exchange)
     }
     if (!is_type(type, TEXT("application/json")))
         return fail(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE);
-    return json_to_msgpack(json, (int)frontend.config.http.max_json_depth, &requests.body, &requests.problems) ||
+    return json_to_msgpack(
+               json, (int)frontend.config.http.max_json_depth, &requests.body, &requests.problems) ||
            fail_problems(exchange);
 }
 
@@ -276,7 +285,8 @@ static bool check_account(exchange_t *exchange)
     text_t field = exchange->destination->rate_field;
     if (exchange->destination->rate != RATE_LOGIN || field.data == NULL)
         return true;
-    return limits_account(&exchange->limits, body_string(buffer_text(&requests.body), field), exchange->now) ||
+    return limits_account(
+               &exchange->limits, body_string(buffer_text(&requests.body), field), exchange->now) ||
            fail_rate(exchange);
 }
 
@@ -318,14 +328,17 @@ static void send_envelope(exchange_t *exchange)
     if (requests.params.length > 0)
         message_set(&request, params, buffer_text(&requests.params));
     if (destination->body == BODY_RAW)
-        message_set(&request, body, (text_t){exchange->req->entity.base ? exchange->req->entity.base : "",
-                                        exchange->req->entity.len});
+        message_set(&request, body,
+            (text_t){
+                exchange->req->entity.base ? exchange->req->entity.base : "", exchange->req->entity.len});
     else if (destination->body != BODY_NONE)
         message_set(&request, body, buffer_text(&requests.body));
     relay_send(exchange, &request);
 }
 
-/* --- the way ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the way
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 exchange_t *request_exchange(h2o_req_t *req)
 {
@@ -344,7 +357,8 @@ exchange_t *request_exchange(h2o_req_t *req)
 static bool check_host(exchange_t *exchange)
 {
     const h2o_req_t *req = exchange->req;
-    bool missing = req->version == 0x101 && req->input.authority.base == req->hostconf->authority.hostport.base;
+    bool missing =
+        req->version == 0x101 && req->input.authority.base == req->hostconf->authority.hostport.base;
     return !missing || fail_field(exchange, TEXT("Host"), PROBLEM_REQUIRED, 0);
 }
 
@@ -378,8 +392,8 @@ static void answer(exchange_t *exchange, size_t header_bytes)
         exchange->destination->builtin->answer(exchange);
         return;
     }
-    if (check_token(exchange) && check_idempotency_key(exchange) && build_params(exchange) && build_headers(exchange) &&
-        build_body(exchange) && check_account(exchange))
+    if (check_token(exchange) && check_idempotency_key(exchange) && build_params(exchange) &&
+        build_headers(exchange) && build_body(exchange) && check_account(exchange))
         send_envelope(exchange);
 }
 

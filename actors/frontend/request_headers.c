@@ -1,5 +1,5 @@
-/* request_headers: libh2o has already looked up the names it knows; those are found by their index, the others by their length
- * first. */
+/* request_headers: libh2o has already looked up the names it knows; those are found by their index, the
+ * others by their length first. */
 #include "request_headers.h"
 #include "base/panic.h"
 #include "trace.h"
@@ -75,9 +75,8 @@ text_t request_header_value(exchange_t *exchange, text_t name)
     h2o_iovec_t all = {NULL, 0};
     for (ssize_t at = -1; (at = h2o_find_header_by_str(headers, name.data, name.length, at)) != -1;) {
         h2o_iovec_t value = headers->entries[at].value;
-        all = all.base == NULL
-                  ? value
-                  : h2o_concat(&exchange->req->pool, all, h2o_iovec_init(separator, 2), value);
+        all = all.base == NULL ? value
+                               : h2o_concat(&exchange->req->pool, all, h2o_iovec_init(separator, 2), value);
     }
     return text_of_iovec(all);
 }

@@ -1,13 +1,15 @@
-/* request_headers: one walk over a request's header fields finds all that the frontend reads, and their size. */
+/* request_headers: one walk over a request's header fields finds all that the frontend reads, and their size.
+ */
 #pragma once
 #include "exchange.h"
 
 /* Once, before the first request. */
 void request_headers_open(void);
-/* Fills exchange->headers (of a field that came twice the first counts) and returns the bytes of all fields together. */
+/* Fills exchange->headers (of a field that came twice the first counts) and returns the bytes of all fields
+ * together. */
 size_t request_headers_read(exchange_t *);
-/* The value of any field: of one that came several times all values, joined as RFC 9110 (5.3) and RFC 9113 (8.2.3) say; data
- * NULL: not sent. */
+/* The value of any field: of one that came several times all values, joined as RFC 9110 (5.3) and RFC 9113
+ * (8.2.3) say; data NULL: not sent. */
 text_t request_header_value(exchange_t *, text_t name);
 /* From these headers: whose request it is, whether it came over TLS, its trace id. */
 void request_client(exchange_t *);

@@ -1,5 +1,5 @@
-/* response: what every answer has is prepared once, in two lists (over TLS with HSTS, and without), and pushed into libh2o's
- * header list without being looked at again. */
+/* response: what every answer has is prepared once, in two lists (over TLS with HSTS, and without), and
+ * pushed into libh2o's header list without being looked at again. */
 #include "response.h"
 #include "access_log.h"
 #include "base/clock.h"
@@ -9,12 +9,20 @@
 
 enum { CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499, REQUEST_ID_NAMES = 8 };
 
-static h2o_generator_t generator; /* its address marks our responses; bodies are complete when they are sent */
+/* Its address marks our responses; their bodies are complete when they are sent. */
+static h2o_generator_t generator;
 
 /* Names that libh2o does not know; see names_open. */
 enum name {
-    NAME_CSP, NAME_NOSNIFF, NAME_REFERRER, NAME_RATE_LIMIT, NAME_RATE_REMAINING, NAME_RATE_RESET, NAME_CREDENTIALS,
-    NAME_EXPOSE, NAME_REQUEST_ID,
+    NAME_CSP,
+    NAME_NOSNIFF,
+    NAME_REFERRER,
+    NAME_RATE_LIMIT,
+    NAME_RATE_REMAINING,
+    NAME_RATE_RESET,
+    NAME_CREDENTIALS,
+    NAME_EXPOSE,
+    NAME_REQUEST_ID,
     NAMES = NAME_REQUEST_ID + REQUEST_ID_NAMES
 };
 static const char *const name_texts[NAME_REQUEST_ID + 1] = {
@@ -43,11 +51,26 @@ static const struct {
     int status;
     const char *reason;
 } reasons[] = {
-    {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {304, "Not Modified"}, {400, "Bad Request"},
-    {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"},
-    {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
-    {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
-    {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
 };
 
 static const char *reason_of(int status)
@@ -60,12 +83,13 @@ static const char *reason_of(int status)
 
 static h2o_header_t header_of(const h2o_iovec_t *name, const char *value)
 {
-    return (h2o_header_t){.name = (h2o_iovec_t *)(uintptr_t)name, .value = h2o_iovec_init(value, strlen(value))};
+    return (h2o_header_t){
+        .name = (h2o_iovec_t *)(uintptr_t)name, .value = h2o_iovec_init(value, strlen(value))};
 }
 
-/* The free places behind libh2o's own tokens. A token's name is compared by its address and never copied, and HPACK's encoder
- * compares each header with up to 32 earlier ones of its connection. Request ids are all different, so that comparing values is
- * vain: their name has several places, used in turn. */
+/* The free places behind libh2o's own tokens. A token's name is compared by its address and never copied, and
+ * HPACK's encoder compares each header with up to 32 earlier ones of its connection. Request ids are all
+ * different, so that comparing values is vain: their name has several places, used in turn. */
 static void names_open(void)
 {
     for (int i = 0; i < NAMES; i++) {
@@ -171,7 +195,8 @@ bool response_is_ours(const h2o_req_t *req)
     return req->_generator == &generator;
 }
 
-/* --- an actor's headers ------------------------------------------------------------------------------------------------------- */
+/* --- an actor's headers
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void add_from_actor(void *argument, text_t name, text_t value)
 {
@@ -179,7 +204,8 @@ static void add_from_actor(void *argument, text_t name, text_t value)
     value = response_copy(exchange, value);
     for (size_t i = 0; i < value.length; i++)
         if ((unsigned char)value.data[i] < ' ' && value.data[i] != '\t')
-            return; /* a line break would end the header: what an actor sends is checked there, and here once more */
+            return; /* a line break would end the header: what an actor sends is checked there, and here once
+                       more */
     const h2o_token_t *token = h2o_lookup_token(name.data, name.length);
     if (token != NULL) {
         response_header(exchange, &token->buf, value);
@@ -191,12 +217,14 @@ static void add_from_actor(void *argument, text_t name, text_t value)
     response_header(exchange, copy, value);
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------------------- */
+/* --- sending
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static void finish(exchange_t *exchange, int status, size_t bytes)
 {
-    static const enum counter classes[] = {
-        COUNTER_STATUS_2XX, COUNTER_STATUS_2XX, COUNTER_STATUS_2XX, COUNTER_STATUS_3XX, COUNTER_STATUS_4XX, COUNTER_STATUS_5XX};
+    static const enum counter classes[] = {COUNTER_STATUS_2XX, COUNTER_STATUS_2XX, COUNTER_STATUS_2XX,
+        COUNTER_STATUS_3XX, COUNTER_STATUS_4XX, COUNTER_STATUS_5XX};
     int64_t duration = clock_monotonic() - exchange->started;
     const destination_t *destination = exchange->destination;
     exchange->answered = true;
@@ -217,8 +245,8 @@ static void finish(exchange_t *exchange, int status, size_t bytes)
         .writes = destination != NULL && destination->writes});
 }
 
-/* What some statuses owe the client, when whoever answered did not say it: a challenge (RFC 9110, 15.5.2), a time to come
- * back. */
+/* What some statuses owe the client, when whoever answered did not say it: a challenge (RFC 9110, 15.5.2), a
+ * time to come back. */
 static void owed_headers(exchange_t *exchange, int status)
 {
     if (status == 401 && !has_header(exchange->req, H2O_TOKEN_WWW_AUTHENTICATE))
@@ -256,7 +284,8 @@ void response_error(exchange_t *exchange, enum error_code code, const problems_t
     json.length = 0;
     error_json(&json, code, exchange->language, problems);
     text_t none = {.data = NULL};
-    response_send(exchange, errors[code].status, TYPE_JSON, none, response_copy(exchange, buffer_text(&json)));
+    response_send(
+        exchange, errors[code].status, TYPE_JSON, none, response_copy(exchange, buffer_text(&json)));
 }
 
 void response_unavailable(exchange_t *exchange, enum error_code code, int64_t retry_after)

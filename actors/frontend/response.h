@@ -4,15 +4,15 @@
 
 /* Prepares what depends on the configuration only. */
 void responses_open(void);
-/* An answer in JSON (or of `type`). The body is borrowed until the request ends; see response_copy. At most once for an exchange.
- * `packed_headers`: an actor's map of further headers, may be empty. */
+/* An answer in JSON (or of `type`). The body is borrowed until the request ends; see response_copy. At most
+ * once for an exchange. `packed_headers`: an actor's map of further headers, may be empty. */
 void response_send(exchange_t *, int status, text_t type, text_t packed_headers, text_t body);
 /* The founding document's error envelope; `problems` may be NULL. */
 void response_error(exchange_t *, enum error_code, const problems_t *problems);
 /* Same, and tells when to try again, in seconds. */
 void response_unavailable(exchange_t *, enum error_code, int64_t retry_after);
-/* Adds a header to the answer that is not sent yet. The name is a constant in lower case (of a token: &H2O_TOKEN_X->buf, which
- * HPACK encodes better); the value is borrowed. */
+/* Adds a header to the answer that is not sent yet. The name is a constant in lower case (of a token:
+ * &H2O_TOKEN_X->buf, which HPACK encodes better); the value is borrowed. */
 void response_header(exchange_t *, const h2o_iovec_t *name, text_t value);
 /* A copy that lives as long as the request. */
 text_t response_copy(exchange_t *, text_t);

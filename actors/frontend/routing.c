@@ -1,4 +1,5 @@
-/* routing: compiles rows into destinations. What is built here lives until the process ends and is read only. */
+/* routing: compiles rows into destinations. What is built here lives until the process ends and is read only.
+ */
 #include "routing.h"
 #include "base/memory.h"
 #include "base/panic.h"
@@ -46,7 +47,8 @@ static void headers_compile(destination_t *destination, const char *names)
         if (name.length == 0)
             continue;
         if (destination->header_count == DESTINATION_HEADERS_MAX)
-            panic("%.*s passes on more headers than DESTINATION_HEADERS_MAX", TEXT_ARG(destination->operation));
+            panic(
+                "%.*s passes on more headers than DESTINATION_HEADERS_MAX", TEXT_ARG(destination->operation));
         destination->headers[destination->header_count++] = name;
     }
 }
@@ -62,7 +64,8 @@ static void allow_add(resource_t *resource, const char *method)
     }
 }
 
-static void destination_add(matcher_t *matcher, destination_t *destination, const char *method, const char *path)
+static void destination_add(
+    matcher_t *matcher, destination_t *destination, const char *method, const char *path)
 {
     destination->method = method_of(text_of(method));
     destination->path = text_of(path);

@@ -1,12 +1,21 @@
-/* routing: which destination a method and a path mean. Destinations are the actors' rows (actor/route.h) and what the frontend
- * answers itself (builtin.c), compiled once at start into what a request needs. */
+/* routing: which destination a method and a path mean. Destinations are the actors' rows (actor/route.h) and
+ * what the frontend answers itself (builtin.c), compiled once at start into what a request needs. */
 #pragma once
 #include "actor/route.h"
 #include "matcher.h"
 
 /* The methods that rows may have come first; HEAD is served by GET's row. */
-enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_ROUTED, METHOD_HEAD = METHOD_ROUTED,
-    METHOD_OPTIONS, METHOD_OTHER };
+enum method {
+    METHOD_GET,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_ROUTED,
+    METHOD_HEAD = METHOD_ROUTED,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
 enum method method_of(text_t name);
 /* "OTHER" for what a client invented. */
 const char *method_name(enum method);

@@ -1,6 +1,6 @@
-/* tls: modern suites only, HTTP/2 and HTTP/1.1 by ALPN. Session tickets are sealed with keys that all frontends derive alike from
- * the private key and the segment's random key, so that a client may resume at any of them; both together are known to the
- * frontends of this run alone. */
+/* tls: modern suites only, HTTP/2 and HTTP/1.1 by ALPN. Session tickets are sealed with keys that all
+ * frontends derive alike from the private key and the segment's random key, so that a client may resume at
+ * any of them; both together are known to the frontends of this run alone. */
 #include "tls.h"
 #include "base/log.h"
 #include "crypto/hash.h"
@@ -17,7 +17,8 @@ static _Noreturn void refuse(const char *what)
     char reason[256];
     ERR_error_string_n(ERR_get_error(), reason, sizeof(reason));
     log_event(LOG_ERROR, "tls_refused", LOG_S("what", what), LOG_S("reason", reason),
-        LOG_S("next", "correct listen.tls_certificate and listen.tls_key, or remove var/tls to have them made again"));
+        LOG_S("next",
+            "correct listen.tls_certificate and listen.tls_key, or remove var/tls to have them made again"));
     exit(EXIT_CONFIG);
 }
 
@@ -78,8 +79,8 @@ SSL_CTX *tls_open(text_t certificate_chain, text_t key, const segment_t *segment
     if (context == NULL)
         refuse("memory");
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     /* An idle connection gives its buffers back: 9 instead of 43 KB. */
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

@@ -1,8 +1,8 @@
-/* upstream: follows the instance table. It is read again when the segment's version has changed, looked at after each turn and
- * at least each TICK_MILLISECONDS.
+/* upstream: follows the instance table. It is read again when the segment's version has changed, looked at
+ * after each turn and at least each TICK_MILLISECONDS.
  *
- * When a generation ends, its last replies may still be on their way through ZeroMQ's thread: the link is read on for a moment
- * before the instance counts as lost. */
+ * When a generation ends, its last replies may still be on their way through ZeroMQ's thread: the link is
+ * read on for a moment before the instance counts as lost. */
 #include "upstream.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -81,7 +81,8 @@ static void place_open(int slot, uint64_t generation, int service)
 
 static bool state_lives(uint32_t state)
 {
-    return state == INSTANCE_STARTING || state == INSTANCE_READY || state == INSTANCE_DRAINING || state == INSTANCE_STOPPING;
+    return state == INSTANCE_STARTING || state == INSTANCE_READY || state == INSTANCE_DRAINING ||
+           state == INSTANCE_STOPPING;
 }
 
 /* Opens what became ready, and tells for each known generation whether it goes on. */

@@ -1,6 +1,6 @@
-/* upstream: the actor instances that requests can be sent to. The segment's instance table alone decides: an instance gets new
- * requests while it is READY and its rows are those this frontend was built with; it may still answer old ones until its
- * generation ends. */
+/* upstream: the actor instances that requests can be sent to. The segment's instance table alone decides: an
+ * instance gets new requests while it is READY and its rows are those this frontend was built with; it may
+ * still answer old ones until its generation ends. */
 #pragma once
 #include "actor/route.h"
 #include "base/loop.h"
@@ -33,5 +33,6 @@ enum upstream_choice upstream_choose(int service, upstream_t **out);
 bool upstream_coming_back(int service, int64_t patience);
 /* Joins this turn's batch. */
 void upstream_send(upstream_t *, text_t packed);
-/* How many instances of a service are ready now; and how many of them are left out because their rows are others. */
+/* How many instances of a service are ready now; and how many of them are left out because their rows are
+ * others. */
 int upstream_ready_count(int service, int *skewed);

@@ -17,6 +17,7 @@
 enum {
     RETRY_DATABASE = 100, /* milliseconds between two tries to reach PostgreSQL before READY */
     READY_TICK = 5,
+    WAITING_TICK = 500, /* process_notify_waiting asks for a second more */
     QUIET_BEFORE_EXIT = 100,  /* a drained actor waits this long for what is still on its way */
     CHORE_RETRY = 10000,
     HOUSEKEEPING_TICK = 50,
@@ -26,8 +27,8 @@ enum {
 actor_context_t context;
 
 static struct {
-    bool ready, draining;
-    int64_t drain_deadline, quiet_since, watchdog_at;
+    bool starting, ready, draining;
+    int64_t start_at, drain_deadline, quiet_since, watchdog_at;
     struct {
         int64_t (*step)(call_t *);
         int64_t at; /* clock_monotonic() */
@@ -88,8 +89,13 @@ static void counters_declare(void)
     context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
 }
 
-static void serve(bool start_failed)
+static void serve(enum error_code start_failed)
 {
+    if (start_failed == ERROR_UNAVAILABLE || start_failed == ERROR_TIMEOUT) { /* PostgreSQL's fault: once more */
+        life.starting = false;
+        life.start_at = clock_monotonic() + RETRY_DATABASE * CLOCK_MILLISECOND;
+        return;
+    }
     if (start_failed)
         fail_start("the actor's start hook failed");
     char endpoint[256];
@@ -104,14 +110,13 @@ static void serve(bool start_failed)
 
 static void lanes_opened(void)
 {
-    static bool started;
-    if (started || !lanes_ready(context.lanes))
+    if (life.starting || life.draining || !lanes_ready(context.lanes) || clock_monotonic() < life.start_at)
         return;
-    started = true;
+    life.starting = true;
     if (context.actor->start)
         job_system(context.actor->start, serve);
     else
-        serve(false);
+        serve(ERROR_NONE);
 }
 
 /* --- while it serves --------------------------------------------------------------------------------------------------------------- */
@@ -121,7 +126,7 @@ static void run_chore(call_t *call)
     life.chore_next = life.chores[life.chore].step(call);
 }
 
-static void chore_done(bool failed)
+static void chore_done(enum error_code failed)
 {
     int64_t next = failed ? CHORE_RETRY : life.chore_next;
     life.chores[life.chore].at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
@@ -160,9 +165,12 @@ static void housekeeping(void *argument)
     int64_t now = clock_monotonic();
     if (!life.ready)
         lanes_opened();
-    if (now >= life.watchdog_at) {
+    if (now >= life.watchdog_at && life.ready) {
         process_notify_watchdog();
         life.watchdog_at = now + context.process.config.supervisor.watchdog * CLOCK_MILLISECOND / 3;
+    } else if (now >= life.watchdog_at) {
+        process_notify_waiting("waiting for the database");
+        life.watchdog_at = now + WAITING_TICK * CLOCK_MILLISECOND;
     }
     if (life.draining)
         drain_step(now);

@@ -45,6 +45,7 @@ void call_fail_problems(call_t *call, enum error_code code, const problems_t *pr
 
 void call_yield(call_t *call)
 {
+    insist(!job_of(call)->transaction); /* it would hold its locks and its connection meanwhile */
     job_running(NULL);
     lanes_yield(context.lanes);
     job_running(job_of(call));
@@ -146,7 +147,8 @@ const void *row_at(call_t *call, const rows_t *rows, int index)
     if (index >= rows->count)
         return NULL;
     void *value = arena_allocate(call->arena, rows->statement->row->size);
-    rows_read(rows, index, value);
+    if (!rows_read(rows, index, value))
+        call_fail(call, ERROR_INTERNAL);
     open_sealed(call, rows->statement->row, value);
     return value;
 }

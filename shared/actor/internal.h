@@ -24,7 +24,6 @@ typedef struct job {
     int64_t ticket;
     text_t packed_params, packed_body;
     void (*system)(call_t *); /* a call of nobody: start hook, background work; no reply */
-    bool failed;              /* of a system call */
 
     rows_t *rows; /* freed when the call ends */
     transaction_t *transaction;
@@ -79,9 +78,9 @@ extern actor_context_t context;
 void job_receive(void *argument, text_t value, uint32_t peer);
 /* Starts what waits for a coroutine; a turn hook. */
 bool job_turn(void *argument);
-/* Runs `function` as a call of nobody; `done` hears whether it failed. One at a time, when job_system_free. */
+/* Runs `function` as a call of nobody; `done` hears with what it failed. One at a time, when job_system_free. */
 bool job_system_free(void);
-void job_system(void (*function)(call_t *), void (*done)(bool failed));
+void job_system(void (*function)(call_t *), void (*done)(enum error_code failed));
 /* Calls that are queued or run. */
 int job_count(void);
 /* Says that this call runs now (for crash reports and log lines); NULL: none does. */

@@ -10,11 +10,12 @@
 #include "../base/panic.h"
 #include <stdlib.h>
 
-enum { JOBS_MAX = 8192, PACKED_KEPT = 65536, WAIT_STEP = 20 /* milliseconds */ };
+enum { JOBS_MAX = 8192, JOBS_KEPT = 512 /* of those that are free: a burst's memory goes back */, PACKED_KEPT = 16384,
+    WAIT_STEP = 20 /* milliseconds */ };
 
 static job_t *free_jobs, *queue, **queue_end = &queue;
-static int jobs_alive;
-static void (*system_done)(bool failed);
+static int jobs_alive, jobs_free;
+static void (*system_done)(enum error_code failed);
 
 int job_count(void)
 {
@@ -44,6 +45,7 @@ static job_t *job_create(void)
     job_t *job = free_jobs;
     if (job) {
         free_jobs = job->next;
+        jobs_free--;
     } else {
         job = memory_zeroed(1, sizeof *job);
         job->call.arena = arena_create((size_t)context.process.config.actor.request_memory, on_arena_limit, &job->call);
@@ -61,6 +63,14 @@ static void job_release(job_t *job)
     }
     arena_t *arena = job->call.arena;
     buffer_t packed = job->packed, body = job->body;
+    jobs_alive--;
+    if (jobs_free == JOBS_KEPT) {
+        arena_destroy(&arena);
+        buffer_free(&packed);
+        buffer_free(&body);
+        free(job);
+        return;
+    }
     arena_reset(arena);
     if (packed.capacity > PACKED_KEPT)
         buffer_free(&packed);
@@ -73,7 +83,7 @@ static void job_release(job_t *job)
     job->call.arena = arena;
     job->next = free_jobs;
     free_jobs = job;
-    jobs_alive--;
+    jobs_free++;
 }
 
 /* --- validation --------------------------------------------------------------------------------------------------------------- */
@@ -150,7 +160,6 @@ static void commit_failed(job_t *job, enum db_status status)
             LOG_S("next", "no database came back within the deadline to tell; the client was told 503"));
     reply_reset(job);
     reply_error(&job->call, commit_error(job, status));
-    job->failed = true;
 }
 
 /* The connection was lost during COMMIT. When PostgreSQL is back the call runs again: either it finds its record, or its own
@@ -220,7 +229,6 @@ static bool attempt(job_t *job)
         job->failed_once = true;
         return true;
     }
-    job->failed = true;
     return false;
 }
 
@@ -232,9 +240,9 @@ static void job_run(void *argument)
         counter_add(context.counters.retries, 1);
     counter_add(context.counters.in_flight, -1);
     if (job->system) {
-        void (*done)(bool) = system_done;
+        void (*done)(enum error_code) = system_done;
         system_done = NULL;
-        bool failed = job->failed;
+        enum error_code failed = job->error;
         job_running(NULL);
         job_release(job);
         done(failed);
@@ -282,7 +290,8 @@ static void job_fill(job_t *job, const request_t *request)
     call->principal.role = request->role > 0 && request->role < ROLES ? (enum role)request->role : ROLE_NONE;
     call->language = request->language == LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_KO;
     call->headers = request->headers;
-    call->deadline = job->started + request->left * CLOCK_MILLISECOND;
+    int64_t most = context.process.config.http.request_timeout; /* whatever a peer says */
+    call->deadline = job->started + (request->left < most ? request->left : most) * CLOCK_MILLISECOND;
     call->endpoint = endpoint_find(request->operation);
     job->resent = request->resent;
 }
@@ -350,7 +359,7 @@ bool job_system_free(void)
     return !system_done && coroutine_available();
 }
 
-void job_system(void (*function)(call_t *), void (*done)(bool failed))
+void job_system(void (*function)(call_t *), void (*done)(enum error_code failed))
 {
     insist(job_system_free());
     job_t *job = job_create();

@@ -11,7 +11,7 @@
 #include <ev.h>
 #include <stdlib.h>
 
-enum { HOOKS_MAX = 32, HOOK_ROUNDS = 8 };
+enum { HOOKS_MAX = 32, HOOK_ROUNDS = 8, HOOK_TIME = CLOCK_MILLISECOND };
 #define HOOK_TIME CLOCK_MILLISECOND /* a password's hash takes fifty of them: nothing else may wait for eight in a row */
 
 typedef struct loop_signal {

@@ -8,13 +8,18 @@ enum { PARAMS_MAX = 32, PARAM_SCRATCH = 40 };
 
 /* --- statement.c -------------------------------------------------------------------------------------------------------------- */
 
+/* Reads a column's binary form into a member. */
+typedef void (*column_read_t)(const field_t *, const char *data, int length, void *member);
+/* NULL: the field cannot be read from a column of this type. (rows.c) */
+column_read_t column_reader(const field_t *, Oid type);
+
 /* What PostgreSQL said of a statement, and which column each field of its message reads. */
 typedef struct statement_plan {
     int number; /* bit of the connections' prepared sets */
     int param_count;
     Oid params[PARAMS_MAX];
-    int columns[MESSAGE_FIELDS_MAX]; /* by field */
-    Oid types[MESSAGE_FIELDS_MAX];   /* by field */
+    int columns[MESSAGE_FIELDS_MAX];           /* by field */
+    column_read_t readers[MESSAGE_FIELDS_MAX]; /* by field */
 } statement_plan_t;
 
 /* Parameters as libpq takes them; pointers go into the params that were bound and into scratch. */
@@ -24,9 +29,6 @@ typedef struct {
     char scratch[PARAMS_MAX][PARAM_SCRATCH];
 } bound_t;
 void params_bind(const statement_t *, const param_t *, int count, bound_t *out);
-
-/* Can a field be read from a column of this type? (rows.c) */
-bool column_fits(const field_t *, Oid type);
 
 /* --- rows.c ------------------------------------------------------------------------------------------------------------------- */
 

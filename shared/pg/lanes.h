@@ -36,7 +36,7 @@ typedef struct transaction transaction_t;
 
 /* Prepares and describes every statement on a connection of its own and remembers what PostgreSQL said: DB_OK;
  * DB_UNAVAILABLE: no database now, try again; DB_ERROR: a statement does not fit the schema or its message, which fails the
- * start. The reason goes to `error`. Blocks (two seconds at most): only before the process is ready. */
+ * start. The reason goes to `error`. Blocks (four seconds at most): only before the process is ready. */
 enum db_status lanes_check(const char *url, const statement_t *const *statements, int count, char *error, size_t error_size);
 /* Begins to connect; lanes_ready tells when reads can run. `url` (a libpq URI, borrowed) and the statements must have been
  * checked. Never NULL. */
@@ -68,6 +68,6 @@ void lanes_pause(lanes_t *, int milliseconds);
 void lanes_yield(lanes_t *);
 
 /* Reads row `index` into a struct of the statement's message; texts point into the result. Sealed fields stay sealed:
- * call.h opens them. */
-void rows_read(const rows_t *, int index, void *out);
+ * call.h opens them. False: it has a choice that this release does not know. */
+bool rows_read(const rows_t *, int index, void *out);
 void rows_free(rows_t **);

@@ -1,10 +1,14 @@
 /* statement: checking statements against the schema at start, and parameters in the form PostgreSQL expects. */
 #include "internal.h"
 #include "types.h"
+#include "../base/clock.h"
 #include "../base/panic.h"
 #include <endian.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { CHECK_TIMEOUT = 4000 /* milliseconds: libpq's shortest for connecting, and as much for the statements */ };
 
 /* --- the check at start ----------------------------------------------------------------------------------------------------- */
 
@@ -22,11 +26,12 @@ static bool columns_check(const statement_t *statement, PGresult *described, sta
             snprintf(error, size, "statement %s gives no column %s, which %s needs", statement->name, field->name, row->name);
             return false;
         }
+        Oid type = PQftype(described, column);
         plan->columns[i] = column;
-        plan->types[i] = PQftype(described, column);
-        if (!column_fits(field, plan->types[i])) {
+        plan->readers[i] = column_reader(field, type);
+        if (!plan->readers[i]) {
             snprintf(error, size, "statement %s: column %s has type %u, which the field of %s cannot read", statement->name,
-                field->name, plan->types[i], row->name);
+                field->name, type, row->name);
             return false;
         }
     }
@@ -38,43 +43,109 @@ static bool columns_check(const statement_t *statement, PGresult *described, sta
     return true;
 }
 
-static bool statement_check(PGconn *pg, const statement_t *statement, int number, char *error, size_t size)
+static bool answer_came(PGconn *pg, int64_t deadline)
 {
-    PGresult *prepared = PQprepare(pg, statement->name, statement->sql, 0, NULL);
-    PGresult *described = PQresultStatus(prepared) == PGRES_COMMAND_OK ? PQdescribePrepared(pg, statement->name) : NULL;
-    bool good = described && PQresultStatus(described) == PGRES_COMMAND_OK;
-    if (!good)
-        snprintf(error, size, "statement %s: %s", statement->name, PQerrorMessage(pg));
+    while (PQisBusy(pg)) {
+        struct pollfd socket = {.fd = PQsocket(pg), .events = POLLIN};
+        int64_t left = deadline - clock_monotonic();
+        if (left <= 0 || (poll(&socket, 1, (int)(left / CLOCK_MILLISECOND) + 1) > 0 && !PQconsumeInput(pg)))
+            return false;
+    }
+    return true;
+}
+
+/* The last result of what was sent, or NULL when it did not come in time. */
+static PGresult *answer_wait(PGconn *pg, int64_t deadline)
+{
+    PGresult *last = NULL;
+    while (answer_came(pg, deadline)) {
+        PGresult *result = PQgetResult(pg);
+        if (!result)
+            return last;
+        PQclear(last);
+        last = result;
+    }
+    PQclear(last);
+    return NULL;
+}
+
+/* What PostgreSQL says of a statement; NULL: *status and the error say why not. */
+static PGresult *statement_describe(
+    PGconn *pg, const statement_t *statement, int64_t deadline, enum db_status *status, char *error, size_t size)
+{
+    PGresult *result = PQsendPrepare(pg, statement->name, statement->sql, 0, NULL) ? answer_wait(pg, deadline) : NULL;
+    if (PQresultStatus(result) == PGRES_COMMAND_OK) {
+        PQclear(result);
+        result = PQsendDescribePrepared(pg, statement->name) ? answer_wait(pg, deadline) : NULL;
+    }
+    if (PQresultStatus(result) == PGRES_COMMAND_OK)
+        return result;
+    snprintf(error, size, "statement %s: %s", statement->name, result ? PQresultErrorMessage(result) : "no answer");
+    /* Only what PostgreSQL has to say against the statement itself is a reason not to try again. */
+    *status = result ? status_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE)) : DB_UNAVAILABLE;
+    *status = *status == DB_UNAVAILABLE || *status == DB_TIMEOUT ? DB_UNAVAILABLE : DB_ERROR;
+    PQclear(result);
+    return NULL;
+}
+
+static enum db_status statement_check(
+    PGconn *pg, const statement_t *statement, int number, int64_t deadline, char *error, size_t size)
+{
+    enum db_status status = DB_OK;
+    PGresult *described = statement_describe(pg, statement, deadline, &status, error, size);
+    if (!described)
+        return status;
     statement_plan_t *plan = memory_zeroed(1, sizeof *plan);
     plan->number = number;
-    if (good && (plan->param_count = PQnparams(described)) > PARAMS_MAX) {
+    plan->param_count = PQnparams(described);
+    if (plan->param_count > PARAMS_MAX) {
         snprintf(error, size, "statement %s has more than %d parameters", statement->name, PARAMS_MAX);
-        good = false;
+        status = DB_ERROR;
     }
-    for (int i = 0; good && i < plan->param_count; i++)
+    for (int i = 0; status == DB_OK && i < plan->param_count; i++)
         plan->params[i] = PQparamtype(described, i);
-    good = good && columns_check(statement, described, plan, error, size);
+    if (status == DB_OK && !columns_check(statement, described, plan, error, size))
+        status = DB_ERROR;
     free(statement->plan);
     /* The generated statements are not const; they are borrowed as const by everybody but this file. */
     ((statement_t *)(uintptr_t)statement)->plan = plan;
     PQclear(described);
-    PQclear(prepared);
-    return good;
+    return status;
+}
+
+static void ignore_notice(void *argument, const PGresult *notice)
+{
+    (void)argument, (void)notice;
+}
+
+/* Is it a URI at all? What libpq says of one that is none may quote its password. */
+static bool url_is_sound(const char *url)
+{
+    char *reason = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &reason);
+    PQfreemem(reason);
+    PQconninfoFree(options);
+    return options != NULL;
 }
 
 enum db_status lanes_check(const char *url, const statement_t *const *statements, int count, char *error, size_t size)
 {
+    if (!url_is_sound(url)) {
+        snprintf(error, size, "the database's URL is none that libpq can read");
+        return DB_ERROR;
+    }
     const char *keywords[] = {"dbname", "connect_timeout", "application_name", NULL};
     const char *values[] = {url, "2", "aipoten check", NULL};
+    int64_t deadline = clock_monotonic() + CHECK_TIMEOUT * CLOCK_MILLISECOND;
     PGconn *pg = PQconnectdbParams(keywords, values, 1);
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
     enum db_status status = DB_OK;
     if (PQstatus(pg) != CONNECTION_OK) {
         snprintf(error, size, "%s", PQerrorMessage(pg));
         status = DB_UNAVAILABLE;
     }
     for (int i = 0; status == DB_OK && i < count; i++)
-        if (!statement_check(pg, statements[i], i, error, size))
-            status = PQstatus(pg) == CONNECTION_OK ? DB_ERROR : DB_UNAVAILABLE;
+        status = statement_check(pg, statements[i], i, deadline, error, size);
     PQfinish(pg);
     for (char *p = error; status != DB_OK && *p; p++)
         if (*p == '\n')

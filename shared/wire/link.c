@@ -277,18 +277,22 @@ static void server_ready(void *argument, int events)
     server_drain(argument);
 }
 
+static void peer_send(link_server_t *server, peer_t *peer)
+{
+    if (zmq_send(server->socket, peer->identity, peer->length, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
+        socket_send(server->socket, &peer->batch);
+    else
+        dropped++;
+    peer->batch.length = 0;
+    server->active = true;
+}
+
 static void server_flush(link_server_t *server)
 {
     for (int i = 0; i < server->peer_count; i++) {
         peer_t *peer = &server->peers[i];
-        if (!peer->batch.length)
-            continue;
-        if (zmq_send(server->socket, peer->identity, peer->length, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
-            socket_send(server->socket, &peer->batch);
-        else
-            dropped++;
-        peer->batch.length = 0;
-        server->active = true;
+        if (peer->batch.length)
+            peer_send(server, peer);
     }
 }
 
@@ -310,6 +314,7 @@ link_server_t *link_server_open(loop_t *loop, const char *endpoint, link_receive
 {
     link_server_t *server = memory_zeroed(1, sizeof *server);
     server->socket = socket_open(ZMQ_ROUTER);
+    set_option(server->socket, ZMQ_ROUTER_MANDATORY, 1); /* what cannot be sent is counted, not lost in silence */
     server->receive = receive;
     server->argument = argument;
     server->active = true;
@@ -334,6 +339,8 @@ void link_server_send(link_server_t *server, uint32_t peer, text_t value)
         return;
     }
     batch_add(&to->batch, value);
+    if (to->batch.length >= BATCH_BYTES)
+        peer_send(server, to);
 }
 
 void link_server_close(loop_t *loop, link_server_t **link)

@@ -39,7 +39,8 @@ static text_t place_path(arena_t *arena, const place_t *place)
 
 static bool wrong(reader_t *reader, const place_t *place, enum problem_kind kind, const field_t *field, int64_t bound)
 {
-    problem_add(reader->problems, place_path(reader->problems->arena, place), kind, field, bound);
+    if (reader->problems->count < PROBLEMS_MAX) /* the path takes memory */
+        problem_add(reader->problems, place_path(reader->problems->arena, place), kind, field, bound);
     return false;
 }
 

@@ -209,6 +209,32 @@ static void hooks(void **state)
     rig_free(&rig);
 }
 
+static bool slow_hook(void *argument)
+{
+    rig_t *rig = argument;
+    usleep(2000);
+    if (rig->ready == 0)
+        rig->hooks++;
+    if (--rig->more == 0)
+        loop_ev_stop(rig->loop);
+    return rig->more > 0;
+}
+
+/* A hook whose rounds take long (a password's hash) has one before descriptors have their turn. */
+static void slow_hooks(void **state)
+{
+    rig_t rig;
+    (void)state;
+    rig_make(&rig);
+    rig.more = 20;
+    rig.loop->add_turn_hook(rig.loop, slow_hook, &rig);
+    rig.watch = rig.loop->watch(rig.loop, rig.ends[1], LOOP_WRITE, note_ready, &rig);
+    loop_ev_run(rig.loop);
+    assert_int_equal(rig.ready, 1);
+    assert_int_equal(rig.hooks, 1);
+    rig_free(&rig);
+}
+
 static void tick_and_stop_soon(void *argument)
 {
     rig_t *rig = argument;
@@ -270,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(watching), cmocka_unit_test(changing),
         cmocka_unit_test(removing), cmocka_unit_test(timers), cmocka_unit_test(hooks),
+        cmocka_unit_test(slow_hooks),
         cmocka_unit_test(sleeping), cmocka_unit_test(signals)};
     return cmocka_run_group_tests_name("base/loop_ev", tests, NULL, NULL);
 }

@@ -75,7 +75,8 @@ static void networks(void **state)
         address_t address;
         assert_true(address_parse(text_of(cases[i].address), &address));
         bool good = network_parse(text_of(cases[i].network), &list.items[0]);
-        if (good != (cases[i].inside >= 0) || (good && networks_contain(&list, address) != (cases[i].inside == 1)))
+        if (good != (cases[i].inside >= 0) ||
+            (good && networks_contain(&list, address) != (cases[i].inside == 1)))
             fail_msg("%s in %s", cases[i].address, cases[i].network);
     }
 }
@@ -90,7 +91,8 @@ static void proxies(void **state)
         {"203.0.113.1", {"198.51.100.7"}, "203.0.113.1"}, /* anybody can write it */
         {"10.0.0.1", {NULL}, "10.0.0.1"},
         {"10.0.0.1", {"198.51.100.7"}, "198.51.100.7"},
-        {"10.0.0.1", {"192.0.2.66, 198.51.100.7"}, "198.51.100.7"}, /* what is left of the client's own address is a lie */
+        {"10.0.0.1", {"192.0.2.66, 198.51.100.7"},
+            "198.51.100.7"}, /* what is left of the client's own address is a lie */
         {"10.0.0.1", {"198.51.100.7, 10.0.0.9"}, "198.51.100.7"},
         {"10.0.0.1", {"198.51.100.7", "10.0.0.9"}, "198.51.100.7"},
         {"10.0.0.1", {"192.0.2.66", "198.51.100.7,10.0.0.9", "10.0.0.8"}, "198.51.100.7"},

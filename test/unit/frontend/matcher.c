@@ -131,6 +131,7 @@ static void many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(finds), cmocka_unit_test(odd_paths), cmocka_unit_test(many)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds), cmocka_unit_test(odd_paths), cmocka_unit_test(many)};
     return cmocka_run_group_tests(tests, make, unmake);
 }

@@ -30,7 +30,8 @@ static void takes_and_releases(void **state)
 
 static void tickets_of_others(void **state)
 {
-    static const int64_t strange[] = {0, -1, INT64_MIN, INT64_MAX, 1, 4, INT64_C(1) << 32, (INT64_C(1) << 32) + 9};
+    static const int64_t strange[] = {
+        0, -1, INT64_MIN, INT64_MAX, 1, 4, INT64_C(1) << 32, (INT64_C(1) << 32) + 9};
     pending_t pending;
     int64_t ticket;
     (void)state;
@@ -54,7 +55,8 @@ static void order_of_deadlines(void **state)
     pending_create(&pending, COUNT);
     for (int i = 0; i < COUNT; i++)
         assert_non_null(pending_take(&pending, deadlines[i], &tickets[i]));
-    for (pending_entry_t *entry = pending_first(&pending); entry; entry = pending_next(&pending, entry), seen++) {
+    for (pending_entry_t *entry = pending_first(&pending); entry;
+         entry = pending_next(&pending, entry), seen++) {
         assert_true(entry->deadline >= last);
         last = entry->deadline;
     }
@@ -89,7 +91,8 @@ static void wears_on(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(takes_and_releases), cmocka_unit_test(tickets_of_others),
-        cmocka_unit_test(order_of_deadlines), cmocka_unit_test(wears_on)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(takes_and_releases),
+        cmocka_unit_test(tickets_of_others), cmocka_unit_test(order_of_deadlines),
+        cmocka_unit_test(wears_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

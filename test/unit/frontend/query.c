@@ -95,7 +95,8 @@ static void reads(void **state)
         query_t query;
         problems.count = 0;
         bool good = query_read(text_of(cases[i].query), scratch, &query, &problems);
-        if (good != (cases[i].wrong == NULL) || query.count != cases[i].count || (problems.count == 0) != good)
+        if (good != (cases[i].wrong == NULL) || query.count != cases[i].count ||
+            (problems.count == 0) != good)
             fail_msg("query_read(\"%s\")", cases[i].query);
         for (int pair = 0; pair < query.count; pair++) {
             assert_true(text_equal(query.items[pair].name, cases[i].pairs[pair].name));
@@ -137,7 +138,7 @@ static void names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes), cmocka_unit_test(reads), cmocka_unit_test(too_many), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(decodes), cmocka_unit_test(reads),
+        cmocka_unit_test(too_many), cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, make, unmake);
 }

@@ -8,7 +8,8 @@ static void traces(void **state)
     } cases[] = {
         {NULL, NULL, NULL},
         {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", NULL, "4bf92f3577b34da6a3ce929d0e0e4736"},
-        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "mine", "4bf92f3577b34da6a3ce929d0e0e4736"},
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "mine",
+            "4bf92f3577b34da6a3ce929d0e0e4736"},
         {"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "mine", "mine"},
         {"00-00000000000000000000000000000000-00f067aa0ba902b7-01", NULL, NULL},
         {"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", NULL, NULL},
@@ -37,7 +38,8 @@ static void traces(void **state)
 
 static void new_trace(void **state)
 {
-    uuid_t call = {{0x00, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xff, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60}};
+    uuid_t call = {
+        {0x00, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xff, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60}};
     char bytes[33];
     (void)state;
     assert_text(trace_new(call, bytes), "000123456789abcdefff102030405060");

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/coroutine.h"
 #include "pg/internal.h"
-#include "pg/types.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -203,8 +202,14 @@ static void on_connection(void *argument, int events)
 
 #define ONE(FIELD) FIELD(integer, value)
 MESSAGE(one, ONE);
-static struct statement_plan get_plan = {.number = 0, .types = {TYPE_INT8}}, fail_plan = {.number = 1},
-                             put_plan = {.number = 2, .types = {TYPE_INT8}};
+static void read_value(const field_t *field, const char *data, int length, void *member)
+{
+    (void)field, (void)length;
+    *(int64_t *)member = data[7];
+}
+
+static struct statement_plan get_plan = {.number = 0, .readers = {read_value}}, fail_plan = {.number = 1},
+                             put_plan = {.number = 2, .readers = {read_value}};
 static statement_t get = {.name = "get", .sql = "get", .lane = LANE_READ, .row = &one_message, .plan = &get_plan};
 static statement_t fail_now = {.name = "fail", .sql = "fail", .lane = LANE_READ, .plan = &fail_plan};
 static statement_t put = {.name = "put", .sql = "put", .lane = LANE_WRITE, .row = &one_message, .plan = &put_plan};

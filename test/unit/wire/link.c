@@ -42,6 +42,54 @@ static void send_some(void *argument)
         }
 }
 
+/* --- many large answers in one turn ---------------------------------------------------------------------------------------- */
+
+enum { LARGE_BYTES = 4 << 20, LARGE_COUNT = 17 /* together more than one ZeroMQ message may have */ };
+
+static int large_received;
+
+static void on_large_request(void *argument, text_t value, uint32_t peer)
+{
+    (void)argument, (void)value;
+    char *large = calloc(1, LARGE_BYTES);
+    for (int i = 0; i < LARGE_COUNT; i++)
+        link_server_send(server, peer, (text_t){large, LARGE_BYTES});
+    free(large);
+}
+
+static void on_large_reply(void *argument, text_t value, uint32_t peer)
+{
+    (void)argument, (void)peer;
+    assert_int_equal(value.length, LARGE_BYTES);
+    if (++large_received == LARGE_COUNT)
+        loop_ev_stop(loop);
+}
+
+static void never_came(void *argument)
+{
+    (void)argument;
+    fail_msg("%d of %d large answers came", large_received, LARGE_COUNT);
+}
+
+static void test_large(void **state)
+{
+    (void)state;
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "ipc:///tmp/link-large-%d", getpid());
+    server = link_server_open(loop, endpoint, on_large_request, NULL);
+    link_client_t *client = link_client_open(loop, endpoint, on_large_reply, NULL);
+    assert_non_null(server);
+    assert_non_null(client);
+    loop_timer_t *limit = loop->timer(loop, 30000, never_came, NULL);
+    link_client_send(client, TEXT("all"));
+    loop_ev_run(loop);
+    loop->timer_stop(&limit);
+    link_client_close(loop, &client);
+    unlink(endpoint + 6);
+}
+
+/* --- order ---------------------------------------------------------------------------------------------------------------- */
+
 static void too_late(void *argument)
 {
     (void)argument;
@@ -77,6 +125,6 @@ static void test_order(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
