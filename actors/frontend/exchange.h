@@ -48,6 +48,8 @@ typedef struct exchange {
     text_t packed; /* the envelope as it was sent, for sending it again */
     bool answered;
 } exchange_t;
+/* A pool takes anything larger from malloc. */
+_Static_assert(sizeof(exchange_t) < 1000, "an exchange fits in a chunk of libh2o's pools");
 
 static inline text_t text_of_iovec(h2o_iovec_t v)
 {
