@@ -162,6 +162,7 @@ int main(void)
         if (told_to_stop && !frontend_draining)
             drain_begin();
     }
+    relay_close();
     access_log_close();
     log_event(LOG_INFO, "stopped");
     return 0;
