@@ -139,7 +139,7 @@ int main(void)
     descriptors_raise();
     counters_declare(frontend.self);
     routing_build(routes, route_count, route_services, route_service_count, builtins, builtin_count);
-    auth_open(frontend.segment, &frontend.config, process_secret("jwt_keys"));
+    auth_open(frontend.segment, &frontend.config);
     limits_open(frontend.segment, &frontend.config);
     responses_open();
     builtins_open();
