@@ -170,14 +170,9 @@ static bool key_load(const char *name, uint8_t key[static KEY_BYTES])
 
 static void keys_load(call_t *call)
 {
-    bool good = key_load("token_key", keys.token) && key_load("index_key", keys.index);
-    if (good && key_ring_parse(process_secret("jwt_keys"), &keys.jwt) != 0) {
-        log_event(LOG_ERROR, "secret_wrong", LOG_S("secret", "jwt_keys"),
-            LOG_S("next", "remove the file and start again"));
-        good = false;
-    }
-    if (!good)
+    if (!key_load("token_key", keys.token) || !key_load("index_key", keys.index))
         call_fail(call, ERROR_INTERNAL);
+    process_ring("jwt_keys", &keys.jwt);
     keys_loaded = true;
 }
 

@@ -91,14 +91,19 @@ WHERE id = $1 AND status = 'active' AND ($7::text IS NULL OR password_hash = $7)
 RETURNING id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at;
 
 -- phones_stale: write -> sealed_phone
--- The next users after $2 whose number is sealed with another key than the newest: $1 is how its values begin. Whoever holds
--- one of them locked is about to write, or will be found by the next start.
+-- The next users after $2 whose number is sealed with another key than the newest: $1 is how its values begin. Those
+-- that somebody has locked are left for the next pass.
 SELECT id, phone
 FROM accounts.users
 WHERE id > $2 AND substring(phone FROM 1 FOR octet_length($1::bytea)) <> $1
 ORDER BY id
 LIMIT 100
 FOR NO KEY UPDATE SKIP LOCKED;
+
+-- phones_stale_count: slow -> total
+SELECT count(*) AS total
+FROM accounts.users
+WHERE substring(phone FROM 1 FOR octet_length($1::bytea)) <> $1;
 
 -- phone_reseal: write
 UPDATE accounts.users SET phone = $2 WHERE id = $1;

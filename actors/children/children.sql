@@ -139,7 +139,7 @@ SELECT id, measured_on, height, weight, head_circumference, created_at FROM adde
 
 -- children_stale: write -> sealed_row
 -- The next children after $2 of whom something is sealed with another key than the newest: $1 is how its values begin.
--- Whoever holds one of them locked seals it anew by itself.
+-- Those that somebody has locked are left for the next pass.
 SELECT id, medical_history, family_history, treatment_history, notes
 FROM children.children
 WHERE id > $2
@@ -150,6 +150,14 @@ WHERE id > $2
 ORDER BY id
 LIMIT 50
 FOR UPDATE SKIP LOCKED;
+
+-- children_stale_count: slow -> total_row
+SELECT count(*) AS total
+FROM children.children
+WHERE substring(medical_history FROM 1 FOR octet_length($1::bytea)) <> $1
+   OR substring(family_history FROM 1 FOR octet_length($1)) <> $1
+   OR substring(treatment_history FROM 1 FOR octet_length($1)) <> $1
+   OR substring(notes FROM 1 FOR octet_length($1)) <> $1;
 
 -- child_reseal: write
 UPDATE children.children

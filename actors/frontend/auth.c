@@ -3,7 +3,6 @@
  * since it was last looked at, it is asked again before the entry is believed. */
 #include "auth.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/siphash.h"
 #include "counters.h"
@@ -29,13 +28,10 @@ static struct {
     verified_t *cache[SETS][WAYS]; /* [0] was used last */
 } auth;
 
-void auth_open(segment_t *segment, const config_t *config, text_t ring)
+void auth_open(segment_t *segment, const config_t *config)
 {
     auth.segment = segment;
-    if (key_ring_parse(ring, &auth.ring) != 0) {
-        log_event(LOG_ERROR, "jwt_keys_unreadable", LOG_S("next", "restore var/secrets/jwt_keys, or remove it and restart"));
-        exit(EXIT_CONFIG);
-    }
+    process_ring("jwt_keys", &auth.ring);
     auth.rules = (token_rules_t){.ring = &auth.ring, .issuer = config->auth.issuer, .audience = config->auth.audience};
     random_bytes(auth.hash_key, sizeof(auth.hash_key));
 }

@@ -10,8 +10,8 @@ enum auth_result {
     AUTH_REFUSED, /* there was one, and it proves nothing */
 };
 
-/* Exits when the ring of keys is none. */
-void auth_open(segment_t *, const config_t *, text_t ring);
+/* Takes the secret jwt_keys; exits when that is no ring of keys. */
+void auth_open(segment_t *, const config_t *);
 /* `authorization` is the header's value (data NULL: absent); `now` is clock_now(). On AUTH_REFUSED *reason is a short word for
  * the log. A revocation works on the next call. */
 enum auth_result auth_check(text_t authorization, int64_t now, token_t *out, const char **reason);

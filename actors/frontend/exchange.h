@@ -49,6 +49,8 @@ typedef struct exchange {
     int64_t held_at; /* clock_monotonic() since when it waits for an instance that is coming back; 0: it does not */
     bool answered;
 } exchange_t;
+/* A pool takes anything larger from malloc. */
+_Static_assert(sizeof(exchange_t) < 1000, "an exchange fits in a chunk of libh2o's pools");
 
 static inline text_t text_of_iovec(h2o_iovec_t v)
 {

@@ -139,7 +139,7 @@ int main(void)
     descriptors_raise();
     counters_declare(frontend.self);
     routing_build(routes, route_count, route_services, route_service_count, builtins, builtin_count);
-    auth_open(frontend.segment, &frontend.config, process_secret("jwt_keys"));
+    auth_open(frontend.segment, &frontend.config);
     limits_open(frontend.segment, &frontend.config);
     responses_open();
     builtins_open();
@@ -162,6 +162,7 @@ int main(void)
         if (told_to_stop && !frontend_draining)
             drain_begin();
     }
+    relay_close();
     access_log_close();
     log_event(LOG_INFO, "stopped");
     return 0;

@@ -4,7 +4,7 @@
 #include "base/panic.h"
 #include <stdlib.h>
 
-enum { NODES_MAX = 4096, EDGES_SIZE = 16384 /* a power of two, far above NODES_MAX: probes stay short */ };
+enum { NODES_MAX = 4096, EDGES_SIZE = 8192 /* a power of two, above NODES_MAX */ };
 
 typedef struct {
     text_t segment;

@@ -118,7 +118,7 @@ static bool answer_other_method(exchange_t *exchange)
     return false;
 }
 
-static bool check_route(exchange_t *exchange)
+static void find_route(exchange_t *exchange)
 {
     match_t match;
     exchange->resource = routing_find(exchange->path, &match);
@@ -126,7 +126,6 @@ static bool check_route(exchange_t *exchange)
     enum method method = exchange->method == METHOD_HEAD ? METHOD_GET : exchange->method;
     if (exchange->resource != NULL && method < METHOD_ROUTED)
         exchange->destination = exchange->resource->by_method[method];
-    return true;
 }
 
 static bool check_rate(exchange_t *exchange)
@@ -375,10 +374,10 @@ size_t request_introduce(exchange_t *exchange)
 
 static void answer(exchange_t *exchange, size_t header_bytes)
 {
-    if (!check_size(exchange, header_bytes) || !check_host(exchange))
-        return;
     target_split(exchange);
-    if (!check_route(exchange) || !check_rate(exchange))
+    find_route(exchange);
+    /* Whatever comes is counted before it is looked at closer. */
+    if (!check_rate(exchange) || !check_size(exchange, header_bytes) || !check_host(exchange))
         return;
     if (exchange->resource == NULL) {
         fail(exchange, ERROR_NOT_FOUND);

@@ -209,11 +209,9 @@ int actor_main(const actor_t *actor)
     const config_t *config = &context.process.config;
     coroutine_configure((size_t)config->actor.max_coroutines, (size_t)config->actor.coroutine_stack);
     counters_declare();
-    if (actor->data_keys && key_ring_parse(process_secret(actor->data_keys), &context.data_keys) != 0)
-        fail_start("the ring of data keys cannot be read");
-    text_t secret = process_secret("database_url"); /* the secrets stand one after the other: not NUL-terminated */
-    char *url = memory_zeroed(1, secret.length + 1);
-    memcpy(url, secret.data, secret.length);
+    if (actor->data_keys)
+        process_ring(actor->data_keys, &context.data_keys);
+    const char *url = process_secret("database_url").data; /* a NUL follows it */
     wait_for_database(url);
     context.loop = loop_ev_create();
     loop_ev_signal(context.loop, SIGTERM, on_stop, NULL);

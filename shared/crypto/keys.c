@@ -57,3 +57,30 @@ const ring_key_t *key_ring_find(const key_ring_t *ring, text_t id)
             return &ring->keys[i];
     return NULL;
 }
+
+int64_t key_number(const char *id)
+{
+    int64_t number;
+    return id[0] == 'k' && text_to_int(text_of(id + 1), &number) && number > 0 ? number : 0;
+}
+
+/* Index of the key with the highest number: the first of them when none has one. */
+static int newest_index(const key_ring_t *ring)
+{
+    int newest = 0;
+    for (int i = 1; i < ring->count; i++)
+        if (key_number(ring->keys[i].id) > key_number(ring->keys[newest].id))
+            newest = i;
+    return newest;
+}
+
+int64_t key_ring_newest(const key_ring_t *ring)
+{
+    return ring->count > 0 ? key_number(ring->keys[newest_index(ring)].id) : 0;
+}
+
+int key_ring_staged(const key_ring_t *ring)
+{
+    int newest = newest_index(ring);
+    return newest > 0 ? newest : -1;
+}

@@ -3,8 +3,9 @@
  * depend on the umask, and a file that others may read is put right or refused. Values never stand in a
  * message. */
 #include "secrets.h"
+#include "../base/clock.h"
+#include "../base/panic.h"
 #include "hash.h"
-#include "keys.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -261,59 +262,150 @@ int secrets_read(const char *directory, const char *name, buffer_t *out, char *e
     return result;
 }
 
-/* The number of a ring's newest id: ids are "k1", "k2", …; 0 when none is. */
-static int64_t newest_number(const key_ring_t *ring)
-{
-    int64_t newest = 0, number;
+/* --- rings: always put together from the parts of their text, so that no change can alter a key */
 
-    for (int i = 0; i < ring->count; i++)
-        if (ring->keys[i].id[0] == 'k' && text_to_int(text_of(ring->keys[i].id + 1), &number) &&
-            number > newest)
-            newest = number;
-    return newest;
+typedef struct {
+    ring_ids_t ids;
+    int64_t newest;
+    text_t parts[KEY_RING_MAX]; /* "id:base64url", in the text that was read */
+} ring_t;
+
+static void ring_split(text_t text, ring_t *out)
+{
+    key_ring_t keys;
+
+    *out = (ring_t){.ids = {.count = 0}};
+    if (key_ring_parse(text, &keys) != 0)
+        panic("a ring that was checked is none"); /* secret_load refuses it */
+    out->ids.staged = key_ring_staged(&keys);
+    out->newest = key_ring_newest(&keys);
+    for (; out->ids.count < keys.count && text_split(&text, ',', &out->parts[out->ids.count]); out->ids.count++)
+        memcpy(out->ids.ids[out->ids.count], keys.keys[out->ids.count].id, KEY_ID_SIZE);
+    explicit_bzero(&keys, sizeof(keys));
 }
 
-/* The ring's text with a new first key, and without its last one when it is full. */
-static bool ring_rotate(text_t old, buffer_t *out)
+static void part_add(buffer_t *out, text_t part)
+{
+    if (out->length > 0)
+        buffer_add_char(out, ',');
+    buffer_add_text(out, part);
+}
+
+/* Each writes the changed ring; NULL, or why it cannot. */
+static const char *ring_stage(const ring_t *ring, buffer_t *out)
 {
     char id[32];
-    key_ring_t ring;
-    text_t key;
 
-    if (key_ring_parse(old, &ring) != 0)
-        return false;
-    int kept = ring.count < KEY_RING_MAX ? ring.count : KEY_RING_MAX - 1;
-    int length = snprintf(id, sizeof(id), "k%lld", (long long)newest_number(&ring) + 1);
-    explicit_bzero(&ring, sizeof(ring));
-    if (length >= KEY_ID_SIZE)
-        return false;
-    buffer_add_string(out, id);
+    if (ring->ids.staged >= 0)
+        return "a key is staged already; promote it first";
+    if (ring->ids.count == KEY_RING_MAX)
+        return "it has as many keys as a ring can; retire the old ones first";
+    if (snprintf(id, sizeof(id), "k%lld", (long long)ring->newest + 1) >= KEY_ID_SIZE)
+        return "its ids leave no room for another";
+    for (int i = 0; i < ring->ids.count; i++)
+        part_add(out, ring->parts[i]);
+    part_add(out, text_of(id));
     buffer_add_char(out, ':');
     add_random_base64(out);
-    while (kept-- > 0 && text_split(&old, ',', &key)) {
-        buffer_add_char(out, ',');
-        buffer_add_text(out, key);
-    }
-    return true;
+    return NULL;
 }
 
-int secrets_rotate(const char *directory, const char *ring, char *error, size_t error_size)
+static const char *ring_promote(const ring_t *ring, buffer_t *out)
 {
-    place_t place = {.path = directory, .error = error, .error_size = error_size};
-    int index = secret_find(ring);
-    buffer_t old = {0}, new = {0};
+    if (ring->ids.staged < 0)
+        return "no key is staged";
+    part_add(out, ring->parts[ring->ids.staged]);
+    for (int i = 0; i < ring->ids.count; i++)
+        if (i != ring->ids.staged)
+            part_add(out, ring->parts[i]);
+    return NULL;
+}
 
-    if (index < 0 || secrets[index].kind != KIND_RING)
-        return fail(&place, NULL, "no ring has that name");
-    if (place_open(&place, true) != 0)
+static const char *ring_retire(const ring_t *ring, buffer_t *out)
+{
+    if (ring->ids.count == (ring->ids.staged < 0 ? 1 : 2))
+        return "no key stands behind the first";
+    part_add(out, ring->parts[0]);
+    if (ring->ids.staged >= 0)
+        part_add(out, ring->parts[ring->ids.staged]);
+    return NULL;
+}
+
+static int ring_find(place_t *place, const char *name)
+{
+    int index = secret_find(name);
+    if (index >= 0 && secrets[index].kind == KIND_RING)
+        return index;
+    snprintf(place->error, place->error_size, "no ring is called %s; there are", name);
+    for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
+        size_t length = strlen(place->error);
+        if (secrets[i].kind == KIND_RING)
+            snprintf(place->error + length, place->error_size - length, " %s", secrets[i].name);
+    }
+    return -1;
+}
+
+typedef struct {
+    const char *directory, *name;
+    const char *(*change)(const ring_t *, buffer_t *out);
+} ring_change_t;
+
+static int ring_change(ring_change_t what, char *error, size_t error_size)
+{
+    place_t place = {.path = what.directory, .error = error, .error_size = error_size};
+    int index = ring_find(&place, what.name);
+    buffer_t old = {0}, new = {0};
+    ring_t ring;
+
+    if (index < 0 || place_open(&place, true) != 0)
         return -1;
+    buffer_reserve(&new, SECRET_SIZE_MAX); /* grown, it would leave a copy behind that nobody wipes */
     int result = secret_load(&place, index, &old);
-    if (result == 0)
-        result = ring_rotate(buffer_text(&old), &new)
-                     ? secret_write(&place, ring, buffer_text(&new))
-                     : fail(&place, ring, "its ids leave no room for another");
+    if (result == 0) {
+        ring_split(buffer_text(&old), &ring);
+        const char *reason = what.change(&ring, &new);
+        result = reason == NULL ? secret_write(&place, what.name, buffer_text(&new)) : fail(&place, what.name, reason);
+    }
     buffer_wipe(&old);
     buffer_wipe(&new);
+    place_close(&place);
+    return result;
+}
+
+int secrets_stage(const char *directory, const char *ring, char *error, size_t error_size)
+{
+    return ring_change((ring_change_t){directory, ring, ring_stage}, error, error_size);
+}
+
+int secrets_promote(const char *directory, const char *ring, char *error, size_t error_size)
+{
+    return ring_change((ring_change_t){directory, ring, ring_promote}, error, error_size);
+}
+
+int secrets_retire(const char *directory, const char *ring, char *error, size_t error_size)
+{
+    return ring_change((ring_change_t){directory, ring, ring_retire}, error, error_size);
+}
+
+int secrets_ring_ids(const char *directory, const char *name, ring_ids_t *out, char *error, size_t error_size)
+{
+    place_t place = {.path = directory, .error = error, .error_size = error_size};
+    int index = ring_find(&place, name);
+    buffer_t value = {0};
+    struct stat what;
+    ring_t ring;
+
+    if (index < 0 || place_open(&place, true) != 0) /* so that time and text belong together */
+        return -1;
+    int result = secret_load(&place, index, &value);
+    if (result == 0 && fstatat(place.fd, name, &what, AT_SYMLINK_NOFOLLOW) != 0)
+        result = fail(&place, name, strerror(errno));
+    if (result == 0) {
+        ring_split(buffer_text(&value), &ring);
+        *out = ring.ids;
+        out->changed = what.st_mtim.tv_sec * CLOCK_SECOND + what.st_mtim.tv_nsec / 1000;
+    }
+    buffer_wipe(&value);
     place_close(&place);
     return result;
 }

@@ -33,6 +33,8 @@ static struct {
     text_t name, value;
 } secrets[SECRETS_MOST];
 
+static segment_instance_t *joined; /* this process's row */
+
 static struct {
     int fd;
     struct sockaddr_un address;
@@ -185,6 +187,7 @@ void process_join(process_t *process)
         join_refuse("AIPOTEN_SEGMENT_FD", error);
     process->self =
         segment_instance(process->segment, (int)join_number("AIPOTEN_SLOT", 0, SEGMENT_INSTANCES - 1));
+    joined = process->self;
     process->generation = atomic_load(&process->self->generation);
     if (!atomic_load(&process->self->used) || process->generation == 0 ||
         process->self->number != process->number)
@@ -200,6 +203,39 @@ text_t process_secret(const char *name)
         if (secrets[i].name.data != NULL && text_equal(secrets[i].name, text_of(name)))
             return secrets[i].value;
     join_refuse(name, "this secret was not given");
+}
+
+static void ring_counter(const char *prefix, const char *ring, char out[static RING_COUNTER_SIZE])
+{
+    snprintf(out, RING_COUNTER_SIZE, "%s%s", prefix, ring);
+    for (char *c = out; *c != '\0'; c++)
+        if (*c == '.') /* data_keys.children */
+            *c = '_';
+}
+
+void ring_counter_first(const char *ring, char out[static RING_COUNTER_SIZE])
+{
+    ring_counter("key_first_", ring, out);
+}
+
+void ring_counter_newest(const char *ring, char out[static RING_COUNTER_SIZE])
+{
+    ring_counter("key_newest_", ring, out);
+}
+
+void process_ring(const char *name, key_ring_t *out)
+{
+    char counter[RING_COUNTER_SIZE];
+    if (key_ring_parse(process_secret(name), out) != 0)
+        join_refuse(name, "no ring of keys; put its backup back");
+    insist(joined != NULL);
+    ring_counter_first(name, counter);
+    atomic_store(
+        counter_declare(joined, counter, "key", "number of the ring's first key, which seals or signs"),
+        key_number(out->keys[0].id));
+    ring_counter_newest(name, counter);
+    atomic_store(counter_declare(joined, counter, "key", "number of the newest key that this process knows"),
+        key_ring_newest(out));
 }
 
 void process_secret_add(buffer_t *out, const char *name, text_t value)

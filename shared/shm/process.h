@@ -8,6 +8,7 @@
 #pragma once
 #include "../base/config.h"
 #include "../base/memory.h"
+#include "../crypto/keys.h"
 #include "segment.h"
 
 typedef struct {
@@ -29,6 +30,14 @@ void process_join(process_t *);
 /* A secret by name (services.c says who gets which); the text lives until the process ends and a NUL follows
  * it. Exits with EXIT_CONFIG when it was not given. */
 text_t process_secret(const char *name);
+/* A ring among them. Which of its keys are the first and the newest here is published by two counters: before
+ * a key is used or dropped, `aipotenctl secrets` asks whether every process knows. Exits with EXIT_CONFIG
+ * when it is no ring. */
+void process_ring(const char *name, key_ring_t *out);
+/* The names of these counters. */
+enum { RING_COUNTER_SIZE = 40 };
+void ring_counter_first(const char *ring, char out[static RING_COUNTER_SIZE]);
+void ring_counter_newest(const char *ring, char out[static RING_COUNTER_SIZE]);
 /* The supervisor's side of it: appends one secret, any bytes, to the text of AIPOTEN_SECRETS_FD. */
 void process_secret_add(buffer_t *out, const char *name, text_t value);
 

@@ -204,7 +204,7 @@ def test_postgres_stopped_and_started(own, me):
     assert sorted(own.pids()) == pids, 'a process died'
 
 
-CUT = """as_postgres psql -h "$services_home/postgres" -p "$POSTGRES_PORT" -Atqc "SELECT pg_terminate_backend(pid)
+CUT = """as_postgres psql -U postgres -h "$services_home/postgres" -p "$POSTGRES_PORT" -Atqc "SELECT pg_terminate_backend(pid)
 FROM pg_stat_activity WHERE usename IN ('aipoten_accounts', 'aipoten_children')" postgres"""
 
 

@@ -1,5 +1,8 @@
 /* command: the table that aipotenctl is: dispatch, help, manual page and completion come from its rows. */
 #pragma once
+#include "../../shared/shm/segment.h"
+
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +19,7 @@ enum option {
     OPTION_USERS,
     OPTION_CHILDREN,
     OPTION_ROLLING,
+    OPTION_FORCE,
     OPTIONS
 };
 #define TAKES(option) (1u << (option))
@@ -54,6 +58,13 @@ extern const int command_count;
 enum exit_status complain(enum exit_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What they share. The running system's segment, to read; NULL when there is none, which was said. */
+segment_t *segment_get(enum exit_status *status);
+/* Restarts a service or an instance, NULL: all, and waits until it is READY; what went wrong was said. */
+enum exit_status service_restart(const char *target, int milliseconds);
+/* The configuration that was asked for, that of the running system, or the default one. */
+void config_path(const invocation_t *invocation, char out[static PATH_MAX]);
+
 /* The commands, each in the file that is named after its subject. */
 enum exit_status run_status(const invocation_t *);
 enum exit_status run_history(const invocation_t *);
@@ -71,7 +82,11 @@ enum exit_status run_config_defaults(const invocation_t *);
 enum exit_status run_db_migrate(const invocation_t *);
 enum exit_status run_db_status(const invocation_t *);
 enum exit_status run_db_demo(const invocation_t *);
+enum exit_status run_secrets_show(const invocation_t *);
+enum exit_status run_secrets_stage(const invocation_t *);
+enum exit_status run_secrets_promote(const invocation_t *);
 enum exit_status run_secrets_rotate(const invocation_t *);
+enum exit_status run_secrets_retire(const invocation_t *);
 enum exit_status run_help(const invocation_t *);
 enum exit_status run_man(const invocation_t *);
 enum exit_status run_completion(const invocation_t *);

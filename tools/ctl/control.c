@@ -141,16 +141,21 @@ enum exit_status run_stop(const invocation_t *invocation)
     return invocation->count == 0 ? stop_all(invocation) : ask_and_wait(invocation, "stop", "down");
 }
 
-enum exit_status run_restart(const invocation_t *invocation)
+enum exit_status service_restart(const char *target, int milliseconds)
 {
     client_t client;
     if (!client_connect(&client))
         return not_running();
-    json_t *request = request_of("restart", target_of(invocation));
-    json_object_set_new(request, "timeout", json_integer(timeout_of(invocation)));
-    enum exit_status status = ask(&client, request, timeout_of(invocation) + ANSWER_MILLISECONDS);
+    json_t *request = request_of("restart", target);
+    json_object_set_new(request, "timeout", json_integer(milliseconds));
+    enum exit_status status = ask(&client, request, milliseconds + ANSWER_MILLISECONDS);
     client_close(&client);
     return status;
+}
+
+enum exit_status run_restart(const invocation_t *invocation)
+{
+    return service_restart(target_of(invocation), timeout_of(invocation));
 }
 
 enum exit_status run_drain(const invocation_t *invocation)

@@ -17,8 +17,8 @@ static void json_print_take(json_t *take_value)
     json_decref(take_value);
 }
 
-/* Read-only: the supervisor hands out no other descriptor. */
-static segment_t *segment_get(enum exit_status *status)
+/* The supervisor hands out no other descriptor than a read-only one. */
+segment_t *segment_get(enum exit_status *status)
 {
     client_t client;
     char error[256];

@@ -19,6 +19,7 @@ const option_row_t option_rows[OPTIONS] = {
     [OPTION_USERS] = {0, "users", "N", true, "so many users, default 10000"},
     [OPTION_CHILDREN] = {0, "children", "N", true, "so many children, default 1.6 a user"},
     [OPTION_ROLLING] = {0, "rolling", NULL, false, "one instance after the other: it is always done so"},
+    [OPTION_FORCE] = {0, "force", NULL, false, "do it although it is not safe"},
 };
 
 const command_t commands[] = {
@@ -68,11 +69,34 @@ const command_t commands[] = {
     {"db status", "", 0, 0, TAKES(OPTION_JSON), "Show which migrations are applied", NULL, run_db_status},
     {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN),
         "Load demo data into an empty database", NULL, run_db_demo},
-    {"secrets rotate", "RING", 1, 1, 0, "Put a new key at the head of a ring",
-        "Rings: jwt_keys, data_keys.accounts, data_keys.children. Earlier keys still verify and open; "
-        "restart makes the new "
-        "one used.",
+    {"secrets show", "RING", 1, 1, TAKES(OPTION_JSON), "Show the ids of a ring's keys and what each is for",
+        "Rings: jwt_keys, data_keys.accounts, data_keys.children. Keys themselves are never shown.",
+        run_secrets_show},
+    {"secrets rotate", "RING", 1, 1, TAKES(OPTION_TIMEOUT),
+        "Change the key of a ring while the system serves",
+        "Stages a new key, restarts what holds the ring, promotes the key, restarts again: at each moment "
+        "every process opens "
+        "and verifies what any other one seals and signs. What broke off is gone on with. The time is for "
+        "one service, 300 "
+        "seconds when it is not given.",
         run_secrets_rotate},
+    {"secrets stage", "RING", 1, 1, 0, "Put a new key at the end of a ring",
+        "It opens and verifies in every process that is started from then on; it seals and signs nothing "
+        "yet. The first step "
+        "of rotate; with several machines it is done on one and the file copied to the others.",
+        run_secrets_stage},
+    {"secrets promote", "RING", 1, 1, TAKES(OPTION_FORCE), "Put the staged key at the head of a ring",
+        "Refused while a process of this machine runs that does not know it. Processes that are started from "
+        "then on seal and "
+        "sign with it.",
+        run_secrets_promote},
+    {"secrets retire", "RING", 1, 1, TAKES(OPTION_FORCE) | TAKES(OPTION_TIMEOUT), "Drop a ring's older keys",
+        "Refused while a process seals or signs with one, while a token may live that one signed, and until "
+        "every row that one "
+        "sealed was sealed anew, for which it waits 60 seconds when no time is given. What only a dropped "
+        "key opens is lost. A "
+        "staged key stays.",
+        run_secrets_retire},
     {"help", "[COMMAND]", 0, 2, 0, "Show the commands, or one of them", NULL, run_help},
     {"man", "", 0, 0, 0, "Print the manual page (aipotenctl man | man -l -)", NULL, run_man},
     {"completion", "", 0, 0, 0, "Print completion for bash (source <(aipotenctl completion))", NULL,

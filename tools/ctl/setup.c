@@ -1,6 +1,5 @@
-/* config, db and secrets: what is done to files and database, whether the system runs or not. */
+/* config and db: what is done to files and database, whether the system runs or not. */
 #include "../../shared/base/config.h"
-#include "../../shared/crypto/secrets.h"
 #include "../../shared/pg/demo.h"
 #include "../../shared/pg/migrate.h"
 #include "../supervisor/home.h"
@@ -27,8 +26,7 @@ enum exit_status run_config_check(const invocation_t *invocation)
     return CTL_OK;
 }
 
-/* The file that was asked for, that of the running system, or the default one. */
-static void config_path(const invocation_t *invocation, char out[static PATH_MAX])
+void config_path(const invocation_t *invocation, char out[static PATH_MAX])
 {
     client_t client;
     char root[PATH_MAX];
@@ -70,7 +68,7 @@ enum exit_status run_config_defaults(const invocation_t *invocation)
     return CTL_OK;
 }
 
-/* --- db and secrets
+/* --- db
  * ----------------------------------------------------------------------------------------------------------
  */
 
@@ -136,15 +134,4 @@ enum exit_status run_db_demo(const invocation_t *invocation)
         .users = (int)invocation->number[OPTION_USERS],
         .children = (int)invocation->number[OPTION_CHILDREN]};
     return demo_load(&options) == 0 ? CTL_OK : CTL_FAILED;
-}
-
-enum exit_status run_secrets_rotate(const invocation_t *invocation)
-{
-    char error[512];
-    if (!paths_find())
-        return CTL_FAILED;
-    if (secrets_rotate(secrets, invocation->arguments[0], error, sizeof(error)) != 0)
-        return complain(CTL_FAILED, "%s", error);
-    printf("%s has a new first key\nnext: aipotenctl restart\n", invocation->arguments[0]);
-    return CTL_OK;
 }

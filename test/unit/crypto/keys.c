@@ -63,8 +63,38 @@ static void finding(void **state)
     assert_null(key_ring_find(&ring, TEXT("k1\0")));
 }
 
+static void staging(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t newest;
+        int staged;
+    } cases[] = {
+        {"k1:" A, 1, -1},
+        {"k2:" B ",k1:" A, 2, -1},
+        {"k1:" A ",k2:" B, 2, 1},
+        {"k2:" A ",k1:" A ",k3:" B, 3, 2},
+        {"k10:" A ",k9:" B, 10, -1},
+        {"winter:" A, 0, -1},
+        {"winter:" A ",summer:" B, 0, -1},
+        {"winter:" A ",k1:" B, 1, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        key_ring_t ring;
+        assert_int_equal(key_ring_parse(text_of(cases[i].text), &ring), 0);
+        assert_int_equal(key_ring_newest(&ring), cases[i].newest);
+        assert_int_equal(key_ring_staged(&ring), cases[i].staged);
+    }
+    assert_int_equal(key_number("k12"), 12);
+    const char *const others[] = {"", "k", "12", "K1", "k0", "k1a", "kk1"};
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_int_equal(key_number(others[i]), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rings), cmocka_unit_test(finding)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rings), cmocka_unit_test(finding), cmocka_unit_test(staging)};
     return cmocka_run_group_tests_name("crypto/keys", tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@
 enum { BEAT_MILLISECONDS = 100 };
 
 static process_t process;
+static key_ring_t ring;
 static char plan[256];
 static volatile sig_atomic_t told_to_stop;
 
@@ -100,6 +101,8 @@ int main(void)
     signal(SIGTERM, on_stop);
     if (planned("config"))
         return EXIT_CONFIG;
+    if (strcmp(process.service, "children") != 0)
+        process_ring("jwt_keys", &ring);
     if (planned("misfit")) {
         log_event(LOG_ERROR, "statement_misfit", LOG_S("reason", "column names differ"));
         return 1;

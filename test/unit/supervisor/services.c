@@ -3,24 +3,25 @@
 #include "shm/services.h"
 #include "base/text.h"
 
-static const char *const actor_secrets[] = {"database_url", "token_key", NULL};
+static const char *const accounts_secrets[] = {"database_url", "token_key", "jwt_keys", NULL};
+static const char *const children_secrets[] = {"database_url", "token_key", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", NULL};
 
 const service_t services[] = {
     {.name = "accounts",
         .program = "unit-supervisor-child",
         .stage = 1,
-        .secrets = actor_secrets,
+        .secrets = accounts_secrets,
         .role = "accounts"},
     {.name = "accounts-hash",
         .program = "unit-supervisor-child",
         .stage = 1,
-        .secrets = actor_secrets,
+        .secrets = accounts_secrets,
         .role = "accounts"},
     {.name = "children",
         .program = "unit-supervisor-child",
         .stage = 1,
-        .secrets = actor_secrets,
+        .secrets = children_secrets,
         .role = "children"},
     {.name = "frontend",
         .program = "unit-supervisor-child",

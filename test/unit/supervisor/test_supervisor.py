@@ -625,12 +625,109 @@ def test_routes(make):
     assert row["method"] == "POST" and row["path"] == "/api/v1/children" and row["writes"]
 
 
-def test_secrets_rotate(make):
+# --- keys --------------------------------------------------------------------------------------------------------------------------------
+
+HOLDERS = ["accounts.1", "accounts.2", "accounts-hash.1", "frontend.1", "frontend.2"]
+
+
+def keys(system):
+    """{id: role}, in the ring's order."""
+    said = json.loads(system.ctl("secrets", "show", "jwt_keys", "-j"))
+    assert said["ring"] == "jwt_keys"
+    return {key["id"]: key["role"] for key in said["keys"]}
+
+
+def ring(system):
+    return (system.var / "secrets" / "jwt_keys").read_text().strip().split(",")
+
+
+def held(system, name):
+    """The first and the newest key that an instance says it holds."""
+    counters = json.loads(system.ctl("counters", "-j", name))["counters"]
+    values = {counter["name"]: counter["value"] for counter in counters}
+    return values["key_first_jwt_keys"], values["key_newest_jwt_keys"]
+
+
+def test_key_steps(make):
+    """A key is promoted only when every process that holds the ring knows it, and dropped only when none has another one first."""
     system = make()
     system.start()
-    path = system.var / "secrets" / "jwt_keys"
-    before = path.read_text().strip()
-    system.ctl("secrets", "rotate", "jwt_keys")
-    after = path.read_text().strip()
-    assert after.endswith(before) and after.count(":") == before.count(":") + 1
-    system.ctl("secrets", "rotate", "nothing", status=1)
+    old = ring(system)
+    assert keys(system) == {"k1": "first"} and held(system, "frontend.2") == (1, 1)
+    assert "no key is staged" in system.ctl("secrets", "promote", "jwt_keys", status=1)
+    assert "k2 is staged" in system.ctl("secrets", "stage", "jwt_keys")
+    assert ring(system)[:1] == old and keys(system) == {"k1": "first", "k2": "staged"}
+    assert "staged: verifies" in system.ctl("secrets", "show", "jwt_keys")
+    assert "staged already" in system.ctl("secrets", "stage", "jwt_keys", status=1)
+    for service in ("accounts", "accounts-hash", "frontend"):
+        said = system.ctl("secrets", "promote", "jwt_keys", status=1)
+        assert f"{service}.1 (pid {system.pid(service + '.1')}) still holds jwt_keys as it was" in said
+        system.ctl("restart", f"{service}.1")
+        if f"{service}.2" in HOLDERS:
+            assert f"{service}.2 (pid" in system.ctl("secrets", "promote", "jwt_keys", status=1)
+            system.ctl("restart", f"{service}.2")
+    assert {held(system, name) for name in HOLDERS} == {(1, 2)}
+    assert "k2 is the first" in system.ctl("secrets", "promote", "jwt_keys")
+    assert keys(system) == {"k2": "first", "k1": "old"} and ring(system)[1:] == old
+    assert "still holds" in system.ctl("secrets", "retire", "jwt_keys", status=1)
+    for service in ("accounts", "accounts-hash", "frontend"):
+        system.ctl("restart", service)
+    assert {held(system, name) for name in HOLDERS} == {(2, 2)}
+    assert "may live until" in system.ctl("secrets", "retire", "jwt_keys", status=1)
+    new = ring(system)[0]
+    assert "k1 is dropped" in system.ctl("secrets", "retire", "jwt_keys", "--force")
+    assert ring(system) == [new]
+    for word in ("nothing", "token_key"):
+        assert "jwt_keys data_keys.accounts" in system.ctl("secrets", "rotate", word, status=1)
+    system.ctl("secrets", "stage", "jwt_keys")
+    system.ctl("secrets", "promote", "jwt_keys", "--force")
+    assert list(keys(system)) == ["k3", "k2"]
+
+
+def test_key_rotation(make):
+    """All steps in one, saying each; no byte of a key is among the words."""
+    system = make()
+    system.start()
+    before = {name: system.instance(name)["generation"] for name in HOLDERS}
+    said = system.ctl("secrets", "rotate", "jwt_keys")
+    words = [line.split(" …")[0].split(";")[0] for line in said.splitlines()]
+    restarts = ["restarting accounts", "restarting accounts-hash", "restarting frontend"]
+    assert words[:-1] == ["jwt_keys: k2 is staged", *restarts, "jwt_keys: k2 is the first", *restarts]
+    assert words[-1].startswith("next: aipotenctl secrets retire jwt_keys")
+    assert keys(system) == {"k2": "first", "k1": "old"} and {held(system, name) for name in HOLDERS} == {(2, 2)}
+    assert all(system.instance(name)["generation"] > before[name] for name in HOLDERS)
+    assert system.instance("children.1")["restarts"] == 0
+    assert not any(key.split(":")[1][:8] in said for key in ring(system))
+
+
+def test_key_rotation_goes_on_after_a_failure(make):
+    """What does not come up ends the rotation where it is safe; the next one goes on from there."""
+    system = make()
+    system.start()
+    system.plan("frontend.2", "config")
+    said = system.ctl("secrets", "rotate", "jwt_keys", status=1)
+    assert "frontend.2 did not come up" in said
+    assert keys(system) == {"k1": "first", "k2": "staged"}
+    system.plan("frontend.2", "")
+    system.ctl("start", "frontend.2")
+    said = system.ctl("secrets", "rotate", "jwt_keys")
+    assert "k2 is staged already\nevery process holds it so already\n" in said
+    assert keys(system) == {"k2": "first", "k1": "old"} and {held(system, name) for name in HOLDERS} == {(2, 2)}
+
+
+def test_keys_while_nothing_runs(make):
+    """Without processes every step is safe at once; only of processes without a supervisor nothing can be known."""
+    system = make()
+    system.start()
+    system.ctl("secrets", "stage", "jwt_keys")
+    system.process.kill()
+    system.process.wait()
+    assert "no supervisor runs" in system.ctl("secrets", "promote", "jwt_keys", status=1)
+    assert "no supervisor runs" in system.ctl("secrets", "rotate", "jwt_keys", status=1)
+    system.stop()
+    said = system.ctl("secrets", "rotate", "jwt_keys")
+    assert "k2 is staged already" in said and "k2 is the first" in said and "restarting" not in said
+    assert "may live until" in system.ctl("secrets", "retire", "jwt_keys", status=1)
+    assert "k2 is the first" in system.ctl("secrets", "rotate", "data_keys.children")
+    assert "only while the system runs" in system.ctl("secrets", "retire", "data_keys.children", status=1)
+    assert "k1 is dropped" in system.ctl("secrets", "retire", "data_keys.children", "--force")

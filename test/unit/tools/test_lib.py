@@ -3,8 +3,6 @@ import os
 import socket
 import subprocess
 
-import pytest
-
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), '..', '..', '..'))
 
 
@@ -46,11 +44,12 @@ def test_path_is_open(tmp_path):
 
 def test_services_place(tmp_path):
     """As root below a directory that only root can enter, the servers' data go elsewhere, always to the same place."""
-    if os.getuid() != 0:
-        pytest.skip('only root has a clone where others cannot go')
     tmp_path.chmod(0o700)
     script = 'var_resolve; services_place; echo "$services_home"'
     first = shell(script, AIPOTEN_VAR=str(tmp_path / 'var'))
+    if os.getuid() != 0:  # the servers run as the same user then
+        assert first == str(tmp_path / 'var')
+        return
     assert first.startswith('/var/lib/aipoten/')
     assert shell(script, AIPOTEN_VAR=str(tmp_path / 'var')) == first
     assert shell(script, AIPOTEN_VAR=str(tmp_path / 'var2')) != first

@@ -1,0 +1,29 @@
+/* reseal: the chore (actor.h) of an actor that seals columns. After a new key came to the front of the ring, what older keys
+ * sealed is sealed anew, a few rows a step in the order of their ids, pass after pass until none is left; then the older keys
+ * may be retired.
+ *
+ * What always holds: a value is replaced by itself under the first key, in the transaction that locked its row. One that no key
+ * opens is left as it is and named in the log, and does not stop the others.
+ *
+ * A process that was started before may still seal with an older key. So the work is done again after every change of any
+ * instance's state, while the ring has more than one key; and what it found is published with the state it had seen:
+ *
+ *     reseal_left   rows that need an older key
+ *     reseal_seen   segment_version() when the look at them began; `aipotenctl secrets retire` believes nothing older */
+#pragma once
+#include "call.h"
+
+typedef struct {
+    const char *what;                                                   /* "children": what a row is, for the log */
+    const statement_t *stale;                                           /* the next rows after id $2 with a value that does not begin with $1 */
+    uuid_t (*reseal)(call_t *, const rows_t *, int index, bool *whole); /* the row's id; *whole = false: something did not open */
+    int64_t (*count)(call_t *, text_t newest);                          /* all rows with such a value */
+} reseal_t;
+
+#define RESEAL_LEFT "reseal_left"
+#define RESEAL_SEEN "reseal_seen"
+
+/* One step: what actor_t.chore returns. */
+int64_t reseal_step(call_t *, const reseal_t *);
+/* The stored value under the first key; itself when it is sealed with that already, or (*whole = false) when no key opens it. */
+param_t reseal_value(call_t *, seal_place_t, text_t stored, bool *whole);
