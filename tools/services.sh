@@ -160,11 +160,17 @@ HBA
 }
 
 postgres_start() {
-  local data=$services_home/postgres log=$services_home/postgres.log
+  local data=$services_home/postgres log=$services_home/postgres.log aside
   if postgres_pid >/dev/null; then
     return
   fi
   [ -x "$postgres_bin/postgres" ] || die "PostgreSQL 15 is not installed in $postgres_bin" "apt-get install postgresql-15"
+  if [ "$services_home" != "$AIPOTEN_VAR" ] && [ -f "$data/aipoten.created" ] && [ ! -d "$AIPOTEN_VAR/secrets" ]; then
+    # Whoever removes var to begin anew removes the keys of sealed columns; the data elsewhere is of no use without them.
+    aside=$data.$(date +%Y%m%d%H%M%S)
+    note "the database there belongs to secrets that are gone: it is set aside as $aside"
+    mv "$data" "$aside"
+  fi
   if [ ! -f "$data/aipoten.created" ]; then
     postgres_create
   elif [ "$postgres_password_is" = new ]; then # services.env was lost
