@@ -18,6 +18,8 @@ typedef struct endpoint {
     const char *operation; /* "children.create": in messages, logs, counters, OpenAPI's operationId */
     const char *method, *path; /* "/api/v1/children/:id"; static paths win over parameters */
     void (*handler)(call_t *);
+    const char *event;         /* a subscription instead of method and path: this type of event (events.h) is its input. No
+                                  client can call it; its effect happens once for each event */
     const char *summary;       /* OpenAPI, English, no full stop */
     unsigned roles;            /* who may call: a set of roles, ANYONE: no token needed */
     const message_t *params;   /* path and query; must have a field for each :parameter */
