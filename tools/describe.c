@@ -1,10 +1,12 @@
 /* describe: writes what follows from the actors' rows, at build.
  *
- *     describe OUTDIR      writes OUTDIR/routes.c (shared/actor/route.h) and OUTDIR/openapi.json
+ *     describe OUTDIR      writes OUTDIR/routes.c (shared/actor/route.h), OUTDIR/registry.c (shared/actor/registry.h)
+ *                          and OUTDIR/openapi.json
  *
  * It links the handlers of all actors, so that the routes are the rows themselves. Rows that contradict themselves or each
  * other fail the build here, each with a sentence; a row that passes can be routed, documented and answered. */
 #include "openapi.h"
+#include "../shared/actor/registry.h"
 #include "../shared/actor/route.h"
 #include "../shared/shm/services.h"
 #include <ctype.h>
@@ -19,6 +21,12 @@ ACTORS
 #define ACTOR(name) &name##_actor,
 static const actor_t *const actors[] = {ACTORS};
 #undef ACTOR
+
+/* What the skeleton expects of the file that is written here. */
+const subscription_t registry[] = {{0}};
+const int registry_count = 0;
+const upstream_service_t registry_services[] = {{0}};
+const int registry_service_count = 0;
 
 static int problem_count;
 
@@ -189,10 +197,21 @@ static bool paths_are_one(const char *a, const char *b)
     }
 }
 
+/* A subscription is no route: nobody but another actor may send it. */
+static void subscription_check(const endpoint_t *row)
+{
+    if (row->method != NULL || row->path != NULL || row->pool != NULL || row->roles != ANYONE)
+        problem(row, "a row with .event has no method, path, pool or roles");
+    if (row->input == NULL || row->handler == NULL || !row->writes || row->shape != SHAPE_NOTHING)
+        problem(row, "a row with .event needs .input, .handler, .writes and SHAPE_NOTHING");
+}
+
 static void pair_check(const endpoint_t *row, const endpoint_t *other)
 {
     if (strcmp(row->operation, other->operation) == 0)
-        problem(row, "two rows have this operation: %s and %s", row->path, other->path);
+        problem(row, "two rows have this operation");
+    if (row->event != NULL || other->event != NULL)
+        return;
     if (strcmp(row->method, other->method) == 0 && paths_are_one(row->path, other->path))
         problem(row, "%s %s is also %s of %s", row->method, row->path, other->path, other->operation);
 }
@@ -204,9 +223,12 @@ static void rows_check(void)
     for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++) {
             const endpoint_t *row = &actors[a]->endpoints[i];
-            if (row->operation == NULL || row->method == NULL || row->path == NULL)
+            if (row->operation == NULL || (row->event == NULL && (row->method == NULL || row->path == NULL)))
                 describe_fail("row %d of the %s actor lacks operation, method or path", i, actors[a]->name);
-            row_check(actors[a], row);
+            if (row->event != NULL)
+                subscription_check(row);
+            else
+                row_check(actors[a], row);
             for (int j = 0; j < count; j++)
                 pair_check(row, rows[j]);
             rows = memory_resize(rows, sizeof(*rows) * (size_t)(count + 1));
@@ -249,15 +271,16 @@ static bool service_answers(const actor_t *actor, const char *service)
     return false;
 }
 
-static void services_write(FILE *out)
+/* The services that have rows, with their hashes, as the array `name`. */
+static void services_write(FILE *out, const char *type, const char *name)
 {
-    fputs("};\nconst int route_count = ARRAY_SIZE(routes);\n\nconst route_service_t route_services[] = {\n", out);
+    fprintf(out, "const %s %ss[] = {\n", type, name);
     for (int s = 0; s < service_count; s++)
         for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
             if (service_answers(actors[a], services[s].name))
                 fprintf(out, "    {.service = \"%s\", .schema_hash = UINT64_C(0x%016llx)},\n", services[s].name,
                     (unsigned long long)actor_schema_hash(actors[a], services[s].name));
-    fputs("};\nconst int route_service_count = ARRAY_SIZE(route_services);\n", out);
+    fprintf(out, "};\nconst int %s_count = ARRAY_SIZE(%ss);\n", name, name);
 }
 
 /* The document as lines of string literals. */
@@ -280,9 +303,29 @@ static void routes_write(FILE *out, const char *document)
     fputs("const route_t routes[] = {\n", out);
     for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++)
-            route_write(out, actors[a], &actors[a]->endpoints[i]);
-    services_write(out);
+            if (actors[a]->endpoints[i].event == NULL)
+                route_write(out, actors[a], &actors[a]->endpoints[i]);
+    fputs("};\nconst int route_count = ARRAY_SIZE(routes);\n\n", out);
+    services_write(out, "route_service_t", "route_service");
     document_write(out, document);
+}
+
+static void registry_write(FILE *out)
+{
+    fputs("/* Written by tools/describe from the actors' rows. */\n#include \"actor/registry.h\"\n\n", out);
+    fputs("const subscription_t registry[] = {\n", out);
+    int count = 0;
+    for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
+        for (int i = 0; i < actors[a]->endpoint_count; i++) {
+            const endpoint_t *row = &actors[a]->endpoints[i];
+            if (row->event == NULL)
+                continue;
+            fprintf(out, "    {.type = \"%s\", .service = \"%s\", .operation = \"%s\"},\n", row->event, actors[a]->name,
+                row->operation);
+            count++;
+        }
+    fprintf(out, "%s};\nconst int registry_count = %d;\n\n", count ? "" : "    {0},\n", count);
+    services_write(out, "upstream_service_t", "registry_service");
 }
 
 static FILE *output_open(const char *directory, const char *name)
@@ -314,6 +357,9 @@ int main(int argc, char **argv)
     insist(compact != NULL);
     FILE *out = output_open(argv[1], "routes.c");
     routes_write(out, compact);
+    output_close(out);
+    out = output_open(argv[1], "registry.c");
+    registry_write(out);
     output_close(out);
     out = output_open(argv[1], "openapi.json");
     json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));

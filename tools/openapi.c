@@ -327,6 +327,8 @@ static json_t *tags_json(const actor_t *const *actors, int count)
     json_t *tags = json_array(), *seen = json_object();
     for (int a = 0; a < count; a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++) {
+            if (actors[a]->endpoints[i].event != NULL)
+                continue;
             json_t *tag = tag_of(&actors[a]->endpoints[i]);
             const char *name = json_string_value(tag);
             if (json_object_get(seen, name) == NULL) {
@@ -389,7 +391,8 @@ json_t *openapi_document(const actor_t *const *actors, int count)
     json_t *paths = json_object();
     for (int a = 0; a < count; a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++)
-            row_add(paths, &components, &actors[a]->endpoints[i]);
+            if (actors[a]->endpoints[i].event == NULL)
+                row_add(paths, &components, &actors[a]->endpoints[i]);
     builtins_add(paths, &components);
     json_object_set_new(components.schemas, "error", error_schema(&components));
     json_decref(component_ref(&components, &page_meta_message, DIRECTION_OUT));

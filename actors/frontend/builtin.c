@@ -2,7 +2,7 @@
 #include "builtin.h"
 #include "crypto/hash.h"
 #include "response.h"
-#include "upstream.h"
+#include "net/upstream.h"
 
 static const text_t nothing = {.data = NULL};
 static char openapi_etag[19]; /* quoted, 16 hexadecimal digits */

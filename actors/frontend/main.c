@@ -6,7 +6,7 @@
  *     request.c request_headers.c trace.c   the checks that a request passes, and its envelope
  *     routing.c matcher.c                   the actors' rows, compiled: method and path to a destination
  *     limits.c auth.c query.c body_field.c  rates, tokens, parameters, single fields of a body
- *     relay.c pending.c upstream.c          waiting for actors: limits, deadlines, instances that come and go
+ *     relay.c pending.c                     waiting for actors: limits, deadlines, instances that come and go
  *     response.c foreign.c builtin.c        how answers look; those that libh2o makes, those that we make ourselves
  *     access_log.c counters.c               what is told about it afterwards
  *     loop_h2o.c                            base/loop.h over libh2o's loop

@@ -12,7 +12,7 @@
 #include "counters.h"
 #include "pending.h"
 #include "response.h"
-#include "upstream.h"
+#include "net/upstream.h"
 #include "wire/link.h"
 
 enum { EXPIRE_MILLISECONDS = 50, RETRY_SOON = 1, PROBLEM_BYTES = 64 << 10, PACKED_KEPT = 256 << 10 };
@@ -297,7 +297,8 @@ void relay_open(loop_t *loop, process_t *process)
     relay.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
     loop->timer(loop, EXPIRE_MILLISECONDS, on_expire_time, NULL);
     loop->add_turn_hook(loop, on_turn, NULL);
-    upstream_open(loop, process, &(upstream_events_t){.on_reply = on_reply, .on_lost = on_lost});
+    upstream_open(loop, process, route_services, route_service_count,
+        &(upstream_events_t){.on_reply = on_reply, .on_lost = on_lost});
 }
 
 void relay_close(void)

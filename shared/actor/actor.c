@@ -4,7 +4,9 @@
  * Startup waits for PostgreSQL as long as it takes and says so in its STATUS; a statement that does not fit the schema ends
  * it with EXIT_CONFIG, since trying again would not help. */
 #include "internal.h"
+#include "event.h"
 #include "once.h"
+#include "outgoing.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -21,7 +23,10 @@ enum {
     QUIET_BEFORE_EXIT = 100,  /* a drained actor waits this long for what is still on its way */
     CHORE_RETRY = 10000,
     HOUSEKEEPING_TICK = 50,
-    CHORES = 2,
+    CHORE_EVENTS = 0,
+    CHORE_TIDY,
+    CHORE_ACTOR,
+    CHORES,
 };
 
 actor_context_t context;
@@ -35,8 +40,19 @@ static struct {
     } chores[CHORES];
     int chore;          /* whose step runs, or ran last */
     int64_t chore_next; /* what it returned */
+    bool events_due; /* one was committed here since the last round began */
     loop_timer_t *timer;
 } life;
+
+char *schema_statement(const char *format, const char *schema)
+{
+    buffer_t text = {0};
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    buffer_format(&text, format, schema);
+#pragma GCC diagnostic pop
+    return text.data;
+}
 
 static _Noreturn void fail_start(const char *reason)
 {
@@ -84,6 +100,8 @@ static void counters_declare(void)
     context.counters.retries =
         counter_declare(self, "calls_retried", "runs", "handlers run again after a serialization failure or deadlock");
     context.counters.in_flight = counter_declare(self, "calls_in_flight", "calls", "handlers that run or wait now");
+    context.counters.deliveries =
+        counter_declare(self, "deliveries", "events", "events sent to their subscribers, also in vain");
     context.counters.replayed =
         counter_declare(self, "calls_replayed", "calls", "requests answered from the record of calls, not done again");
     context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
@@ -132,22 +150,37 @@ static void chore_done(enum error_code failed)
     life.chores[life.chore].at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
 }
 
-/* Chores are the first instance's, and not a pool's: one step of one of them at a time. */
+/* One step of one of them at a time. The dispatcher is everybody's, the others are the first instance's and not a pool's. */
 static void chore_begin(int64_t now)
 {
     bool ours = context.process.number == 1 && strcmp(context.process.service, context.actor->name) == 0;
-    if (!ours || !life.ready || life.draining)
+    if (!life.ready || life.draining || !job_system_free())
         return;
     for (int i = 0; i < CHORES; i++) {
-        if (!life.chores[i].step || now < life.chores[i].at)
+        if (!life.chores[i].step || now < life.chores[i].at || (i != CHORE_EVENTS && !ours))
             continue;
-        if (!job_system_free()) /* at the next tick */
-            return;
         life.chore = i;
         life.chores[i].at = INT64_MAX; /* until chore_done says */
         job_system(run_chore, chore_done);
         return;
     }
+}
+
+void actor_event_committed(void)
+{
+    life.events_due = true;
+}
+
+/* After each turn: what was just committed is delivered without waiting for a tick. */
+static bool events_turn(void *argument)
+{
+    (void)argument;
+    if (!life.events_due || !life.ready || life.draining || !job_system_free())
+        return false;
+    life.events_due = false;
+    life.chores[CHORE_EVENTS].at = 0;
+    chore_begin(clock_monotonic());
+    return true;
 }
 
 static void drain_step(int64_t now)
@@ -203,8 +236,9 @@ int actor_main(const actor_t *actor)
 {
     context.actor = actor;
     context.statements = once_statements(actor, &context.statement_count);
-    life.chores[0].step = once_tidy;
-    life.chores[1].step = actor->chore;
+    life.chores[CHORE_EVENTS].step = actor->data_keys ? event_dispatch : NULL; /* who cannot seal cannot emit */
+    life.chores[CHORE_TIDY].step = once_tidy;
+    life.chores[CHORE_ACTOR].step = actor->chore;
     process_join(&context.process);
     const config_t *config = &context.process.config;
     coroutine_configure((size_t)config->actor.max_coroutines, (size_t)config->actor.coroutine_stack);
@@ -218,11 +252,14 @@ int actor_main(const actor_t *actor)
     loop_ev_signal(context.loop, SIGINT, on_stop, NULL);
     context.loop->add_turn_hook(context.loop, job_turn, NULL);
     context.lanes = lanes_open(context.loop, &context.process, url, context.statements, context.statement_count);
+    outgoing_open(context.loop, &context.process);
+    context.loop->add_turn_hook(context.loop, events_turn, NULL);
     life.timer = context.loop->timer(context.loop, READY_TICK, starting, NULL);
     context.loop->timer(context.loop, HOUSEKEEPING_TICK, housekeeping, NULL);
     if (!told_to_stop)
         loop_ev_run(context.loop);
     log_event(LOG_INFO, "stopped", LOG_I("calls_left", job_count()));
+    outgoing_close();
     link_server_close(context.loop, &context.server);
     lanes_close(&context.lanes);
     return 0;

@@ -53,6 +53,19 @@ void call_yield(call_t *call)
         call_fail(call, ERROR_TIMEOUT);
 }
 
+void call_commit(call_t *call)
+{
+    job_t *job = job_of(call);
+    insist(job->system);
+    if (!job->transaction)
+        return;
+    job_running(NULL);
+    enum db_status status = transaction_commit(&job->transaction);
+    job_running(job);
+    if (status != DB_OK)
+        call_fail(call, ERROR_UNAVAILABLE);
+}
+
 /* --- SQL ---------------------------------------------------------------------------------------------------------------------- */
 
 void db_on_violation(call_t *call, const char *constraint, enum error_code code)

@@ -38,6 +38,7 @@ typedef struct job {
     bool resent;       /* the frontend sent it before, to an instance that died */
     bool failed_once;  /* and was looked up again since (once.h) */
     bool replayed;     /* the reply is the recorded one */
+    bool emitted;      /* an event, in its transaction */
     struct {           /* its place in the record of calls (once.h) */
         uuid_t id;
         int slot;
@@ -67,10 +68,22 @@ typedef struct {
     link_server_t *server;
     key_ring_t data_keys;
     struct {
-        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed;
+        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries;
     } counters;
 } actor_context_t;
 extern actor_context_t context;
+
+/* --- actor.c ------------------------------------------------------------------------------------------------------------------ */
+
+/* An event was committed: the dispatcher's next round is due now. */
+void actor_event_committed(void);
+/* SQL of the skeleton itself: `format` with the actor's schema in place of each %1$s. Lives until the process ends. */
+char *schema_statement(const char *format, const char *schema);
+
+/* --- call.c ------------------------------------------------------------------------------------------------------------------- */
+
+/* Commits what a call of nobody has done so far; fails it when that fails. */
+void call_commit(call_t *call);
 
 /* --- job.c: the life of a call ----------------------------------------------------------------------------------------------- */
 

@@ -126,7 +126,8 @@ static bool validate(job_t *job)
     problems->arena = job->call.arena;
     bool good = read_part(job, endpoint->params, job->packed_params, SOURCE_QUERY, &job->call.params, problems);
     good = good && check_page(endpoint->params, job->call.params, problems);
-    good &= read_part(job, endpoint->input, job->packed_body, SOURCE_CLIENT, &job->call.input, problems);
+    good &= read_part(job, endpoint->input, job->packed_body, endpoint->event ? SOURCE_PEER : SOURCE_CLIENT,
+        &job->call.input, problems);
     job->call.raw = job->packed_body;
     if (!good)
         reply_problems(job, ERROR_VALIDATION, problems);
@@ -197,6 +198,8 @@ static bool commit_and_judge(job_t *job)
         return true;
     if (status != DB_OK)
         commit_failed(job, status);
+    else if (job->emitted)
+        actor_event_committed();
     return false;
 }
 

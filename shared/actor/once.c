@@ -1,5 +1,6 @@
 /* once: the record of calls; see the header. Tables: schema/migrations/0004_calls.sql. */
 #include "once.h"
+#include "event.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -13,6 +14,7 @@ enum {
     TIDY_BATCH = 1000,    /* keys forgotten in one step */
     TIDY_NEXT_BATCH = 50, /* milliseconds until the next step, when there was a whole one */
     KEY_LIFETIME_HOURS = 24,
+    EVENT_LIFETIME_DAYS = 30,
 };
 
 #define RECORD(FIELD)                                                                                              \
@@ -27,54 +29,45 @@ static const struct {
     enum lane lane;
     const message_t *row;
 } templates[] = {
-    [FIND_CALL] = {"once_find_call", "SELECT body_hash, answer FROM %s.calls WHERE slot = $1 AND id = $2", LANE_READ,
+    [FIND_CALL] = {"once_find_call", "SELECT body_hash, answer FROM %1$s.calls WHERE slot = $1 AND id = $2", LANE_READ,
         &record_message},
-    [FIND_KEY] = {"once_find_key", "SELECT body_hash, answer FROM %s.keyed_calls WHERE id = $1", LANE_READ, &record_message},
+    [FIND_KEY] = {"once_find_key", "SELECT body_hash, answer FROM %1$s.keyed_calls WHERE id = $1", LANE_READ, &record_message},
     [ADD_CALL] = {"once_add_call",
-        "INSERT INTO %s.calls (slot, id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO %1$s.calls (slot, id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5, $6)",
         LANE_WRITE},
     [ADD_KEY] = {"once_add_key",
-        "INSERT INTO %s.keyed_calls (id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5)", LANE_WRITE},
+        "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5)", LANE_WRITE},
     [FORGET_KEYS] = {"once_forget_keys",
         "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE created_at < $1"
-        " ORDER BY created_at LIMIT $2)",
+        " AND (created_at < $2 OR operation <> ALL (string_to_array($3::text, ' '))) ORDER BY created_at LIMIT $4)",
         LANE_WRITE},
 };
 
 static statement_t statements[STATEMENTS];
 
-static char *statement_text(const char *format, const char *schema)
-{
-    buffer_t text = {0};
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    buffer_format(&text, format, schema);
-#pragma GCC diagnostic pop
-    return text.data;
-}
-
 const statement_t *const *once_statements(const actor_t *actor, int *count)
 {
     static char names[RING][32];
-    const statement_t **all = memory_zeroed((size_t)actor->statement_count + STATEMENTS, sizeof(*all));
+    const statement_t **all = memory_zeroed((size_t)actor->statement_count + STATEMENTS + EVENT_STATEMENTS, sizeof(*all));
     memcpy(all, actor->statements, (size_t)actor->statement_count * sizeof(*all));
     for (int i = 0; i < STATEMENTS; i++) {
         statement_t *statement = &statements[i];
         if (i < EMPTY_FIRST) {
             *statement = (statement_t){.name = templates[i].name,
-                .sql = statement_text(templates[i].sql, actor->name),
+                .sql = schema_statement(templates[i].sql, actor->name),
                 .lane = templates[i].lane,
                 .row = templates[i].row};
         } else {
             char sql[64];
             snprintf(names[i - EMPTY_FIRST], sizeof(names[0]), "once_empty_%d", i - EMPTY_FIRST);
-            snprintf(sql, sizeof(sql), "TRUNCATE %%s.calls_%d", i - EMPTY_FIRST);
+            snprintf(sql, sizeof(sql), "TRUNCATE %%1$s.calls_%d", i - EMPTY_FIRST);
             *statement = (statement_t){
-                .name = names[i - EMPTY_FIRST], .sql = statement_text(sql, actor->name), .lane = LANE_WRITE};
+                .name = names[i - EMPTY_FIRST], .sql = schema_statement(sql, actor->name), .lane = LANE_WRITE};
         }
         all[actor->statement_count + i] = statement;
     }
-    *count = actor->statement_count + STATEMENTS;
+    event_statements(actor, all + actor->statement_count + STATEMENTS);
+    *count = actor->statement_count + STATEMENTS + EVENT_STATEMENTS;
     return all;
 }
 
@@ -208,6 +201,18 @@ enum db_status once_commit(job_t *job)
 
 /* --- forgetting ---------------------------------------------------------------------------------------------------------------- */
 
+/* The rows that take events: a dead delivery may be retried long after a client would have given up. */
+static text_t event_operations(arena_t *arena)
+{
+    buffer_t names = {0};
+    for (int i = 0; i < context.actor->endpoint_count; i++)
+        if (context.actor->endpoints[i].event)
+            buffer_format(&names, "%s ", context.actor->endpoints[i].operation);
+    text_t copy = arena_copy(arena, buffer_text(&names));
+    buffer_free(&names);
+    return copy;
+}
+
 int64_t once_tidy(call_t *call)
 {
     static int64_t emptied_hour;
@@ -215,8 +220,9 @@ int64_t once_tidy(call_t *call)
     if (hour != emptied_hour)
         for (int64_t passed = hour - 4; passed <= hour - 2; passed++)
             db_query(call, &statements[EMPTY_FIRST + passed % RING]);
-    const rows_t *rows = db_query(call, &statements[FORGET_KEYS],
-        bind_time(clock_now() - KEY_LIFETIME_HOURS * 3600 * CLOCK_SECOND), bind_integer(TIDY_BATCH));
+    int64_t now = clock_now();
+    const rows_t *rows = db_query(call, &statements[FORGET_KEYS], bind_time(now - KEY_LIFETIME_HOURS * 3600 * CLOCK_SECOND),
+        bind_time(now - EVENT_LIFETIME_DAYS * CLOCK_DAY), bind_text(event_operations(call->arena)), bind_integer(TIDY_BATCH));
     emptied_hour = hour;
     return rows->affected == TIDY_BATCH ? TIDY_NEXT_BATCH : TIDY_EVERY;
 }

@@ -2,6 +2,7 @@
  * tools/describe.c from the same rows that the actors run, so that a route and its handler cannot differ. */
 #pragma once
 #include "actor.h"
+#include "../net/upstream.h"
 
 typedef struct {
     const char *operation, *method, *path;
@@ -14,10 +15,8 @@ typedef struct {
     bool writes;
 } route_t;
 
-typedef struct {
-    const char *service;
-    uint64_t schema_hash; /* actor_schema_hash of its rows at build */
-} route_service_t;
+/* schema_hash: actor_schema_hash of its rows at build. */
+typedef upstream_service_t route_service_t;
 
 extern const route_t routes[];
 extern const int route_count;

@@ -59,7 +59,7 @@ static uint64_t message_mix(uint64_t hash, const message_t *message)
 static uint64_t endpoint_hash(const endpoint_t *row)
 {
     uint64_t hash = fnv_basis;
-    const char *const strings[] = {row->operation, row->method, row->path, row->rate_field, row->headers};
+    const char *const strings[] = {row->operation, row->method, row->path, row->rate_field, row->headers, row->event};
     for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
         hash = string_mix(hash, strings[i]);
     const int64_t numbers[] = {row->roles, row->shape, row->status, row->body, row->rate, row->writes};

@@ -1,15 +1,20 @@
 /* upstream: the actor instances that requests can be sent to. The segment's instance table alone decides: an
- * instance gets new requests while it is READY and its rows are those this frontend was built with; it may
+ * instance gets new requests while it is READY and its rows are those this program was built with; it may
  * still answer old ones until its generation ends. */
 #pragma once
-#include "actor/route.h"
-#include "base/loop.h"
-#include "shm/process.h"
+#include "../base/loop.h"
+#include "../shm/process.h"
+
+/* A service that requests are sent to, and the hash of its rows in this build. */
+typedef struct {
+    const char *service;
+    uint64_t schema_hash;
+} upstream_service_t;
 
 typedef struct upstream {
     uint64_t generation; /* 0: a free place */
     int slot;            /* in the instance table */
-    int service;         /* in route_services[] */
+    int service;         /* in the table given to upstream_open */
     int64_t in_flight;   /* its requests in the pending table; kept by relay.c */
     bool ready;
     struct link_client *link;
@@ -23,7 +28,10 @@ typedef struct {
     void (*on_lost)(upstream_t *);
 } upstream_events_t;
 
-void upstream_open(loop_t *, process_t *, const upstream_events_t *);
+/* The table is borrowed for good. */
+void upstream_open(loop_t *, process_t *, const upstream_service_t *, int count, const upstream_events_t *);
+/* Index in that table, or -1. */
+int upstream_service(const char *name);
 void upstream_close(void);
 
 enum upstream_choice { UPSTREAM_CHOSEN, UPSTREAM_NONE_READY, UPSTREAM_ALL_FULL };

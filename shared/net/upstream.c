@@ -4,11 +4,11 @@
  * When a generation ends, its last replies may still be on their way through ZeroMQ's thread: the link is
  * read on for a moment before the instance counts as lost. */
 #include "upstream.h"
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/panic.h"
-#include "shm/services.h"
-#include "wire/link.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include "../shm/services.h"
+#include "../wire/link.h"
 #include <stdio.h>
 
 enum {
@@ -29,6 +29,8 @@ static struct {
     loop_t *loop;
     process_t *process;
     upstream_events_t events;
+    const upstream_service_t *services;
+    int service_count;
     upstream_t places[PLACES];
     group_t groups[SERVICES_MAX];
     uint64_t seen; /* version of the segment */
@@ -47,8 +49,8 @@ static int service_index(const segment_instance_t *instance)
 {
     if (instance->service < 0 || instance->service >= service_count)
         return -1;
-    for (int i = 0; i < route_service_count; i++)
-        if (strcmp(route_services[i].service, services[instance->service].name) == 0)
+    for (int i = 0; i < upstreams.service_count; i++)
+        if (strcmp(upstreams.services[i].service, services[instance->service].name) == 0)
             return i;
     return -1;
 }
@@ -97,7 +99,7 @@ static void slot_read(int slot)
     if (service < 0 || generation == 0 || !state_lives(state))
         return;
     upstream_t *upstream = place_of(generation);
-    bool fits = atomic_load(&instance->schema) == route_services[service].schema_hash;
+    bool fits = atomic_load(&instance->schema) == upstreams.services[service].schema_hash;
     if (state == INSTANCE_READY && !fits)
         upstreams.groups[service].skewed++;
     if (state == INSTANCE_READY && fits && upstream == NULL) {
@@ -115,7 +117,7 @@ static void slot_read(int slot)
 
 static void table_read(int64_t now)
 {
-    for (int i = 0; i < route_service_count; i++) {
+    for (int i = 0; i < upstreams.service_count; i++) {
         group_t *group = &upstreams.groups[i];
         if (group->ready_count > 0)
             group->ready_at = now;
@@ -169,16 +171,27 @@ static void look_on_time(void *argument)
     look(argument);
 }
 
-void upstream_open(loop_t *loop, process_t *process, const upstream_events_t *events)
+void upstream_open(
+    loop_t *loop, process_t *process, const upstream_service_t *table, int count, const upstream_events_t *events)
 {
-    if (route_service_count > SERVICES_MAX)
+    if (count > SERVICES_MAX)
         panic("more services than SERVICES_MAX");
     upstreams.loop = loop;
     upstreams.process = process;
     upstreams.events = *events;
+    upstreams.services = table;
+    upstreams.service_count = count;
     loop->add_turn_hook(loop, look, NULL);
     loop->timer(loop, TICK_MILLISECONDS, look_on_time, NULL);
     look(NULL);
+}
+
+int upstream_service(const char *name)
+{
+    for (int i = 0; i < upstreams.service_count; i++)
+        if (strcmp(upstreams.services[i].service, name) == 0)
+            return i;
+    return -1;
 }
 
 void upstream_close(void)

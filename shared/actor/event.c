@@ -1,0 +1,243 @@
+/* event: emitting in the caller's transaction, and delivering.
+ *
+ * A delivery is taken by setting its next_at into the future: whoever dies with it leaves it to the next round of any instance.
+ * Only the first delivery of an aggregate can be taken, so order holds however many instances dispatch. The subscriber does
+ * its part once: the delivery travels as a call under the key of its event (once.h), so a second delivery gets the first's
+ * answer. No connection is held while a delivery travels. */
+#include "event.h"
+#include "outgoing.h"
+#include "registry.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/panic.h"
+#include <stdio.h>
+
+enum {
+    BATCH = 32,
+    IDLE_MILLISECONDS = 1000, /* between rounds when nobody emits: what other processes left */
+    TAKEN_SECONDS = 15,       /* longer than a delivery's deadline */
+    DELIVERY_MILLISECONDS = 8000,
+    DELIVERY_ATTEMPTS = 10, /* answers of failure; an unreachable subscriber is not counted */
+    BACKOFF_MOST_SECONDS = 300,
+};
+
+#define TAKEN(FIELD)                                                                                               \
+    FIELD(text, subscriber)                                                                                        \
+    FIELD(integer, position)                                                                                       \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, type)                                                                                              \
+    FIELD(bytes, body)                                                                                             \
+    FIELD(integer, attempts)
+MESSAGE(taken, TAKEN);
+
+#define DUE(FIELD) FIELD(boolean, due)
+MESSAGE(due, DUE);
+
+enum { EMIT, PEEK, TAKE, DONE, FAILED, TIDY };
+
+static const struct {
+    const char *name, *sql; /* %s: the actor's schema */
+    const message_t *row;
+    enum lane lane;
+} templates[EVENT_STATEMENTS] = {
+    [EMIT] = {"event_emit", "WITH e AS (INSERT INTO %1$s.events (id, type, aggregate, body) VALUES ($1, $2, $3, $4)"
+                            " RETURNING position, aggregate)"
+                            " INSERT INTO %1$s.deliveries (subscriber, position, aggregate)"
+                            " SELECT s, e.position, e.aggregate FROM e, unnest(string_to_array($5::text, ' ')) AS s",
+        NULL, LANE_WRITE},
+    [PEEK] = {"event_peek",
+        "SELECT EXISTS (SELECT FROM %1$s.deliveries WHERE next_at <= aipoten.app_now() AND dead_at IS NULL) AS due",
+        &due_message, LANE_READ},
+    [TAKE] = {"event_take",
+        "WITH due AS (SELECT d.subscriber, d.position FROM %1$s.deliveries d"
+        " WHERE d.next_at <= aipoten.app_now() AND d.dead_at IS NULL AND NOT EXISTS (SELECT FROM %1$s.deliveries earlier"
+        " WHERE earlier.subscriber = d.subscriber AND earlier.aggregate = d.aggregate AND earlier.position < d.position)"
+        " ORDER BY d.next_at, d.position LIMIT $1 FOR UPDATE SKIP LOCKED)"
+        " UPDATE %1$s.deliveries t SET next_at = aipoten.app_now() + $2::integer * interval '1 second'"
+        " FROM due, %1$s.events e WHERE t.subscriber = due.subscriber AND t.position = due.position"
+        " AND e.position = t.position RETURNING t.subscriber, t.position, e.id, e.type, e.body, t.attempts::bigint",
+        &taken_message, LANE_WRITE},
+    [DONE] = {"event_done",
+        "WITH done AS (DELETE FROM %1$s.deliveries d USING (SELECT split_part(x, ':', 1) AS subscriber,"
+        " split_part(x, ':', 2)::bigint AS position FROM unnest(string_to_array($1::text, ' ')) AS x) AS k"
+        " WHERE d.subscriber = k.subscriber AND d.position = k.position RETURNING d.subscriber, d.position)"
+        " DELETE FROM %1$s.events e USING done WHERE e.position = done.position AND NOT EXISTS (SELECT FROM"
+        " %1$s.deliveries o WHERE o.position = e.position AND (o.subscriber, o.position) NOT IN"
+        " (SELECT subscriber, position FROM done))",
+        NULL, LANE_WRITE},
+    [FAILED] = {"event_failed",
+        "UPDATE %1$s.deliveries SET attempts = attempts + $3::integer, last_error = $4,"
+        " next_at = aipoten.app_now() + least($5::integer, power(2, attempts)) * interval '1 second',"
+        " dead_at = CASE WHEN attempts + $3::integer >= $6::integer THEN aipoten.app_now() END"
+        " WHERE subscriber = $1 AND position = $2",
+        NULL, LANE_WRITE},
+    /* Two subscribers that were done at the same moment saw each other's row: the event outlived both. */
+    [TIDY] = {"event_tidy",
+        "DELETE FROM %1$s.events e WHERE e.created_at < aipoten.app_now() - interval '1 minute' AND NOT EXISTS"
+        " (SELECT FROM %1$s.deliveries d WHERE d.position = e.position)",
+        NULL, LANE_WRITE},
+};
+
+static statement_t statements[EVENT_STATEMENTS];
+
+void event_statements(const actor_t *actor, const statement_t **out)
+{
+    for (int i = 0; i < EVENT_STATEMENTS; i++) {
+        statements[i] = (statement_t){.name = templates[i].name,
+            .sql = schema_statement(templates[i].sql, actor->name),
+            .lane = templates[i].lane,
+            .row = templates[i].row};
+        out[i] = &statements[i];
+    }
+}
+
+/* --- emitting --------------------------------------------------------------------------------------------------------------- */
+
+/* "admin notifications": the services that subscribe to it; empty: nobody does. */
+static text_t subscribers_of(call_t *call, const char *type)
+{
+    buffer_t names = {0};
+    for (int i = 0; i < registry_count; i++)
+        if (strcmp(registry[i].type, type) == 0)
+            buffer_format(&names, "%s%s", names.length ? " " : "", registry[i].service);
+    text_t copy = arena_copy(call->arena, buffer_text(&names));
+    buffer_free(&names);
+    return copy;
+}
+
+static seal_place_t place_of(uuid_t id)
+{
+    return (seal_place_t){"events", "body", id};
+}
+
+void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_t *message, const void *value)
+{
+    text_t subscribers = subscribers_of(call, type);
+    if (subscribers.length == 0)
+        return;
+    insist(context.data_keys.count > 0);
+    buffer_t packed = {0};
+    message_pack(message, value, &packed);
+    uuid_t id = uuid_new();
+    text_t sealed = seal(call->arena, &context.data_keys, place_of(id), buffer_text(&packed));
+    buffer_free(&packed);
+    db_query(call, &statements[EMIT], bind_uuid(id), bind_text(text_of(type)), bind_uuid(aggregate), bind_bytes(sealed),
+        bind_text(subscribers));
+    job_of(call)->emitted = true;
+}
+
+/* --- delivering --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const taken_t *taken;
+    outgoing_t out;
+    const char *error; /* why it was not sent; NULL: it was */
+} delivery_t;
+
+static const subscription_t *subscription_of(const taken_t *taken)
+{
+    for (int i = 0; i < registry_count; i++)
+        if (text_equal(text_of(registry[i].type), taken->type) && text_equal(text_of(registry[i].service), taken->subscriber))
+            return &registry[i];
+    return NULL;
+}
+
+static void delivery_send(call_t *call, delivery_t *delivery)
+{
+    const taken_t *taken = delivery->taken;
+    const subscription_t *subscription = subscription_of(taken);
+    text_t body;
+    if (!subscription || !seal_open(call->arena, &context.data_keys, place_of(taken->id), taken->body, &body)) {
+        delivery->out.done = true;
+        delivery->error = subscription ? "its body cannot be opened" : "nobody subscribes to it any more";
+        return;
+    }
+    char id[UUID_TEXT_SIZE];
+    uuid_format(taken->id, id);
+    request_t request = {0};
+    message_set(&request, version, ENVELOPE_VERSION);
+    message_set(&request, call_id, uuid_new());
+    message_set(&request, trace, text_of(id));
+    message_set(&request, operation, text_of(subscription->operation));
+    message_set(&request, role, ROLE_NONE);
+    message_set(&request, language, LANGUAGE_KO);
+    message_set(&request, idempotency_key, text_of(id));
+    message_set(&request, resent, false);
+    message_set(&request, body_kind, BODY_FIELDS);
+    message_set(&request, body, body);
+    outgoing_send(&delivery->out, subscription->service, &request,
+        clock_monotonic() + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND);
+}
+
+static bool delivery_succeeded(const delivery_t *delivery)
+{
+    return !delivery->error && delivery->out.status == OUTGOING_ANSWERED && delivery->out.status_code < 400;
+}
+
+/* An answer of failure counts; that nobody could be reached, or that an actor had no database, does not. */
+static void delivery_fail(call_t *call, const delivery_t *delivery)
+{
+    const outgoing_t *out = &delivery->out;
+    bool answered = !delivery->error && out->status == OUTGOING_ANSWERED;
+    bool counts = delivery->error || (answered && out->status_code != 503 && out->status_code != 504);
+    char error[64];
+    if (answered)
+        snprintf(error, sizeof error, "answered %d", out->status_code);
+    else
+        snprintf(error, sizeof error, "%s", delivery->error                         ? delivery->error
+                                            : out->status == OUTGOING_UNAVAILABLE ? "no ready instance"
+                                                                                  : "no answer in time");
+    db_query(call, &statements[FAILED], bind_text(delivery->taken->subscriber), bind_integer(delivery->taken->position),
+        bind_integer(counts), bind_text(text_of(error)), bind_integer(BACKOFF_MOST_SECONDS), bind_integer(DELIVERY_ATTEMPTS));
+    if (counts && delivery->taken->attempts + 1 >= DELIVERY_ATTEMPTS)
+        log_event(LOG_ERROR, "delivery_dead", LOG_T("subscriber", delivery->taken->subscriber),
+            LOG_T("type", delivery->taken->type), LOG_I("position", delivery->taken->position), LOG_S("error", error),
+            LOG_S("next", "mend the subscriber, then: aipotenctl events retry"));
+}
+
+static void settle(call_t *call, const delivery_t *deliveries, int count)
+{
+    buffer_t done = {0};
+    for (int i = 0; i < count; i++)
+        if (delivery_succeeded(&deliveries[i]))
+            buffer_format(&done, "%s%.*s:%lld", done.length ? " " : "", TEXT_ARG(deliveries[i].taken->subscriber),
+                (long long)deliveries[i].taken->position);
+    text_t list = arena_copy(call->arena, buffer_text(&done));
+    buffer_free(&done);
+    if (list.length)
+        db_query(call, &statements[DONE], bind_text(list));
+    for (int i = 0; i < count; i++)
+        if (!delivery_succeeded(&deliveries[i]))
+            delivery_fail(call, &deliveries[i]);
+}
+
+static void tidy_now_and_then(call_t *call)
+{
+    static int64_t next;
+    int64_t now = clock_monotonic();
+    if (now < next)
+        return;
+    next = now + 60 * CLOCK_SECOND;
+    db_query(call, &statements[TIDY]);
+}
+
+int64_t event_dispatch(call_t *call)
+{
+    const due_t *peek = row_first(call, db_query(call, &statements[PEEK]));
+    if (!peek->due)
+        return IDLE_MILLISECONDS;
+    const rows_t *rows = db_query(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS));
+    tidy_now_and_then(call);
+    call_commit(call); /* what was taken is taken, and no connection is held meanwhile */
+    delivery_t *deliveries = arena_allocate(call->arena, (size_t)rows->count * sizeof(*deliveries));
+    for (int i = 0; i < rows->count; i++) {
+        deliveries[i].taken = row_at(call, rows, i);
+        delivery_send(call, &deliveries[i]);
+    }
+    for (int i = 0; i < rows->count; i++)
+        outgoing_wait(&deliveries[i].out);
+    job_running(job_of(call));
+    settle(call, deliveries, rows->count);
+    counter_add(context.counters.deliveries, rows->count);
+    return rows->count == BATCH ? 0 : 1;
+}

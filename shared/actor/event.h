@@ -1,0 +1,12 @@
+/* event: the outbox of an actor and its dispatcher. Handlers use events.h only. */
+#pragma once
+#include "events.h"
+#include "internal.h"
+
+enum { EVENT_STATEMENTS = 6 };
+
+/* Fills `out` with this file's statements for the actor's schema. */
+void event_statements(const actor_t *, const statement_t **out);
+/* One round of the dispatcher, as a chore of every instance: takes due deliveries, sends them, settles them. Gives the
+ * milliseconds until the next one. */
+int64_t event_dispatch(call_t *);
