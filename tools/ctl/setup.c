@@ -2,6 +2,7 @@
 #include "../../shared/base/config.h"
 #include "../../shared/pg/demo.h"
 #include "../../shared/pg/migrate.h"
+#include "../../shared/pg/outbox.h"
 #include "../supervisor/home.h"
 #include "../supervisor/paths.h"
 #include "client.h"
@@ -120,6 +121,31 @@ enum exit_status run_db_status(const invocation_t *invocation)
         return CTL_FAILED;
     migrate_options_t options = migrate_options(invocation, url);
     return migrate_status(&options) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_events(const invocation_t *invocation)
+{
+    const char *url = database_url();
+    return url != NULL && outbox_status(url, stdout, invocation->given[OPTION_JSON]) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+static enum exit_status events_resolve(const invocation_t *invocation, bool skip)
+{
+    const char *url = database_url();
+    int64_t position = 0;
+    if (invocation->count > 1 && (!text_to_int(text_of(invocation->arguments[1]), &position) || position < 1))
+        return complain(CTL_USAGE, "POSITION must be a whole number from 1");
+    return url != NULL && outbox_resolve(url, stdout, invocation->arguments[0], position, skip) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_events_retry(const invocation_t *invocation)
+{
+    return events_resolve(invocation, false);
+}
+
+enum exit_status run_events_skip(const invocation_t *invocation)
+{
+    return events_resolve(invocation, true);
 }
 
 enum exit_status run_db_demo(const invocation_t *invocation)
