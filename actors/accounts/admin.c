@@ -3,6 +3,7 @@
  * one. So there is always an administrator left. */
 #include "accounts.h"
 #include "actor/page.h"
+#include "actor/record_read.h"
 #include "base/log.h"
 #include "phone.h"
 #include "user_search.h"
@@ -77,6 +78,8 @@ void admin_user_list(call_t *call)
     int64_t total = window_needs_count(&search.window, rows) ? users_count(call, &search)
                                                              : window_total(&search.window, rows);
     page_t page = window_page(&search.window, rows, total, next);
+    if (shown > 0)
+        record_read_emit(call, "users", (uuid_t){{0}}, (int64_t)shown);
     reply_values(call, users, shown, &page);
 }
 
@@ -136,6 +139,7 @@ void admin_user_patch(call_t *call)
     reply_row(call, db_query(call, &SQL_user_standing_update, bind_uuid(params->id),
                         bind_text(text_of(user_statuses[status])), bind_text(text_of(user_roles[role])),
                         bind_boolean(changes)));
+    record_read_emit(call, "user", params->id, 1); /* the answer shows the whole record */
     if (!changes)
         return;
     db_query(call, &SQL_sessions_end_all, bind_uuid(params->id),

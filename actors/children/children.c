@@ -7,8 +7,8 @@
 #include "age.h"
 #include "children.h"
 #include "../../shared/actor/page.h"
+#include "../../shared/actor/record_read.h"
 #include "../../shared/base/clock.h"
-#include "../../shared/base/log.h"
 
 enum { OLDEST_YEARS = 19 }; /* "children" in the law that this is about: under 19 */
 
@@ -41,16 +41,10 @@ bool viewer_is_admin(const call_t *call)
     return call->principal.role == ROLE_ADMIN;
 }
 
-void admin_read_log(const call_t *call, uuid_t child)
+void child_read_tell(call_t *call, uuid_t child)
 {
-    if (!viewer_is_admin(call))
-        return;
-    char viewer[UUID_TEXT_SIZE], of[UUID_TEXT_SIZE] = "every";
-    uuid_format(call->principal.user, viewer);
-    if (!uuid_is_zero(child))
-        uuid_format(child, of);
-    log_event(LOG_INFO, "personal_data_read", LOG_S("by", viewer), LOG_S("child", of),
-        LOG_S("operation", call->endpoint->operation));
+    if (viewer_is_admin(call))
+        record_read_emit(call, "child", child, 1);
 }
 
 /* --- the list ----------------------------------------------------------------------------------------------------------- */
@@ -94,13 +88,13 @@ static void children_list(call_t *call)
     for (size_t i = 0; i < shown; i++) {
         memcpy(&children[i], row_at(call, rows, (int)i), sizeof(child_row_t));
         AGES_SET(&children[i], today);
+        child_read_tell(call, children[i].id);
     }
     int64_t total = window_needs_count(&window, rows) ? total_query(call) : window_total(&window, rows);
     char next[UUID_TEXT_SIZE] = "";
     if (shown > 0)
         uuid_format(children[shown - 1].id, next);
     page_t page = window_page(&window, rows, total, text_of(next));
-    admin_read_log(call, (uuid_t){{0}});
     reply_values(call, children, shown, &page);
 }
 
@@ -111,7 +105,7 @@ static void child_get(call_t *call)
     const id_params_t *params = call->params;
     const child_record_t *record = row_or_404(call, db_query(call, &SQL_child_get, bind_uuid(params->id),
         bind_uuid(call->principal.user), bind_boolean(viewer_is_admin(call))));
-    admin_read_log(call, params->id);
+    child_read_tell(call, params->id);
     detail_reply(call, record);
 }
 

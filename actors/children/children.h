@@ -3,10 +3,10 @@
 #include "messages.h"
 #include "children.sql.h"
 
-/* Is it an admin who asks? An admin may read every child; that it was read goes into the log. */
+/* Is it an admin who asks? An admin may read every child; that it was read goes into the access log. */
 bool viewer_is_admin(const call_t *);
-/* One line for each read of personal data by somebody who is not the child's guardian: who, what, whose; no personal data. */
-void admin_read_log(const call_t *, uuid_t child);
+/* Tells the access log that an admin was shown this child; a guardian's own look is nobody's business. */
+void child_read_tell(call_t *, uuid_t child);
 /* measurements.c */
 void measurements_list(call_t *);
 void measurements_create(call_t *);

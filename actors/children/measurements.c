@@ -36,7 +36,7 @@ void measurements_list(call_t *call)
         date_format(measurements[shown - 1].measured_on, next);
     int64_t total = window_needs_count(&window, rows) ? total_query(call, params->id) : window_total(&window, rows);
     page_t page = window_page(&window, rows, total, text_of(next));
-    admin_read_log(call, params->id);
+    child_read_tell(call, params->id);
     reply_values(call, measurements, shown, &page);
 }
 

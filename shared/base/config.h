@@ -73,7 +73,7 @@ typedef struct config {
     } redis;
     struct {
         /* instances of each service at start */
-        int64_t frontend, accounts, accounts_hash, children;
+        int64_t frontend, accounts, accounts_hash, children, admin;
     } instances;
     struct {
         const char *user;         /* children's user when started as root */

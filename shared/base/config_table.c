@@ -143,6 +143,8 @@ const config_row_t config_rows[] = {
         .meaning = "accounts actors that only hash passwords, at start"},
     {"instances.children", CONFIG_INTEGER, AT(instances.children), "2", 0, 32,
         .meaning = "children actors at start"},
+    {"instances.admin", CONFIG_INTEGER, AT(instances.admin), "2", 0, 32,
+        .meaning = "admin actors at start: access log"},
 
     {"supervisor.user", CONFIG_TEXT, AT(supervisor.user), "aipoten", .refuse = config_refuse_user,
         .meaning = "whom the children run as when the supervisor was started as root"},

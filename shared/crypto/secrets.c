@@ -28,10 +28,12 @@ static const struct {
     {"jwt_keys", KIND_RING},
     {"data_keys.accounts", KIND_RING},
     {"data_keys.children", KIND_RING},
+    {"data_keys.admin", KIND_RING},
     {"index_key", KIND_KEY},
     {"token_key", KIND_KEY},
     {"db.accounts", KIND_TEXT},
     {"db.children", KIND_TEXT},
+    {"db.admin", KIND_TEXT},
 };
 
 /* The directory of one call. */

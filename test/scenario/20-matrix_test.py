@@ -180,6 +180,7 @@ CHILD_MEASURED = {ANYONE: 401, PARENT: 201, GUARDIAN: 201, OTHER_PARENT: 404, TH
 CHILD_CHANGED = {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
 CHILD_DELETED = {ANYONE: 401, PARENT: 200, GUARDIAN: 403, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
 CHILD_UNKNOWN = {ANYONE: 401, PARENT: 404, THERAPIST: 403, ADMIN: 403}
+CHILD_LOOKED = {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
 SESSION_ENDED = {ANYONE: 401, PARENT: 200, OTHER_PARENT: 404, THERAPIST: 404, ADMIN: 404}
 
 
@@ -229,6 +230,8 @@ MATRIX = [
     ('admin.users.update', '/api/v1/admin/users/{unknown}', {'status': 'suspended'},
      {ANYONE: 401, PARENT: 403, THERAPIST: 403, ADMIN: 404}, target_user, None),
 
+    ('admin.audit_logs', '/api/v1/admin/audit-logs?limit=5', None, ADMINS_200, None, None),
+
     ('children.list', '/api/v1/children?limit=5', None, {ANYONE: 401, PARENT: 200, THERAPIST: 403, ADMIN: 200}, None, None),
     ('children.create', '/api/v1/children', people.CHILD, {ANYONE: 401, PARENT: 201, THERAPIST: 403, ADMIN: 403}, children_of,
      wrote_child),
@@ -242,6 +245,8 @@ MATRIX = [
     ('children.measurements', '/api/v1/children/{unknown}/measurements', None, NOT_FOUND, None, None),
     ('children.measure', '/api/v1/children/{child}/measurements', MEASURED, CHILD_MEASURED, measurements, wrote_measurement),
     ('children.measure', '/api/v1/children/{unknown}/measurements', MEASURED, CHILD_UNKNOWN, None, None),
+    ('children.access_log', '/api/v1/children/{child}/access-log', None, CHILD_LOOKED, None, None),
+    ('children.access_log', '/api/v1/children/{unknown}/access-log', None, CHILD_UNKNOWN, None, None),
 ]
 
 

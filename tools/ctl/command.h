@@ -85,6 +85,7 @@ enum exit_status run_db_demo(const invocation_t *);
 enum exit_status run_events(const invocation_t *);
 enum exit_status run_events_retry(const invocation_t *);
 enum exit_status run_events_skip(const invocation_t *);
+enum exit_status run_audit_verify(const invocation_t *);
 enum exit_status run_secrets_show(const invocation_t *);
 enum exit_status run_secrets_stage(const invocation_t *);
 enum exit_status run_secrets_promote(const invocation_t *);

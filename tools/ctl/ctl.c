@@ -76,8 +76,14 @@ const command_t commands[] = {
     {"events retry", "SUBSCRIBER [POSITION]", 1, 2, 0, "Try dead deliveries again", NULL, run_events_retry},
     {"events skip", "SUBSCRIBER POSITION", 2, 2, 0, "Give up one dead delivery, so that those behind it go on", NULL,
         run_events_skip},
+    {"audit verify", "[POSITION:HASH]", 0, 1, TAKES(OPTION_JSON),
+        "Compute the access log's chain again",
+        "As the owner in DATABASE_URL, also while the system serves. Names each row that was changed, removed or moved, and "
+        "anchors that no longer fit. POSITION:HASH is an anchor that was kept elsewhere, from a line audit_anchor in "
+        "var/log/admin.1.log or from this command's last words.",
+        run_audit_verify},
     {"secrets show", "RING", 1, 1, TAKES(OPTION_JSON), "Show the ids of a ring's keys and what each is for",
-        "Rings: jwt_keys, data_keys.accounts, data_keys.children. Keys themselves are never shown.",
+        "Rings: jwt_keys, data_keys.accounts, data_keys.children, data_keys.admin. Keys themselves are never shown.",
         run_secrets_show},
     {"secrets rotate", "RING", 1, 1, TAKES(OPTION_TIMEOUT),
         "Change the key of a ring while the system serves",

@@ -1,5 +1,6 @@
-/* config and db: what is done to files and database, whether the system runs or not. */
+/* config, db and audit: what is done to files and database, whether the system runs or not. */
 #include "../../shared/base/config.h"
+#include "../../shared/pg/audit.h"
 #include "../../shared/pg/demo.h"
 #include "../../shared/pg/migrate.h"
 #include "../../shared/pg/outbox.h"
@@ -160,4 +161,16 @@ enum exit_status run_db_demo(const invocation_t *invocation)
         .users = (int)invocation->number[OPTION_USERS],
         .children = (int)invocation->number[OPTION_CHILDREN]};
     return demo_load(&options) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_audit_verify(const invocation_t *invocation)
+{
+    const char *url = database_url();
+    if (url == NULL)
+        return CTL_FAILED;
+    audit_options_t options = {.url = url,
+        .out = stdout,
+        .json = invocation->given[OPTION_JSON],
+        .anchor = invocation->count > 0 ? invocation->arguments[0] : NULL};
+    return audit_verify(&options) == 0 ? CTL_OK : CTL_FAILED;
 }
