@@ -2,6 +2,7 @@
 long is 504, and a frontend that stops lets everybody finish."""
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -132,6 +133,50 @@ def test_a_drained_instance_gets_nothing_new(own, me):
     finally:
         own.ctl('start', 'children.1')
     own.wait_ready()
+
+
+# --- a burst of connections ----------------------------------------------------------------------------------------------------
+
+def of_each(system, name):
+    """{instance: value} of a counter of the frontends."""
+    return {row['instance']: row['value'] for row in system.ctl('counters', '-j', 'frontend')['counters'] if row['name'] == name}
+
+
+def test_connections_are_spread(own):
+    """A burst does not stay with the frontend that was awake: each takes its share, over TLS and without."""
+    def connections():
+        return sum(of_each(own, 'connections').values())
+
+    kept = connections()
+    for port in (own.http_port, own.https_port):
+        burst = [socket.create_connection(('127.0.0.1', port)) for _ in range(32)]
+        wait_until(lambda: connections() >= 32, 10, 'all of them accepted')
+        first, second = of_each(own, 'connections').values()
+        assert abs(first - second) <= 12, (first, second, kept)
+        for connection in burst:
+            connection.close()
+        wait_until(lambda: connections() <= kept, 10, 'their end')
+
+
+def test_nobody_waits_for_a_frontend_that_hangs(own):
+    """The other one takes all connections, and soon does not step back for each of them."""
+    victim, = (row for row in own.instances('frontend') if row['instance'] == 1)
+    before, slowest = of_each(own, 'stepped_back')[2], 0
+    with Frozen(victim['pid']):
+        began = time.monotonic()
+        kept = []
+        for _ in range(100):
+            client, start = Client(own), time.monotonic()
+            client.get('/healthz').expect(200)
+            slowest = max(slowest, time.monotonic() - start)
+            kept.append(client)
+        lasted = time.monotonic() - began
+    assert slowest < 1, f'a connection waited {slowest:.2f} s'
+    stepped = of_each(own, 'stepped_back')[2] - before
+    assert stepped <= 10 + 10 * lasted / 0.5, f'stepped back {stepped} times in {lasted:.2f} s'
+    own.wait_ready()
+    for client in kept:
+        client.close()
 
 
 # --- stopping -----------------------------------------------------------------------------------------------------------------
