@@ -13,7 +13,8 @@
 const statement_t *const *once_statements(const actor_t *, int *count);
 /* Does the row ask for it? */
 bool once_applies(const job_t *);
-/* The call's place in the record: of the call, or of its Idempotency-Key for this principal and operation. */
+/* The call's place in the record: of the call, or of its Idempotency-Key for this principal and operation, and for the headers
+ * that the row names, which say who a caller without a token is. */
 void once_begin(job_t *);
 /* May it have run before? Then once_replay before its handler. */
 static inline bool once_doubtful(const job_t *job)

@@ -1,0 +1,61 @@
+"""What an attacker would try, each tried once: another's tokens by a guessed key, a password by its digest in a table, a token
+that comes back to life, a request hidden in another one's body."""
+import hashlib
+import uuid
+
+import pytest
+
+from harness import people
+from harness.client import Client
+
+AUTH = '/api/v1/auth'
+ME = '/api/v1/users/me'
+
+
+# --- the record of calls ----------------------------------------------------------------------------------------------------------
+
+def browser(system):
+    """Somebody whose refresh token is in a cookie, and the headers of a refresh."""
+    body = people.registration()
+    Client(system).post(f'{AUTH}/register', body).expect(201)
+    login = Client(system).post(f'{AUTH}/login', {'email': body['email'], 'password': body['password'], 'token_delivery': 'cookie'})
+    here = f'127.0.0.1:{system.http_port}'
+    return {'cookie': login.expect(200).header('set-cookie').split(';')[0], 'origin': f'https://{here}', 'host': here,
+            'x-csrf-token': login.data['csrf_token']}
+
+
+def test_a_stranger_with_the_same_key_gets_nothing(system):
+    """A refresh by cookie has no body, so that key and body are the same for everybody."""
+    mine, theirs, key = browser(system), browser(system), {'idempotency-key': f'refresh-{uuid.uuid4()}'}
+    first = Client(system).post(f'{AUTH}/refresh', headers={**mine, **key}).expect(200)
+    Client(system).post(f'{AUTH}/refresh', headers=key).expect(401, 'UNAUTHENTICATED')
+    for absent in ('x-csrf-token', 'origin'):
+        Client(system).post(f'{AUTH}/refresh', headers={**mine, **key, absent: None}).expect(403)
+    other = people.newcomer(system)
+    other.client.post(f'{AUTH}/refresh', headers=key).expect(401)
+    assert Client(system).post(f'{AUTH}/refresh', headers={**theirs, **key}).expect(200).body != first.body
+    again = Client(system).post(f'{AUTH}/refresh', headers={**mine, **key}).expect(200)
+    assert again.body == first.body and again.header('set-cookie') == first.header('set-cookie'), 'but its owner may ask again'
+
+
+def packed(body):
+    """msgpack of a flat object of texts, as the frontend makes it."""
+    def text(value):
+        value = value.encode()
+        return bytes([0xA0 + len(value)] if len(value) < 32 else [0xD9, len(value)]) + value
+    return bytes([0x80 + len(body)]) + b''.join(text(key) + text(value) for key, value in body.items())
+
+
+@pytest.mark.parametrize('key', [None, 'login-1'])
+def test_no_digest_of_a_password_is_kept(system, database, key):
+    """Whoever reads the tables could try words against a plain digest, a billion times faster than against bcrypt's."""
+    person = people.newcomer(system)
+    body = {'email': person.email, 'password': person.password}
+    Client(system).post(f'{AUTH}/login', body, headers={'idempotency-key': key}).expect(200)
+    table = 'keyed_calls' if key else 'calls'
+    known = [hashlib.sha256(data).digest() for data in
+             (packed(body), b'0:%d:' % len(packed(body)) + packed(body), packed(body)[1:], person.password.encode())]
+    rows = database.rows(f"SELECT body_hash FROM accounts.{table} WHERE operation = 'auth.login'")
+    assert rows and all(digest not in bytes(row['body_hash']) for row in rows for digest in known)
+    Client(system).post(f'{AUTH}/login', {**body, 'password': 'another one'}, headers={'idempotency-key': key}) \
+        .expect(422 if key else 401)
