@@ -1,6 +1,7 @@
 """What an attacker would try, each tried once: another's tokens by a guessed key, a password by its digest in a table, a token
 that comes back to life, a request hidden in another one's body."""
 import hashlib
+import time
 import uuid
 
 import pytest
@@ -59,3 +60,18 @@ def test_no_digest_of_a_password_is_kept(system, database, key):
     assert rows and all(digest not in bytes(row['body_hash']) for row in rows for digest in known)
     Client(system).post(f'{AUTH}/login', {**body, 'password': 'another one'}, headers={'idempotency-key': key}) \
         .expect(422 if key else 401)
+
+
+# --- revoked tokens -----------------------------------------------------------------------------------------------------------------
+
+def test_a_revoked_token_stays_revoked_until_it_expires(start_system):
+    """Its expiry is in whole seconds, rounded up, so it outlives its lifetime by up to one."""
+    own = start_system(settings={'auth': {'access_lifetime': '5s'}}, demo=False)
+    body = people.registration()
+    Client(own).post(f'{AUTH}/register', body).expect(201)
+    time.sleep(1.05 - time.time() % 1)  # early in a second: the most that is rounded
+    person = people.log_in(own, body['email'], body['password'])
+    person.client.post(f'{AUTH}/logout').expect(200)
+    until = time.time() + 8
+    while time.time() < until:
+        person.client.get(ME).expect(401)
