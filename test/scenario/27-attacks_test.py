@@ -1,6 +1,8 @@
 """What an attacker would try, each tried once: another's tokens by a guessed key, a password by its digest in a table, a token
 that comes back to life, a request hidden in another one's body."""
 import hashlib
+import re
+import socket
 import time
 import uuid
 
@@ -75,3 +77,60 @@ def test_a_revoked_token_stays_revoked_until_it_expires(start_system):
     until = time.time() + 8
     while time.time() < until:
         person.client.get(ME).expect(401)
+
+
+# --- requests inside of requests ------------------------------------------------------------------------------------------------------
+
+def send(system, data):
+    """Statuses of all that is answered until the server closes, or is silent for a second."""
+    with socket.create_connection(('127.0.0.1', system.http_port), timeout=1) as raw:
+        raw.sendall(data)
+        said = b''
+        try:
+            while part := raw.recv(65536):
+                said += part
+            closed = True
+        except TimeoutError:
+            closed = False
+    return [int(status) for status in re.findall(rb'HTTP/1\.1 (\d+) ', said)], closed
+
+
+LOGOUT = b'POST /api/v1/auth/logout HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+HIDDEN = b'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
+CHUNKED = b'2\r\n{}\r\n0\r\n\r\n'
+
+
+SPACES = b'4000\r\n' + b' ' * 0x4000 + b'\r\n2\r\n{}\r\n0\r\n\r\n'
+
+UNCLEAR = {
+    'the same length twice': (b'Content-Length: 2\r\nContent-Length: 2\r\n', b'{}'),
+    'two lengths': (b'Content-Length: 2\r\nContent-Length: 39\r\n', b'{}'),
+    'two lengths, the greater first': (b'Content-Length: 36\r\nContent-Length: 2\r\n', b'{}'),
+    'length and chunks': (b'Content-Length: 7\r\nTransfer-Encoding: chunked\r\n', CHUNKED),
+    'chunks and length': (b'Transfer-Encoding: chunked\r\ncontent-length: 7\r\n', CHUNKED),
+    'long chunks and length': (b'Transfer-Encoding: chunked\r\nContent-Length: 7\r\n', SPACES),
+    'two encodings': (b'Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n', CHUNKED),
+    'a folded line': (b'Content-Length: 2\r\nX-Folded: a\r\n Transfer-Encoding: chunked\r\n', b'{}'),
+    'two hosts': (b'Host: y\r\nContent-Length: 2\r\n', b'{}'),
+}
+CLEAR = {
+    'length': (b'Content-Length: 2\r\n', b'{}'),
+    'chunks': (b'Transfer-Encoding: chunked\r\n', CHUNKED),
+    'long chunks': (b'Transfer-Encoding: chunked\r\n', SPACES),
+    'fields in the body': (b'Content-Length: 24\r\n', b'{}\r\nHost: y\r\nHost: z\r\n\r\n'),
+    'other names': (b'X-Content-Length: 5\r\nContent-Lengths: 5\r\nContent-Length: 2\r\n', b'{}'),
+}
+
+
+@pytest.mark.parametrize('name', UNCLEAR)
+def test_an_unclear_end_is_refused(system, name):
+    head, body = UNCLEAR[name]
+    statuses, closed = send(system, LOGOUT + head + b'\r\n' + body + HIDDEN)
+    assert statuses == [400] and closed
+
+
+@pytest.mark.parametrize('name', CLEAR)
+def test_a_clear_end_is_not(system, name):
+    head, body = CLEAR[name]
+    statuses, closed = send(system, b'\r\n' + LOGOUT + head + b'\r\n' + body + HIDDEN)
+    assert statuses[0] in (400, 401) and statuses[1:] == [200] and not closed
