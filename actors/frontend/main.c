@@ -1,7 +1,8 @@
 /* frontend: HTTP/2 and HTTP/1.1 for clients, message envelopes for actors. The only process that knows libh2o. One thread, one
  * loop. Its files, in the order of a request's way:
  *
- *     listener.c tls.c connection.c         accept, TLS, what is known of a connection and of its address
+ *     listener.c spread.c                   accept, each frontend its share
+ *     tls.c connection.c                    TLS, what is known of a connection and of its address
  *     address.c                             who is behind trusted proxies
  *     request.c request_headers.c trace.c   the checks that a request passes, and its envelope
  *     routing.c matcher.c                   the actors' rows, compiled: method and path to a destination
@@ -85,6 +86,9 @@ static void library_open(void)
     globalconf.max_request_entity_size = (size_t)config->http.max_body + BODY_EXCESS;
     globalconf.handshake_timeout = HANDSHAKE_TIMEOUT;
     globalconf.http1.req_timeout = (uint64_t)config->http.idle_timeout;
+    /* HTTP/2 is chosen by ALPN, or known beforehand. An upgrade would pass through a proxy that forwards it, and behind it a
+     * client would speak with the proxy's word: X-Forwarded-For as it likes, and none of the proxy's rules. */
+    globalconf.http1.upgrade_to_http2 = 0;
     globalconf.http2.idle_timeout = (uint64_t)config->http.idle_timeout;
     globalconf.http2.graceful_shutdown_timeout = (uint64_t)config->http.drain_timeout;
     h2o_hostconf_t *host = h2o_config_register_host(&globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);

@@ -134,3 +134,9 @@ def test_a_clear_end_is_not(system, name):
     head, body = CLEAR[name]
     statuses, closed = send(system, b'\r\n' + LOGOUT + head + b'\r\n' + body + HIDDEN)
     assert statuses[0] in (400, 401) and statuses[1:] == [200] and not closed
+
+
+def test_no_upgrade_to_http2(system):
+    """Through a proxy that forwards it, a client would speak with the proxy's word."""
+    upgrade = b'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n'
+    assert send(system, b'GET /healthz HTTP/1.1\r\nHost: x\r\n' + upgrade)[0] == [200]
