@@ -86,9 +86,6 @@ static void library_open(void)
     globalconf.max_request_entity_size = (size_t)config->http.max_body + BODY_EXCESS;
     globalconf.handshake_timeout = HANDSHAKE_TIMEOUT;
     globalconf.http1.req_timeout = (uint64_t)config->http.idle_timeout;
-    /* HTTP/2 is chosen by ALPN, or known beforehand. An upgrade would pass through a proxy that forwards it, and behind it a
-     * client would speak with the proxy's word: X-Forwarded-For as it likes, and none of the proxy's rules. */
-    globalconf.http1.upgrade_to_http2 = 0;
     globalconf.http2.idle_timeout = (uint64_t)config->http.idle_timeout;
     globalconf.http2.graceful_shutdown_timeout = (uint64_t)config->http.drain_timeout;
     h2o_hostconf_t *host = h2o_config_register_host(&globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);

@@ -134,6 +134,10 @@ void request_client(exchange_t *exchange)
         connection_resolve(connection);
     exchange->client = connection->peer;
     exchange->secure = connection->tls;
+    /* An upgrade to h2c went through the proxy: what follows is the client's own word, unseen by the proxy. */
+    if (connection->trusted && exchange->req->version >= 0x200 &&
+        h2o_find_header(&exchange->req->headers, H2O_TOKEN_HTTP2_SETTINGS, -1) != -1)
+        connection->trusted = false;
     if (!connection->trusted)
         return;
     if (exchange->headers[HEADER_FORWARDED_FOR].data != NULL)

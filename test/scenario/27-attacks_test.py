@@ -6,6 +6,9 @@ import socket
 import time
 import uuid
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 from harness import people
@@ -136,7 +139,42 @@ def test_a_clear_end_is_not(system, name):
     assert statuses[0] in (400, 401) and statuses[1:] == [200] and not closed
 
 
-def test_no_upgrade_to_http2(system):
-    """Through a proxy that forwards it, a client would speak with the proxy's word."""
-    upgrade = b'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n'
-    assert send(system, b'GET /healthz HTTP/1.1\r\nHost: x\r\n' + upgrade)[0] == [200]
+# --- behind a trusted proxy -------------------------------------------------------------------------------------------------------------
+
+def upgraded(system, addresses):
+    """What is left of the rate, to each request of a connection that a proxy let upgrade to h2c."""
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding='utf-8'))
+    settings, left, said = connection.initiate_upgrade_connection(), {}, b''
+    with socket.create_connection(('127.0.0.1', system.http_port), timeout=20) as raw:
+
+        def take(data):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.ResponseReceived):
+                    left[event.stream_id] = int(dict(event.headers)['ratelimit-remaining'])
+            raw.sendall(connection.data_to_send())
+
+        raw.sendall(b'GET /nothing HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.1\r\nUpgrade: h2c\r\n'
+                    b'Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: ' + settings + b'\r\n\r\n')
+        while b'\r\n\r\n' not in said:
+            said += raw.recv(65536)
+        head, rest = said.split(b'\r\n\r\n', 1)
+        assert head.startswith(b'HTTP/1.1 101 ')
+        take(rest)
+        for address in addresses:
+            stream = connection.get_next_available_stream_id()
+            connection.send_headers(stream, [(':method', 'GET'), (':scheme', 'http'), (':authority', 'x'), (':path', '/nothing'),
+                                             ('x-forwarded-for', address)], end_stream=True)
+            raw.sendall(connection.data_to_send())
+            while stream not in left:
+                take(raw.recv(65536))
+    return list(left.values())
+
+
+def test_nobody_speaks_with_the_proxys_word(start_system):
+    """Through a proxy that forwards an upgrade, what follows is the client's own: any X-Forwarded-For, unseen by the proxy."""
+    own = start_system(settings={'listen': {'trusted_proxies': ['127.0.0.1']}, 'rate': {'api_per_minute': 20}},
+                       environment={'AIPOTEN_RATE_LIMITS': 'on'}, demo=False)
+    left = upgraded(own, [f'198.51.100.{number}' for number in range(1, 6)])
+    assert left == sorted(left, reverse=True) and len(set(left)) == 6
+    fresh = Client(own, headers={'x-forwarded-for': '198.51.100.1'}).get('/nothing')
+    assert fresh.header('ratelimit-remaining') == '19', 'the proxy itself is believed'
