@@ -19,8 +19,10 @@ enum {
     FIELD(bytes, body_hash, .required = true)                                                                      \
     FIELD(bytes, answer, .required = true)
 MESSAGE(record, RECORD);
+#define RECORD_COUNT(FIELD) FIELD(integer, total)
+MESSAGE(record_count, RECORD_COUNT);
 
-enum { FIND_CALL, FIND_KEY, ADD_CALL, ADD_KEY, FORGET_KEYS, EMPTY_FIRST, STATEMENTS = EMPTY_FIRST + RING };
+enum { FIND_CALL, FIND_KEY, ADD_CALL, ADD_KEY, FORGET_KEYS, COUNT_OLD_KEYS, EMPTY_FIRST, STATEMENTS = EMPTY_FIRST + RING };
 
 static const struct {
     const char *name, *sql; /* %s: the actor's schema */
@@ -39,6 +41,9 @@ static const struct {
         "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE created_at < $1"
         " ORDER BY created_at LIMIT $2)",
         LANE_WRITE},
+    [COUNT_OLD_KEYS] = {"once_count_old_keys",
+        "SELECT count(*) AS total FROM %s.keyed_calls WHERE substring(answer FROM 1 FOR octet_length($1::bytea)) <> $1",
+        LANE_SLOW, &record_count_message},
 };
 
 static statement_t statements[STATEMENTS];
@@ -235,4 +240,10 @@ int64_t once_tidy(call_t *call)
         bind_time(clock_now() - KEY_LIFETIME_HOURS * 3600 * CLOCK_SECOND), bind_integer(TIDY_BATCH));
     emptied_hour = hour;
     return rows->affected == TIDY_BATCH ? TIDY_NEXT_BATCH : TIDY_EVERY;
+}
+
+int64_t once_sealed_before(call_t *call, text_t newest)
+{
+    const record_count_t *count = row_first(call, db_query(call, &statements[COUNT_OLD_KEYS], bind_bytes(newest)));
+    return count->total;
 }

@@ -27,3 +27,6 @@ bool once_replay(job_t *);
 enum db_status once_commit(job_t *);
 /* Empties what nobody can ask for any more: an hour's calls, a day's keys. Milliseconds until the next time. */
 int64_t once_tidy(call_t *);
+/* Answers kept for an Idempotency-Key whose sealed bytes do not begin with `newest`: they are never sealed anew, only forgotten
+ * after a day. */
+int64_t once_sealed_before(call_t *, text_t newest);
