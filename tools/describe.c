@@ -161,6 +161,7 @@ static void row_check(const actor_t *actor, const endpoint_t *row)
         {!method_is_known(row->method), "method must be GET, POST, PUT, PATCH or DELETE"},
         {is_get(row) && body, "a GET takes no body: input and body belong to other methods"},
         {is_get(row) && row->writes, "a GET changes nothing: clients and proxies repeat it"},
+        {row->writes && actor->data_keys == NULL, "writes, so its actor needs data_keys: the record of calls is sealed"},
         {row->input != NULL && (row->body == BODY_RAW), "a raw body is not decoded: either input or BODY_RAW"},
         {row->shape == SHAPE_NOTHING && output, "SHAPE_NOTHING answers no data, but output is set"},
         {row->shape != SHAPE_NOTHING && !output, "an answer with data needs output; without data it is SHAPE_NOTHING"},

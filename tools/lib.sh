@@ -165,3 +165,8 @@ port_choose() {
   die "no free port found in $tries tries" "Look at what listens: ss -ltn"
 }
 secret_make() { openssl rand -hex 24; }
+
+# system_url SCHEME: where the running system is listening, as its supervisor says; nothing when it does not.
+system_url() {
+  "$root/tools/aipotenctl" status 2>/dev/null | grep -oE "(^|[[:space:]])$1://[^[:space:]]+" | head -n 1 | tr -d '[:space:]' || true
+}

@@ -182,7 +182,7 @@ static void keys_load(call_t *call)
 static void accounts_start(call_t *call)
 {
     keys_load(call);
-    int64_t since = clock_now() - call_config(call)->auth.access_lifetime * CLOCK_MILLISECOND;
+    int64_t since = clock_now() - call_config(call)->auth.access_lifetime * CLOCK_MILLISECOND - CLOCK_SECOND;
     sessions_refuse(call, db_query(call, &SQL_sessions_ended_since, bind_time(since)));
 }
 

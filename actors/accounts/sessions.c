@@ -7,10 +7,12 @@
 #include "base/log.h"
 #include "shm/revocation.h"
 
+/* A second more than a token's lifetime: its claim exp is in whole seconds, rounded up (crypto/token.c). */
 void subject_refuse(segment_t *segment, const config_t *config, uuid_t session_or_user)
 {
     int64_t now = clock_now();
-    revocation_set(segment, session_or_user, now + 1, now + config->auth.access_lifetime * CLOCK_MILLISECOND);
+    revocation_set(segment, session_or_user, now + 1,
+        now + config->auth.access_lifetime * CLOCK_MILLISECOND + CLOCK_SECOND);
 }
 
 void sessions_refuse(call_t *call, const rows_t *rows)

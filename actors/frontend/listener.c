@@ -1,18 +1,20 @@
 /* listener: accepts one connection a turn from each socket. The sockets are shared by all frontends, and
  * whoever is quick would otherwise take a whole burst alone; who has more connections than another one steps
- * back for a moment first. At http.max_connections accepting pauses, so that the others take what comes; also
- * when the process has no descriptor left, and while it is held back by `aipotenctl drain`. */
+ * back for a moment first (spread.c). At http.max_connections accepting pauses, so that the others take what
+ * comes; also when the process has no descriptor left, and while it is held back by `aipotenctl drain`. */
 #include "listener.h"
 #include "address.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
 #include "connection.h"
 #include "counters.h"
 #include "exchange.h"
+#include "spread.h"
 #include <errno.h>
 #include <netinet/tcp.h>
 
-enum { RESUME_MILLISECONDS = 50, STEP_BACK_MILLISECONDS = 2, AHEAD = 2 };
+enum { RESUME_MILLISECONDS = 50 };
 
 typedef struct {
     h2o_socket_t *socket; /* NULL: not listened on */
@@ -23,7 +25,7 @@ typedef struct {
 static listener_t listeners[2];
 static loop_t *listener_loop;
 static loop_timer_t *step_back; /* running: others were given the way */
-static bool stepped_back;       /* the next connection is ours, whoever has fewer */
+static spread_t spread;
 
 static void pause_all(void)
 {
@@ -43,49 +45,51 @@ static void pause_accepting(const char *reason)
     pause_all();
 }
 
-/* How many connections the ready frontend with the fewest has; by its own counter. */
-static int64_t fewest_of_others(void)
+/* Has the frontend there, which may be of another build, this counter where we have it? */
+static bool counts_same(const segment_instance_t *row, enum counter counter)
 {
-    int64_t fewest = INT64_MAX;
-    const char *name = "connections";
+    return atomic_load(&row->counter_count) > (uint32_t)counter &&
+           strcmp(row->counters[counter].name, frontend.self->counters[counter].name) == 0;
+}
+
+/* The frontends, as their own counters say; this one is none of its peers. */
+static int peers_read(spread_peer_t peers[static SEGMENT_INSTANCES])
+{
+    _Static_assert((int)SPREAD_PEERS_MAX == (int)SEGMENT_INSTANCES, "a place for each row of the table");
     for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
-        segment_instance_t *other = segment_instance(frontend.segment, slot);
-        if (other == frontend.self || !atomic_load(&other->used) ||
-            other->service != frontend.self->service || atomic_load(&other->state) != INSTANCE_READY ||
-            atomic_load(&other->counter_count) <= COUNTER_CONNECTIONS)
+        const segment_instance_t *row = segment_instance(frontend.segment, slot);
+        peers[slot] = (spread_peer_t){.ready = false};
+        if (row == frontend.self || !atomic_load(&row->used) || row->service != frontend.self->service ||
+            !counts_same(row, COUNTER_CONNECTIONS) || !counts_same(row, COUNTER_ACCEPTED))
             continue;
-        segment_counter_t *counter = &other->counters[COUNTER_CONNECTIONS];
-        int64_t connections = atomic_load(&counter->value);
-        if (strcmp(counter->name, name) == 0 && connections < fewest)
-            fewest = connections;
+        peers[slot] = (spread_peer_t){.ready = atomic_load(&row->state) == INSTANCE_READY,
+            .connections = atomic_load(&row->counters[COUNTER_CONNECTIONS].value),
+            .accepted = atomic_load(&row->counters[COUNTER_ACCEPTED].value)};
     }
-    return fewest;
+    return SEGMENT_INSTANCES;
 }
 
 static void resume_all(void);
 
 static void on_step_back_time(void *argument)
 {
+    spread_peer_t peers[SEGMENT_INSTANCES];
     (void)argument;
     listener_loop->timer_stop(&step_back);
-    stepped_back = true;
+    spread_look(&spread, peers, peers_read(peers), clock_monotonic());
     resume_all();
 }
 
-/* True: this connection is left to another frontend, which has fewer; if nobody takes it we do, two
- * milliseconds later. */
+/* True: this connection is left to another frontend. */
 static bool give_way(void)
 {
-    if (stepped_back) {
-        stepped_back = false;
+    spread_peer_t peers[SEGMENT_INSTANCES];
+    if (!spread_gives_way(&spread, peers, peers_read(peers), connections_count(), clock_monotonic()))
         return false;
-    }
-    int64_t own = connections_count();
-    if (own < AHEAD || own - AHEAD < fewest_of_others())
-        return false;
+    count(COUNTER_STEPPED_BACK, 1);
     pause_all();
     if (step_back == NULL)
-        step_back = listener_loop->timer(listener_loop, STEP_BACK_MILLISECONDS, on_step_back_time, NULL);
+        step_back = listener_loop->timer(listener_loop, SPREAD_MILLISECONDS, on_step_back_time, NULL);
     return true;
 }
 

@@ -1,7 +1,8 @@
 /* frontend: HTTP/2 and HTTP/1.1 for clients, message envelopes for actors. The only process that knows libh2o. One thread, one
  * loop. Its files, in the order of a request's way:
  *
- *     listener.c tls.c connection.c         accept, TLS, what is known of a connection and of its address
+ *     listener.c spread.c                   accept, each frontend its share
+ *     tls.c connection.c                    TLS, what is known of a connection and of its address
  *     address.c                             who is behind trusted proxies
  *     request.c request_headers.c trace.c   the checks that a request passes, and its envelope
  *     routing.c matcher.c                   the actors' rows, compiled: method and path to a destination

@@ -361,6 +361,15 @@ static bool check_host(exchange_t *exchange)
     return !missing || fail_field(exchange, TEXT("Host"), PROBLEM_REQUIRED, 0);
 }
 
+/* Nothing that follows such a request is believed: the connection ends. */
+static bool check_framing(exchange_t *exchange)
+{
+    if (request_head_is_clear(exchange))
+        return true;
+    exchange->req->http1_is_persistent = 0;
+    return fail_field(exchange, TEXT("header"), PROBLEM_FORMAT, 0);
+}
+
 size_t request_introduce(exchange_t *exchange)
 {
     size_t header_bytes = request_headers_read(exchange);
@@ -377,7 +386,8 @@ static void answer(exchange_t *exchange, size_t header_bytes)
     target_split(exchange);
     find_route(exchange);
     /* Whatever comes is counted before it is looked at closer. */
-    if (!check_rate(exchange) || !check_size(exchange, header_bytes) || !check_host(exchange))
+    if (!check_rate(exchange) || !check_size(exchange, header_bytes) || !check_framing(exchange) ||
+        !check_host(exchange))
         return;
     if (exchange->resource == NULL) {
         fail(exchange, ERROR_NOT_FOUND);

@@ -81,6 +81,38 @@ text_t request_header_value(exchange_t *exchange, text_t name)
     return text_of_iovec(all);
 }
 
+static bool is_field(text_t line, text_t name)
+{
+    return line.length > name.length && line.data[name.length] == ':' &&
+           text_equal_nocase((text_t){line.data, name.length}, name);
+}
+
+/* Counts the fields that say where the body ends, and who is asked, in the lines of a head. */
+static bool head_is_clear(text_t head)
+{
+    text_t line;
+    int lengths = 0, hosts = 0;
+    text_split(&head, '\n', &line); /* the request line */
+    while (text_split(&head, '\n', &line)) {
+        if (line.length == 0 || line.data[0] == '\r')
+            break;
+        lengths += is_field(line, TEXT("content-length")) || is_field(line, TEXT("transfer-encoding"));
+        hosts += is_field(line, TEXT("host"));
+        if (line.data[0] == ' ' || line.data[0] == '\t')
+            return false; /* a line that goes on (RFC 9112, 5.2) */
+    }
+    return lengths <= 1 && hosts <= 1;
+}
+
+bool request_head_is_clear(const exchange_t *exchange)
+{
+    h2o_req_t *req = exchange->req;
+    if (req->version >= 0x200)
+        return true;
+    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+    return head_is_clear((text_t){.data = input->bytes, .length = input->size});
+}
+
 /* Gathers all X-Forwarded-For fields; only asked for when a trusted proxy sent one. */
 static address_t client_behind(exchange_t *exchange)
 {
@@ -102,6 +134,10 @@ void request_client(exchange_t *exchange)
         connection_resolve(connection);
     exchange->client = connection->peer;
     exchange->secure = connection->tls;
+    /* An upgrade to h2c went through the proxy: what follows is the client's own word, unseen by the proxy. */
+    if (connection->trusted && exchange->req->version >= 0x200 &&
+        h2o_find_header(&exchange->req->headers, H2O_TOKEN_HTTP2_SETTINGS, -1) != -1)
+        connection->trusted = false;
     if (!connection->trusted)
         return;
     if (exchange->headers[HEADER_FORWARDED_FOR].data != NULL)

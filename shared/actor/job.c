@@ -122,15 +122,16 @@ static bool validate(job_t *job)
         reply_error(&job->call, job->call.principal.role ? ERROR_FORBIDDEN : ERROR_UNAUTHENTICATED);
         return false;
     }
-    problems_t *problems = arena_allocate(job->call.arena, sizeof *problems);
-    problems->arena = job->call.arena;
-    bool good = read_part(job, endpoint->params, job->packed_params, SOURCE_QUERY, &job->call.params, problems);
-    good = good && check_page(endpoint->params, job->call.params, problems);
+    static problems_t problems; /* nothing here suspends */
+    problems.arena = job->call.arena;
+    problems.count = 0;
+    bool good = read_part(job, endpoint->params, job->packed_params, SOURCE_QUERY, &job->call.params, &problems);
+    good = good && check_page(endpoint->params, job->call.params, &problems);
     good &= read_part(job, endpoint->input, job->packed_body, endpoint->event ? SOURCE_PEER : SOURCE_CLIENT,
-        &job->call.input, problems);
+        &job->call.input, &problems);
     job->call.raw = job->packed_body;
     if (!good)
-        reply_problems(job, ERROR_VALIDATION, problems);
+        reply_problems(job, ERROR_VALIDATION, &problems);
     return good;
 }
 
@@ -180,14 +181,14 @@ static bool wait_for_truth(job_t *job)
 
 static enum db_status commit(job_t *job)
 {
-    if (!job->transaction)
-        return DB_OK;
     return once_applies(job) ? once_commit(job) : transaction_commit(&job->transaction);
 }
 
 /* True when the call must run again. */
 static bool commit_and_judge(job_t *job)
 {
+    if (!job->transaction)
+        return false;
     enum db_status status = commit(job);
     job_running(job);
     if (status == DB_UNKNOWN && once_applies(job) && wait_for_truth(job))
@@ -316,7 +317,9 @@ void job_receive(void *argument, text_t value, uint32_t peer)
     job_t *job = job_create();
     job->peer = peer;
     buffer_add(&job->packed, value.data, value.length);
-    problems_t problems = {.arena = job->call.arena};
+    static problems_t problems; /* nothing here suspends */
+    problems.arena = job->call.arena;
+    problems.count = 0;
     request_t request;
     counter_add(context.counters.calls, 1);
     if (!message_read(&request_message, buffer_text(&job->packed), SOURCE_PEER, &request, &problems)) {

@@ -21,8 +21,10 @@ enum {
     FIELD(bytes, body_hash, .required = true)                                                                      \
     FIELD(bytes, answer, .required = true)
 MESSAGE(record, RECORD);
+#define RECORD_COUNT(FIELD) FIELD(integer, total)
+MESSAGE(record_count, RECORD_COUNT);
 
-enum { FIND_CALL, FIND_KEY, ADD_CALL, ADD_KEY, FORGET_KEYS, EMPTY_FIRST, STATEMENTS = EMPTY_FIRST + RING };
+enum { FIND_CALL, FIND_KEY, ADD_CALL, ADD_KEY, FORGET_KEYS, COUNT_OLD_KEYS, EMPTY_FIRST, STATEMENTS = EMPTY_FIRST + RING };
 
 static const struct {
     const char *name, *sql; /* %s: the actor's schema */
@@ -41,6 +43,9 @@ static const struct {
         "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE created_at < $1"
         " AND (created_at < $2 OR operation <> ALL (string_to_array($3::text, ' '))) ORDER BY created_at LIMIT $4)",
         LANE_WRITE},
+    [COUNT_OLD_KEYS] = {"once_count_old_keys",
+        "SELECT count(*) AS total FROM %s.keyed_calls WHERE substring(answer FROM 1 FOR octet_length($1::bytea)) <> $1",
+        LANE_SLOW, &record_count_message},
 };
 
 static statement_t statements[STATEMENTS];
@@ -117,17 +122,35 @@ void once_begin(job_t *job)
     job->once.body_hash = digest_of(body, ARRAY_SIZE(body));
     if (!job->once.keyed)
         return;
-    text_t place[] = {
-        {(const char *)call->principal.user.bytes, sizeof(uuid_t)}, text_of(call->endpoint->operation), key};
+    /* The headers that the row names belong to who asks: a cookie stands for somebody, and a stranger who thinks of the same
+     * key, or guesses it, must not be given what its owner was. */
+    text_t place[] = {{(const char *)call->principal.user.bytes, sizeof(uuid_t)}, text_of(call->endpoint->operation), key,
+        call->headers};
     digest_t digest = digest_of(place, ARRAY_SIZE(place));
     memcpy(job->once.id.bytes, digest.bytes, sizeof(uuid_t));
 }
 
 /* --- the recorded answer ---------------------------------------------------------------------------------------------------- */
 
-static seal_place_t place_of(const job_t *job)
+static seal_place_t place_of(const job_t *job, const char *column)
 {
-    return (seal_place_t){job->once.keyed ? "keyed_calls" : "calls", "answer", job->once.id};
+    return (seal_place_t){job->once.keyed ? "keyed_calls" : "calls", column, job->once.id};
+}
+
+/* Sealed as well: a body may hold a password, and whoever read its plain digest could try words against it, a billion times
+ * faster than against bcrypt's. */
+static text_t body_hash_seal(job_t *job)
+{
+    return seal(job->call.arena, &context.data_keys, place_of(job, "body_hash"), digest_text(&job->once.body_hash));
+}
+
+static bool answer_broken(job_t *job)
+{
+    log_event(LOG_ERROR, "answer_broken", LOG_S("operation", job->call.endpoint->operation),
+        LOG_S("next", "is the key that sealed it still in the ring?"));
+    reply_reset(job);
+    reply_error(&job->call, ERROR_INTERNAL);
+    return true;
 }
 
 static void add_header(void *argument, text_t name, text_t value)
@@ -141,7 +164,7 @@ static bool answer_open(job_t *job, text_t sealed)
     text_t packed;
     reply_t reply;
     problems_t problems = {.arena = job->call.arena};
-    if (!seal_open(job->call.arena, &context.data_keys, place_of(job), sealed, &packed) ||
+    if (!seal_open(job->call.arena, &context.data_keys, place_of(job, "answer"), sealed, &packed) ||
         !message_read(&reply_message, packed, SOURCE_PEER, &reply, &problems))
         return false;
     reply_reset(job);
@@ -161,18 +184,16 @@ bool once_replay(job_t *job)
         return false;
     const record_t *record = row_first(call, rows);
     counter_add(context.counters.replayed, 1);
-    if (!text_equal(record->body_hash, digest_text(&job->once.body_hash))) {
+    text_t body_hash;
+    if (!seal_open(call->arena, &context.data_keys, place_of(job, "body_hash"), record->body_hash, &body_hash))
+        return answer_broken(job);
+    if (!text_equal(body_hash, digest_text(&job->once.body_hash))) {
         reply_reset(job);
         reply_error(call, ERROR_KEY_REUSED);
         return true;
     }
-    if (!answer_open(job, record->answer)) {
-        log_event(LOG_ERROR, "answer_broken", LOG_S("operation", call->endpoint->operation),
-            LOG_S("next", "is the key that sealed it still in the ring?"));
-        reply_reset(job);
-        reply_error(call, ERROR_INTERNAL);
-        return true;
-    }
+    if (!answer_open(job, record->answer))
+        return answer_broken(job);
     if (job->once.keyed)
         reply_header(call, "idempotency-replayed", TEXT("true"));
     return true;
@@ -184,7 +205,7 @@ static text_t answer_seal(job_t *job)
 {
     buffer_t packed = {0};
     reply_pack(job, 0, &packed);
-    text_t sealed = seal(job->call.arena, &context.data_keys, place_of(job), buffer_text(&packed));
+    text_t sealed = seal(job->call.arena, &context.data_keys, place_of(job, "answer"), buffer_text(&packed));
     buffer_free(&packed);
     return sealed;
 }
@@ -193,7 +214,7 @@ enum db_status once_commit(job_t *job)
 {
     param_t place[] = {bind_integer(job->once.slot), bind_uuid(job->once.id), bind_text(text_of(job->call.endpoint->operation)),
         uuid_is_zero(job->call.principal.user) ? bind_null() : bind_uuid(job->call.principal.user),
-        bind_bytes(digest_text(&job->once.body_hash)), bind_bytes(answer_seal(job))};
+        bind_bytes(body_hash_seal(job)), bind_bytes(answer_seal(job))};
     bool keyed = job->once.keyed; /* the same parameters but for the slot */
     return transaction_commit_after(&job->transaction, &statements[keyed ? ADD_KEY : ADD_CALL], place + keyed,
         (int)ARRAY_SIZE(place) - keyed);
@@ -225,4 +246,10 @@ int64_t once_tidy(call_t *call)
         bind_time(now - EVENT_LIFETIME_DAYS * CLOCK_DAY), bind_text(event_operations(call->arena)), bind_integer(TIDY_BATCH));
     emptied_hour = hour;
     return rows->affected == TIDY_BATCH ? TIDY_NEXT_BATCH : TIDY_EVERY;
+}
+
+int64_t once_sealed_before(call_t *call, text_t newest)
+{
+    const record_count_t *count = row_first(call, db_query(call, &statements[COUNT_OLD_KEYS], bind_bytes(newest)));
+    return count->total;
 }

@@ -13,7 +13,8 @@
 const statement_t *const *once_statements(const actor_t *, int *count);
 /* Does the row ask for it? */
 bool once_applies(const job_t *);
-/* The call's place in the record: of the call, or of its Idempotency-Key for this principal and operation. */
+/* The call's place in the record: of the call, or of its Idempotency-Key for this principal and operation, and for the headers
+ * that the row names, which say who a caller without a token is. */
 void once_begin(job_t *);
 /* May it have run before? Then once_replay before its handler. */
 static inline bool once_doubtful(const job_t *job)
@@ -26,3 +27,6 @@ bool once_replay(job_t *);
 enum db_status once_commit(job_t *);
 /* Empties what nobody can ask for any more: an hour's calls, a day's keys. Milliseconds until the next time. */
 int64_t once_tidy(call_t *);
+/* Answers kept for an Idempotency-Key whose sealed bytes do not begin with `newest`: they are never sealed anew, only forgotten
+ * after a day. */
+int64_t once_sealed_before(call_t *, text_t newest);

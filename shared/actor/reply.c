@@ -46,9 +46,14 @@ void reply_row(call_t *call, const rows_t *rows)
 
 static void meta_write(buffer_t *body, const page_t *page)
 {
-    buffer_format(body, "{\"page\":%lld,\"limit\":%lld", (long long)page->page, (long long)page->limit);
-    if (page->total >= 0)
-        buffer_format(body, ",\"total\":%lld", (long long)page->total);
+    buffer_add_text(body, TEXT("{\"page\":"));
+    buffer_add_integer(body, page->page);
+    buffer_add_text(body, TEXT(",\"limit\":"));
+    buffer_add_integer(body, page->limit);
+    if (page->total >= 0) {
+        buffer_add_text(body, TEXT(",\"total\":"));
+        buffer_add_integer(body, page->total);
+    }
     if (page->total_capped)
         buffer_add_text(body, TEXT(",\"total_capped\":true"));
     if (page->next_cursor.data) {

@@ -1,12 +1,15 @@
 /* reseal: the passes. There is one actor in a process, so there is one of them. */
 #include "reseal.h"
 #include "internal.h"
+#include "once.h"
+#include "../base/clock.h"
 #include "../base/log.h"
 
 enum { /* milliseconds */
     STEP_PAUSE = 50,     /* others write meanwhile */
     LOCKED_PAUSE = 2000, /* rows that somebody has locked: a write may leave other values of theirs as they were */
     LOOK_PAUSE = 200,    /* until the next look whether any instance's state changed */
+    PASS_AGAIN = 600000, /* the longest time between two passes: what is kept for a while grows less */
     NOTHING_LEFT = -1,
 };
 
@@ -14,6 +17,7 @@ enum { /* milliseconds */
 static struct {
     bool under_way;           /* a pass is */
     bool ended;               /* nothing was left after the last one */
+    int64_t began;            /* clock_monotonic(), of the last one */
     uint64_t version;         /* segment_version() when the last one began */
     uuid_t after;             /* the place in it */
     int64_t resealed, broken; /* rows in it; broken: with a value that no key opens */
@@ -54,6 +58,7 @@ static void pass_begin(call_t *call)
 {
     pass.under_way = true;
     pass.ended = false;
+    pass.began = clock_monotonic();
     pass.version = segment_version(call_segment(call));
     pass.after = (uuid_t){{0}};
     pass.resealed = pass.broken = 0;
@@ -70,6 +75,8 @@ static int64_t pass_end(call_t *call, const reseal_t *what, text_t newest)
         return pass.resealed > 0 ? STEP_PAUSE : LOCKED_PAUSE;
     }
     publish_left(0);
+    publish(RESEAL_KEPT, "answers", "answers kept for Idempotency-Keys that an older key of the ring opens",
+        alone ? 0 : once_sealed_before(call, newest));
     publish(RESEAL_SEEN, "version", "state of the instance table when reseal_left was found", (int64_t)pass.version);
     if (pass.total > 0)
         log_event(LOG_INFO, "resealed", LOG_S("what", what->what), LOG_I("rows", pass.total));
@@ -80,7 +87,8 @@ static int64_t pass_end(call_t *call, const reseal_t *what, text_t newest)
 
 int64_t reseal_step(call_t *call, const reseal_t *what)
 {
-    if (!pass.under_way && pass.ended && segment_version(call_segment(call)) == pass.version)
+    if (!pass.under_way && pass.ended && segment_version(call_segment(call)) == pass.version &&
+        clock_monotonic() - pass.began < PASS_AGAIN * CLOCK_MILLISECOND)
         return LOOK_PAUSE;
     if (!pass.under_way)
         pass_begin(call);

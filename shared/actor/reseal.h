@@ -6,9 +6,10 @@
  * opens is left as it is and named in the log, and does not stop the others.
  *
  * A process that was started before may still seal with an older key. So the work is done again after every change of any
- * instance's state, while the ring has more than one key; and what it found is published with the state it had seen:
+ * instance's state and now and then, while the ring has more than one key; and what it found is published with the state it had seen:
  *
  *     reseal_left   rows that need an older key
+ *     reseal_kept   answers that need one and are kept for a repeated Idempotency-Key, a day at most
  *     reseal_seen   segment_version() when the look at them began; `aipotenctl secrets retire` believes nothing older */
 #pragma once
 #include "call.h"
@@ -21,6 +22,7 @@ typedef struct {
 } reseal_t;
 
 #define RESEAL_LEFT "reseal_left"
+#define RESEAL_KEPT "reseal_kept"
 #define RESEAL_SEEN "reseal_seen"
 
 /* One step: what actor_t.chore returns. */

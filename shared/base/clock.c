@@ -63,7 +63,7 @@ static int64_t divide_down(int64_t value, int64_t by, int64_t *rest)
 /* Years are counted from March, so that a leap day is the last of its year: then the days before a month
  * follow one formula, (153·m + 2) / 5 for m months after March. 719468 days lie between 0000-03-01 and
  * 1970-01-01. */
-enum { DAYS_TO_1970 = 719468, DAYS_400_YEARS = 146097 };
+enum { DAYS_TO_1970 = 719468, DAYS_400_YEARS = 146097, DAYS_FIRST = -719528 /* 0000-01-01 */, DAYS_LAST = 2932896 /* 9999-12-31 */ };
 
 int32_t date_of(int year, int month, int day)
 {
@@ -106,9 +106,8 @@ static char *put_digits(char *out, int64_t number, int digits)
 static char *put_date(char *out, int64_t days)
 {
     int year, month, day;
-    int64_t first = date_of(0, 1, 1), last = date_of(9999, 12, 31);
 
-    date_split((int32_t)(days < first ? first : days > last ? last : days), &year, &month, &day);
+    date_split((int32_t)(days < DAYS_FIRST ? DAYS_FIRST : days > DAYS_LAST ? DAYS_LAST : days), &year, &month, &day);
     out = put_digits(out, year, 4);
     *out++ = '-';
     out = put_digits(out, month, 2);

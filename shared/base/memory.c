@@ -52,42 +52,29 @@ char *memory_string(const char *string)
     return memcpy(memory_allocate(size), string, size);
 }
 
-void buffer_reserve(buffer_t *buffer, size_t more)
+void buffer_grow(buffer_t *buffer, size_t more)
 {
     size_t needed, capacity = buffer->capacity ? buffer->capacity : BUFFER_FIRST;
 
     if (__builtin_add_overflow(buffer->length, more, &needed) || needed > PTRDIFF_MAX / 2)
         panic("a buffer of %zu bytes cannot grow by %zu", buffer->length, more);
-    if (needed <= buffer->capacity)
-        return;
     while (capacity < needed)
         capacity *= 2;
     buffer->data = memory_resize(buffer->data, capacity);
     buffer->capacity = capacity;
 }
 
-void buffer_add(buffer_t *buffer, const void *data, size_t length)
+void buffer_add_integer(buffer_t *buffer, int64_t number)
 {
-    if (length == 0)
-        return;
-    buffer_reserve(buffer, length);
-    memcpy(buffer->data + buffer->length, data, length);
-    buffer->length += length;
-}
+    char digits[20], *end = digits + sizeof(digits), *p = end;
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
 
-void buffer_add_text(buffer_t *buffer, text_t text)
-{
-    buffer_add(buffer, text.data, text.length);
-}
-
-void buffer_add_string(buffer_t *buffer, const char *string)
-{
-    buffer_add(buffer, string, strlen(string));
-}
-
-void buffer_add_char(buffer_t *buffer, char c)
-{
-    buffer_add(buffer, &c, 1);
+    do
+        *--p = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (number < 0)
+        *--p = '-';
+    buffer_add(buffer, p, (size_t)(end - p));
 }
 
 void buffer_format(buffer_t *buffer, const char *format, ...)

@@ -15,11 +15,37 @@ typedef struct {
     size_t length, capacity;
 } buffer_t;
 
-void buffer_reserve(buffer_t *buffer, size_t more);
-void buffer_add(buffer_t *buffer, const void *data, size_t length);
-void buffer_add_text(buffer_t *buffer, text_t text);
-void buffer_add_string(buffer_t *buffer, const char *string);
-void buffer_add_char(buffer_t *buffer, char c);
+/* Room for `more` bytes after the length. */
+void buffer_grow(buffer_t *buffer, size_t more);
+/* These are most of what an answer's JSON is made by: in place, so that a literal's length costs nothing. */
+static inline void buffer_reserve(buffer_t *buffer, size_t more)
+{
+    if (more > buffer->capacity - buffer->length)
+        buffer_grow(buffer, more);
+}
+static inline void buffer_add(buffer_t *buffer, const void *data, size_t length)
+{
+    if (length == 0)
+        return;
+    buffer_reserve(buffer, length);
+    memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
+}
+static inline void buffer_add_text(buffer_t *buffer, text_t text)
+{
+    buffer_add(buffer, text.data, text.length);
+}
+static inline void buffer_add_string(buffer_t *buffer, const char *string)
+{
+    buffer_add(buffer, string, strlen(string));
+}
+static inline void buffer_add_char(buffer_t *buffer, char c)
+{
+    buffer_reserve(buffer, 1);
+    buffer->data[buffer->length++] = c;
+}
+/* In decimal. */
+void buffer_add_integer(buffer_t *buffer, int64_t number);
 void buffer_format(buffer_t *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Removes the first `length` bytes. */
 void buffer_consume(buffer_t *buffer, size_t length);

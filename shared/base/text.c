@@ -110,13 +110,21 @@ size_t text_utf8_next(text_t text)
     return text.length ? utf8_sequence((const unsigned char *)text.data, text.length) : 0;
 }
 
+/* Eight bytes at once: none is zero, and none has its highest bit. */
+static bool is_ascii_word(const unsigned char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    return ((word | (word - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool text_is_utf8(text_t text)
 {
     const unsigned char *p = (const unsigned char *)text.data;
     size_t left = text.length;
 
     while (left > 0) {
-        size_t n = p[0] >= 0x01 && p[0] <= 0x7f ? 1 : utf8_sequence(p, left);
+        size_t n = left >= 8 && is_ascii_word(p) ? 8 : p[0] >= 0x01 && p[0] <= 0x7f ? 1 : utf8_sequence(p, left);
         if (n == 0)
             return false;
         p += n;

@@ -119,15 +119,14 @@ static bool is_hyphen(int position)
 void uuid_format(uuid_t id, char out[static UUID_TEXT_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
-    int position = 0;
+    static const uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
     for (int i = 0; i < 16; i++) {
-        if (is_hyphen(position))
-            out[position++] = '-';
-        out[position++] = digits[id.bytes[i] >> 4];
-        out[position++] = digits[id.bytes[i] & 15];
+        out[places[i]] = digits[id.bytes[i] >> 4];
+        out[places[i] + 1] = digits[id.bytes[i] & 15];
     }
-    out[position] = '\0';
+    out[8] = out[13] = out[18] = out[23] = '-';
+    out[UUID_TEXT_SIZE - 1] = '\0';
 }
 
 static int hex_value(char c)

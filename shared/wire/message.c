@@ -5,8 +5,8 @@
 int message_find(const message_t *message, text_t name)
 {
     for (int i = 0; i < message->count; i++) {
-        const char *candidate = message->fields[i].name;
-        if (strlen(candidate) == name.length && memcmp(candidate, name.data, name.length) == 0)
+        const field_t *field = &message->fields[i];
+        if (field->name_length == name.length && memcmp(field->name, name.data, name.length) == 0)
             return i;
     }
     return -1;

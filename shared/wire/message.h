@@ -43,6 +43,8 @@ enum text_format {
 struct message;
 typedef struct {
     const char *name;
+    const char *key;           /* as it stands in JSON: "name": */
+    size_t name_length;
     enum field_type type;
     bool required;             /* input: must be there and not null */
     bool nullable;             /* input: null clears (PATCH); output: may be null */
@@ -92,7 +94,8 @@ enum { MESSAGE_SLOT = 16, MESSAGE_FIELDS_MAX = 64 };
 #define MESSAGE_C_list list_t
 
 #define MESSAGE_MEMBER(ftype, fname, ...) _Alignas(MESSAGE_SLOT) MESSAGE_C_##ftype fname;
-#define MESSAGE_ROW(ftype, fname, ...) {.name = #fname, .type = FIELD_##ftype, ##__VA_ARGS__},
+#define MESSAGE_ROW(ftype, fname, ...)                                                                             \
+    {.name = #fname, .key = "\"" #fname "\":", .name_length = sizeof(#fname) - 1, .type = FIELD_##ftype, ##__VA_ARGS__},
 
 #define MESSAGE_KIND(mname, FIELDS, ...)                                                                           \
     typedef struct {                                                                                               \

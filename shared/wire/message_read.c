@@ -166,7 +166,7 @@ static bool read_text(reader_t *reader, const place_t *place, const field_t *fie
             return wrong(reader, place, PROBLEM_TOO_SHORT, field, 8);
         if (text.length > 72)
             return wrong(reader, place, PROBLEM_TOO_LONG, field, 72);
-    } else if (!check_length(reader, place, field, (int64_t)text_characters(text))) {
+    } else if ((field->min || field->max) && !check_length(reader, place, field, (int64_t)text_characters(text))) {
         return false;
     }
     if (!fits_format(field->format, text))
@@ -393,7 +393,8 @@ static bool read_positional(
         return wrong(reader, place, PROBLEM_TYPE, NULL, message->count);
     bool good = true;
     for (int i = 0; i < message->count; i++) {
-        place_t inner = {.parent = place, .name = text_of(message->fields[i].name)};
+        const field_t *field = &message->fields[i];
+        place_t inner = {.parent = place, .name = {field->name, field->name_length}};
         good &= read_field(reader, &inner, message, i, &object->via.array.ptr[i], out);
     }
     return good;

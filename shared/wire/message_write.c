@@ -3,9 +3,7 @@
 #include "message.h"
 #include "../base/clock.h"
 #include "../base/panic.h"
-#include <inttypes.h>
 #include <msgpack.h>
-#include <stdio.h>
 
 static bool has(const message_head_t *head, int index)
 {
@@ -117,8 +115,8 @@ void message_pack(const message_t *message, const void *value, buffer_t *out)
         if (!message->positional) {
             if (!given && !is_null(head, i))
                 continue;
-            msgpack_pack_str(&packer, strlen(field->name));
-            msgpack_pack_str_body(&packer, field->name, strlen(field->name));
+            msgpack_pack_str(&packer, field->name_length);
+            msgpack_pack_str_body(&packer, field->name, field->name_length);
         }
         if (given)
             packs[field->type](&packer, field, message_member(value, i));
@@ -157,18 +155,6 @@ void message_json_string(buffer_t *out, text_t text)
     buffer_add_char(out, '"');
 }
 
-static void json_number(buffer_t *out, int64_t number)
-{
-    char digits[21], *end = digits + sizeof digits, *p = end;
-    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
-    do
-        *--p = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (number < 0)
-        *--p = '-';
-    buffer_add(out, p, (size_t)(end - p));
-}
-
 typedef void (*json_t)(buffer_t *, const field_t *, const void *member);
 
 static void json_text(buffer_t *out, const field_t *field, const void *member)
@@ -180,7 +166,7 @@ static void json_text(buffer_t *out, const field_t *field, const void *member)
 static void json_integer(buffer_t *out, const field_t *field, const void *member)
 {
     (void)field;
-    json_number(out, *(const int64_t *)member);
+    buffer_add_integer(out, *(const int64_t *)member);
 }
 
 static void json_boolean(buffer_t *out, const field_t *field, const void *member)
@@ -197,45 +183,43 @@ static void json_decimal(buffer_t *out, const field_t *field, const void *member
         unit *= 10;
     if (value < 0 && value > -unit)
         buffer_add_char(out, '-');
-    json_number(out, value / unit);
-    int64_t fraction = value % unit < 0 ? -(value % unit) : value % unit;
+    buffer_add_integer(out, value / unit);
+    uint64_t fraction = (uint64_t)(value % unit < 0 ? -(value % unit) : value % unit);
     if (!fraction)
         return;
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, ".%0*" PRId64, field->scale, fraction);
-    while (digits[length - 1] == '0')
-        length--;
-    buffer_add(out, digits, (size_t)length);
+    buffer_add_char(out, '.');
+    while (fraction) {
+        unit /= 10;
+        buffer_add_char(out, (char)('0' + fraction / (uint64_t)unit));
+        fraction %= (uint64_t)unit;
+    }
 }
 
 static void json_date(buffer_t *out, const field_t *field, const void *member)
 {
     (void)field;
-    char text[11];
-    date_format(*(const int32_t *)member, text);
-    buffer_add_char(out, '"');
-    buffer_add(out, text, 10);
-    buffer_add_char(out, '"');
+    char text[12] = "\"";
+    date_format(*(const int32_t *)member, text + 1);
+    text[11] = '"';
+    buffer_add(out, text, sizeof text);
 }
 
 static void json_time(buffer_t *out, const field_t *field, const void *member)
 {
     (void)field;
-    char text[28];
-    size_t length = time_format(*(const int64_t *)member, text);
-    buffer_add_char(out, '"');
-    buffer_add(out, text, length);
-    buffer_add_char(out, '"');
+    char text[29] = "\"";
+    size_t length = time_format(*(const int64_t *)member, text + 1);
+    text[length + 1] = '"';
+    buffer_add(out, text, length + 2);
 }
 
 static void json_uuid(buffer_t *out, const field_t *field, const void *member)
 {
     (void)field;
-    char text[UUID_TEXT_SIZE];
-    uuid_format(*(const uuid_t *)member, text);
-    buffer_add_char(out, '"');
-    buffer_add(out, text, UUID_TEXT_SIZE - 1);
-    buffer_add_char(out, '"');
+    char text[UUID_TEXT_SIZE + 1] = "\"";
+    uuid_format(*(const uuid_t *)member, text + 1);
+    text[UUID_TEXT_SIZE] = '"';
+    buffer_add(out, text, sizeof text);
 }
 
 static void json_choice(buffer_t *out, const field_t *field, const void *member)
@@ -291,9 +275,7 @@ void message_json(const message_t *message, const void *value, buffer_t *out)
         if (!jsons[field->type])
             panic("%s.%s cannot be JSON", message->name, field->name);
         buffer_add_char(out, separator);
-        buffer_add_char(out, '"');
-        buffer_add(out, field->name, strlen(field->name));
-        buffer_add(out, "\":", 2);
+        buffer_add(out, field->key, field->name_length + 3);
         if (has(head, i))
             jsons[field->type](out, field, message_member(value, i));
         else

@@ -123,15 +123,15 @@ def test_roles_are_only_logins(database, roles):
 
 
 def test_public_may_nothing(database):
-    """PUBLIC is everybody who can log in to the server."""
+    """PUBLIC is everybody who can log in to the server. PostgreSQL's own schemas are left out."""
     assert not database.rows("""
         SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace,
-            LATERAL aclexplode(relacl) WHERE grantee = 0 AND nspname IN ('accounts', 'aipoten', 'children', 'public')
+            LATERAL aclexplode(relacl) WHERE grantee = 0 AND nspname !~ '^(pg_|information_schema$)'
         UNION ALL SELECT nspname FROM pg_namespace, LATERAL aclexplode(nspacl)
-            WHERE grantee = 0 AND nspname IN ('accounts', 'aipoten', 'children', 'public')
+            WHERE grantee = 0 AND nspname !~ '^(pg_|information_schema$)'
         UNION ALL SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace,
             LATERAL aclexplode(coalesce(proacl, acldefault('f', proowner)))
-            WHERE grantee = 0 AND nspname IN ('accounts', 'aipoten', 'children')
+            WHERE grantee = 0 AND nspname !~ '^(pg_|information_schema$)'
         UNION ALL SELECT datname FROM pg_database, LATERAL aclexplode(datacl)
             WHERE grantee = 0 AND datname = current_database()""")
 
@@ -267,6 +267,26 @@ def test_migrate_makes_everything_once(release):
     assert [f'{row["number"]:04d}_{row["name"]}.sql' for row in rows] == files
     hashes = subprocess.run(['sha256sum', *files], cwd=release.migrations, capture_output=True, text=True, check=True).stdout
     assert [row['checksum'] for row in rows] == [line.split()[0] for line in hashes.splitlines()]
+
+
+def test_a_later_actor_gets_by_one_call_what_every_actor_has(migrated):
+    with migrated.cluster.database('postgres') as database:
+        database.rows("CREATE ROLE aipoten_later LOGIN PASSWORD 'later'")
+    migrated.write('later', "SELECT aipoten.make_actor('later');")
+    migrated.db('migrate')
+
+    def records(actor):
+        return migrated.rows(f"""
+            SELECT relname, relkind::text, ARRAY(SELECT privilege_type FROM aclexplode(relacl)
+                WHERE grantee = 'aipoten_{actor}'::regrole ORDER BY 1) AS may
+            FROM pg_class WHERE relnamespace = '{actor}'::regnamespace AND relname LIKE '%calls%' ORDER BY 1""")
+    assert len(records('later')) > 10 and records('later') == records('children') == records('accounts')
+    with migrated.cluster.database(migrated.name, 'aipoten_later', 'later') as connection:
+        connection.rows("INSERT INTO later.calls (slot, id, operation, body_hash, answer)"
+                        " VALUES (0, gen_random_uuid(), 'later.one', '', '')")
+        assert connection.value('SELECT created_at FROM later.calls')
+        connection.rows('TRUNCATE later.calls_0')
+        assert refused(connection, 'CREATE TABLE later.mine (id int)') and refused(connection, "SELECT aipoten.make_calls('later')")
 
 
 def test_status_tells_where_it_stands(migrated):

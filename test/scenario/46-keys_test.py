@@ -1,6 +1,7 @@
 """Changing keys while the system serves: not one request fails, and an old key goes only when nothing needs it any more."""
 import itertools
 import time
+import uuid
 
 import pytest
 
@@ -121,3 +122,18 @@ def test_old_data_key_goes_when_nothing_needs_it(own):
     own.ctl('secrets', 'retire', 'data_keys.children', timeout=90)
     newest, = keys(own, 'data_keys.children')
     assert newest != first and sealed_with(own) == {newest}
+
+
+def test_answers_kept_for_repeated_requests(own):
+    """They outlive a rotation, and keep the key that sealed them."""
+    parent = people.newcomer(own)
+    key = {'idempotency-key': str(uuid.uuid4())}
+    first = parent.client.post(CHILDREN, people.CHILD, headers=key).expect(201)
+    own.ctl('secrets', 'rotate', 'data_keys.children', timeout=RESTART)
+    again = parent.client.post(CHILDREN, people.CHILD, headers=key).expect(201)
+    assert again.body == first.body and again.header('idempotency-replayed') == 'true'
+    said = own.ctl('secrets', 'retire', 'data_keys.children', check=False, timeout=90)
+    assert '1 answers kept for Idempotency-Keys need an older key' in said
+    assert len(keys(own, 'data_keys.children')) == 2
+    own.ctl('secrets', 'retire', 'data_keys.children', '--force')
+    assert len(keys(own, 'data_keys.children')) == 1

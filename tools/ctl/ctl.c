@@ -104,11 +104,11 @@ const command_t commands[] = {
         "sign with it.",
         run_secrets_promote},
     {"secrets retire", "RING", 1, 1, TAKES(OPTION_FORCE) | TAKES(OPTION_TIMEOUT), "Drop a ring's older keys",
-        "Refused while a process seals or signs with one, while a token may live that one signed, and until "
-        "every row that one "
-        "sealed was sealed anew, for which it waits 60 seconds when no time is given. What only a dropped "
-        "key opens is lost. A "
-        "staged key stays.",
+        "Refused while a process seals or signs with one, while a token or an answer kept for an "
+        "Idempotency-Key "
+        "needs one, and until every row that one sealed was sealed anew, for which it waits 60 seconds when "
+        "no time is "
+        "given. What only a dropped key opens is lost. A staged key stays.",
         run_secrets_retire},
     {"help", "[COMMAND]", 0, 2, 0, "Show the commands, or one of them", NULL, run_help},
     {"man", "", 0, 0, 0, "Print the manual page (aipotenctl man | man -l -)", NULL, run_man},

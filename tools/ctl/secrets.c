@@ -349,6 +349,18 @@ static const segment_instance_t *resealer_find(segment_t *segment, const ring_t 
     return NULL;
 }
 
+/* What repeated requests are answered with is not sealed anew: it is forgotten. */
+static enum exit_status kept_check(const segment_instance_t *row)
+{
+    long long kept = (long long)counter_of(row, RESEAL_KEPT);
+    if (kept == 0)
+        return CTL_OK;
+    return complain(CTL_FAILED,
+        "%lld answers kept for Idempotency-Keys need an older key; each is forgotten after a day, then again "
+        "(--force: such a request is answered 500 when it is repeated)",
+        kept);
+}
+
 /* Waits until a look at all rows that began after the last change of any process found none left. */
 static enum exit_status rows_check(segment_t *segment, const ring_t *ring, int64_t milliseconds)
 {
@@ -361,7 +373,7 @@ static enum exit_status rows_check(segment_t *segment, const ring_t *ring, int64
         const segment_instance_t *row = resealer_find(segment, ring);
         if (row != NULL && counter_of(row, RESEAL_SEEN) == (int64_t)segment_version(segment) &&
             counter_of(row, RESEAL_LEFT) == 0)
-            return CTL_OK;
+            return kept_check(row);
         if (clock_monotonic() < until)
             continue;
         if (row == NULL)

@@ -95,7 +95,7 @@ static void next_failed(const json_t *instance, const char *name)
     if (last_log(instance)[0] != '\0')
         printf(": %s", last_log(instance));
     if (strcmp(string_of(death, "cause"), "configuration") == 0)
-        printf("; mend the configuration, then aipotenctl start %s\n", string_of(instance, "service"));
+        printf("; mend what it names, then aipotenctl start %s\n", string_of(instance, "service"));
     else if (json_is_number(retry))
         printf("; it is tried again in %.0f s; see var/log/%s\n", json_number_value(retry),
             string_of(instance, "log"));

@@ -35,6 +35,13 @@ static void buffers(void **state)
     buffer_add_string(&buffer, "again");
     assert_text(buffer_text(&buffer), "again");
     buffer_free(&buffer);
+    static const int64_t numbers[] = {0, 7, -10, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        buffer_add_integer(&buffer, numbers[i]);
+        buffer_add_char(&buffer, ' ');
+    }
+    assert_text(buffer_text(&buffer), "0 7 -10 9223372036854775807 -9223372036854775808 ");
+    buffer_free(&buffer);
 }
 
 static void arenas(void **state)

@@ -83,6 +83,17 @@ static void utf8(void **state)
     assert_int_equal(text_utf8_next(text_of("가나")), 3);
     assert_int_equal(text_utf8_next((text_t){.data = "가", .length = 2}), 0);
     assert_int_equal(text_utf8_next((text_t){0}), 0);
+    /* Wherever the one wrong byte stands among many. */
+    for (size_t at = 0; at < 20; at++) {
+        char bytes[20];
+        static const char wrong[] = {'\0', '\x80', '\xff', '\xc3'};
+        for (size_t i = 0; i < sizeof(wrong); i++) {
+            memset(bytes, 'a', sizeof(bytes));
+            assert_true(text_is_utf8((text_t){bytes, sizeof(bytes)}));
+            bytes[at] = wrong[i];
+            assert_false(text_is_utf8((text_t){bytes, sizeof(bytes)}));
+        }
+    }
 }
 
 static void split(void **state)

@@ -28,7 +28,8 @@ static void answer(call_t *call) { reply_nothing(call); }
 static const endpoint_t endpoints[] = {
 @ROWS@
 };
-const actor_t children_actor = {.name = "@NAME@", .endpoints = endpoints, .endpoint_count = ARRAY_SIZE(endpoints)};
+const actor_t children_actor = {.name = "@NAME@", .endpoints = endpoints, .endpoint_count = ARRAY_SIZE(endpoints),
+    .data_keys = @KEYS@};
 """
 
 BAD = [
@@ -65,12 +66,12 @@ BAD = [
 
 @pytest.fixture
 def describe(tmp_path):
-    """describe(rows, name) builds it with an actor of these rows, runs it, and gives its status and words."""
+    """describe(rows) builds it with an actor of these rows, runs it, and gives its status and words."""
     if not (BUILD / "libactor.a").exists():
         pytest.skip(f"no build in {BUILD}")
 
-    def run(rows, name="children"):
-        source = SOURCE.replace("@ROWS@", ",\n".join(rows)).replace("@NAME@", name)
+    def run(rows, name="children", keys='"data_keys.children"'):
+        source = SOURCE.replace("@ROWS@", ",\n".join(rows)).replace("@NAME@", name).replace("@KEYS@", keys)
         (tmp_path / "rows.c").write_text(source)
         tools = [ROOT / "tools" / file for file in ("describe.c", "openapi.c", "openapi_schema.c")]
         subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-DACTORS=ACTOR(children)",
@@ -93,6 +94,13 @@ def test_each_contradiction_is_named(describe, tmp_path):
     expected = sum(sentence is not None for _, sentence in BAD)
     assert lines[-1] == f"describe: {expected} problems in the actors' rows", said
     assert not (tmp_path / "routes.c").exists()
+
+
+def test_a_writing_row_needs_keys(describe):
+    rows = ['ROW("a.one", "GET", "/api/v1/a")', 'ROW("a.two", "POST", "/api/v1/a", .writes = true)']
+    status, said = describe(rows, keys="NULL")
+    assert status == 1 and said.splitlines()[0].startswith("describe: a.two: writes, so its actor needs data_keys"), said
+    assert describe(rows[:1], keys="NULL") == (0, "")
 
 
 def test_good_rows(describe, tmp_path):
