@@ -1,52 +1,6 @@
 -- admin: the access log, which says who read whose personal data. Written by the admin actor alone, and only at its end.
 
--- Exactly once, as 0004_calls.sql gives it to accounts and children.
-CREATE FUNCTION aipoten.make_calls(actor text) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-    BEGIN
-        EXECUTE format('CREATE TABLE %I.calls (
-            slot       smallint    NOT NULL,
-            id         uuid        NOT NULL,
-            operation  text        NOT NULL,
-            principal  uuid,
-            body_hash  bytea       NOT NULL,
-            answer     bytea       NOT NULL,
-            created_at timestamptz NOT NULL DEFAULT aipoten.app_now(),
-            CONSTRAINT calls_pkey PRIMARY KEY (slot, id)
-        ) PARTITION BY LIST (slot)', actor);
-        FOR hour IN 0 .. 5 LOOP
-            EXECUTE format('CREATE TABLE %1$I.calls_%2$s PARTITION OF %1$I.calls FOR VALUES IN (%2$s)', actor, hour);
-            EXECUTE format('GRANT SELECT, INSERT, TRUNCATE ON %I.calls_%s TO %I', actor, hour, 'aipoten_' || actor);
-        END LOOP;
-        EXECUTE format('GRANT SELECT, INSERT ON %I.calls TO %I', actor, 'aipoten_' || actor);
-        EXECUTE format('CREATE TABLE %I.keyed_calls (
-            id         uuid        NOT NULL,
-            operation  text        NOT NULL,
-            principal  uuid,
-            body_hash  bytea       NOT NULL,
-            answer     bytea       NOT NULL,
-            created_at timestamptz NOT NULL DEFAULT aipoten.app_now(),
-            CONSTRAINT keyed_calls_pkey PRIMARY KEY (id)
-        )', actor);
-        EXECUTE format('CREATE INDEX idx_keyed_calls_created_at ON %I.keyed_calls (created_at)', actor);
-        EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.keyed_calls TO %I', actor, 'aipoten_' || actor);
-    END
-    $$;
-REVOKE ALL ON FUNCTION aipoten.make_calls(text) FROM PUBLIC;
-
-DO $$
-BEGIN
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO aipoten_admin', current_database());
-END
-$$;
-GRANT USAGE ON SCHEMA aipoten TO aipoten_admin;
-GRANT EXECUTE ON FUNCTION aipoten.app_now() TO aipoten_admin;
-
-CREATE SCHEMA admin;
-GRANT USAGE ON SCHEMA admin TO aipoten_admin;
-SELECT aipoten.make_calls('admin');
-SELECT aipoten.make_events('admin');
+SELECT aipoten.make_actor('admin');
 
 -- Append-only. Positions have no gap; `hash` is SHA-256 over the hash of the row before and the row's own fields
 -- (shared/crypto/audit_chain.h), so a row that is changed, removed or moved does not fit its neighbours any more.
@@ -81,7 +35,7 @@ GRANT SELECT, INSERT, UPDATE ON admin.access_addresses TO aipoten_admin;
 
 -- The last row: whoever appends locks it first.
 CREATE TABLE admin.access_log_head (
-    only     boolean PRIMARY KEY DEFAULT true CONSTRAINT access_log_head_one_row_check CHECK (only),
+    id       boolean PRIMARY KEY DEFAULT true CONSTRAINT access_log_head_one_row_check CHECK (id),
     position bigint  NOT NULL,
     hash     bytea   NOT NULL
 );

@@ -19,7 +19,7 @@ void event_emit(call_t *, const char *type, uuid_t aggregate, const message_t *,
     FIELD(text, address, .nullable = true, .meaning = "from where")                                                \
     FIELD(text, record_kind, .required = true, .meaning = "child, user; users: a page of them")                    \
     FIELD(uuid, record, .required = true, .meaning = "zero for a page of many")                                    \
-    FIELD(integer, records, .required = true, .min = 1, .meaning = "how many were shown")                          \
+    FIELD(integer, records, .required = true, .min = 1, .max = 100000, .meaning = "how many were shown")           \
     FIELD(text, operation, .required = true)                                                                       \
     FIELD(time, at, .required = true)
 MESSAGE(record_read, RECORD_READ);

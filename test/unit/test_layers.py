@@ -22,7 +22,7 @@ LIBRARIES = (
     (re.compile(r"h2o\.h|h2o/.*|wslay/.*|picotls.*|picohttpparser\.h"), "actors/frontend/"),
 )
 # These parts of shared/pg block: only each other and aipotenctl may use them.
-BLOCKING = re.compile(r"shared/pg/(admin_|demo|migrate)")
+BLOCKING = re.compile(r"shared/pg/(admin_|audit|demo|migrate)")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
