@@ -35,5 +35,21 @@ CREATE FUNCTION aipoten.make_events(actor text) RETURNS void
     $$;
 REVOKE ALL ON FUNCTION aipoten.make_events(text) FROM PUBLIC;
 
-SELECT aipoten.make_events('accounts');
-SELECT aipoten.make_events('children');
+-- How the migration of every later actor begins; 0004 made the first form, without events.
+CREATE OR REPLACE FUNCTION aipoten.make_actor(actor text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+    DECLARE
+        role text := 'aipoten_' || actor;
+    BEGIN
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
+        EXECUTE format('GRANT USAGE ON SCHEMA aipoten TO %I', role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION aipoten.app_now() TO %I', role);
+        EXECUTE format('CREATE SCHEMA %I', actor);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', actor, role);
+        PERFORM aipoten.make_calls(actor);
+        PERFORM aipoten.make_events(actor);
+    END
+    $$;
+
+SELECT aipoten.make_events('accounts'), aipoten.make_events('children');

@@ -69,10 +69,6 @@ const command_t commands[] = {
     {"db status", "", 0, 0, TAKES(OPTION_JSON), "Show which migrations are applied", NULL, run_db_status},
     {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN),
         "Load demo data into an empty database", NULL, run_db_demo},
-    {"events", "", 0, 0, TAKES(OPTION_JSON), "Show the events that wait, by actor and subscriber",
-        "A subscriber that fails is tried again with growing pauses; what failed ten times is dead and holds up later events of "
-        "the same record until events retry or events skip.",
-        run_events},
     {"events retry", "SUBSCRIBER [POSITION]", 1, 2, 0, "Try dead deliveries again", NULL, run_events_retry},
     {"events skip", "SUBSCRIBER POSITION", 2, 2, 0, "Give up one dead delivery, so that those behind it go on", NULL,
         run_events_skip},
@@ -82,6 +78,10 @@ const command_t commands[] = {
         "anchors that no longer fit. POSITION:HASH is an anchor that was kept elsewhere, from a line audit_anchor in "
         "var/log/admin.1.log or from this command's last words.",
         run_audit_verify},
+    {"events", "", 0, 0, TAKES(OPTION_JSON), "Show the events that wait, by actor and subscriber",
+        "A subscriber that fails is tried again with growing pauses; what failed ten times is dead and holds up later events of "
+        "the same record until events retry or events skip.",
+        run_events},
     {"secrets show", "RING", 1, 1, TAKES(OPTION_JSON), "Show the ids of a ring's keys and what each is for",
         "Rings: jwt_keys, data_keys.accounts, data_keys.children, data_keys.admin. Keys themselves are never shown.",
         run_secrets_show},
