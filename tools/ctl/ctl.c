@@ -13,7 +13,7 @@ enum { ARGUMENTS_MOST = 16 };
 const option_row_t option_rows[OPTIONS] = {
     [OPTION_JSON] = {'j', "json", NULL, false, "answer in JSON"},
     [OPTION_COUNT] = {'n', "number", "N", true, "at most so many"},
-    [OPTION_TIMEOUT] = {'t', "timeout", "SECONDS", true, "give up after this, default 60"},
+    [OPTION_TIMEOUT] = {'t', "timeout", "SECONDS", true, "give up after this, default 60 unless said otherwise"},
     [OPTION_CONFIG] = {'c', "config", "FILE", false, "the configuration, default h2o-conf/development.yaml"},
     [OPTION_DRY] = {0, "dry-run", NULL, false, "only say what would be done"},
     [OPTION_USERS] = {0, "users", "N", true, "so many users, default 10000"},
@@ -70,7 +70,7 @@ const command_t commands[] = {
     {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN),
         "Load demo data into an empty database", NULL, run_db_demo},
     {"secrets show", "RING", 1, 1, TAKES(OPTION_JSON), "Show the ids of a ring's keys and what each is for",
-        "Rings: jwt_keys, data_keys.accounts, data_keys.children. Keys themselves are never shown.",
+        "Rings: jwt_keys, and data_keys.NAME of each actor. Keys themselves are never shown.",
         run_secrets_show},
     {"secrets rotate", "RING", 1, 1, TAKES(OPTION_TIMEOUT),
         "Change the key of a ring while the system serves",
@@ -229,7 +229,9 @@ int main(int count, char **words)
     if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0)
         return run_help(&nothing);
     const command_t *command = command_find(count - 1, words + 1, &used);
-    if (command == NULL)
-        return complain(CTL_USAGE, "there is no command %s; see aipotenctl help", words[1]);
+    if (command == NULL) { /* "db" alone: its commands; a word that begins none: a sentence */
+        run_help(&(invocation_t){.arguments = (const char *[]){words[1]}, .count = 1});
+        return CTL_USAGE;
+    }
     return command_run(command, count - 1 - used, words + 1 + used);
 }
