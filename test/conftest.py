@@ -20,9 +20,9 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason='takes minutes: tools/test --long'))
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def start_system():
-    """start_system(settings=…, environment=…, demo=…) gives a running System, which ends with the session at the latest."""
+    """start_system(settings=…, environment=…, demo=…) gives a running System, which ends with the file at the latest."""
     started = []
 
     def start(**options):
@@ -38,8 +38,11 @@ def start_system():
 
 
 @pytest.fixture(scope='session')
-def shared_system(start_system):
-    return start_system()
+def shared_system():
+    system = System()
+    system.start()
+    yield system
+    system.destroy()
 
 
 @pytest.fixture

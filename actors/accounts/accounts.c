@@ -83,6 +83,7 @@ static const endpoint_t endpoints[] = {
         .input = &user_patch_message,
         .output = &user_message,
         .pool = "accounts-hash",
+        .rate_field = "current_password",
         .errors = {ERROR_INVALID_CREDENTIALS},
         .writes = true},
     {.operation = "users.me.sessions",

@@ -56,6 +56,14 @@ bool limits_account(limits_t *all, text_t account, int64_t now)
         60 * CLOCK_SECOND, now);
 }
 
+bool limits_password(limits_t *all, uuid_t user, int64_t now)
+{
+    if (!limits.config->rate.enabled)
+        return true;
+    text_t key = {.data = (const char *)user.bytes, .length = sizeof(user.bytes)};
+    return check(all, "password", key, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
+}
+
 bool limits_upload(limits_t *all, uuid_t user, int64_t now)
 {
     if (!limits.config->rate.enabled)

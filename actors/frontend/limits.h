@@ -17,4 +17,6 @@ void limits_open(segment_t *, const config_t *);
 /* Each counts once and is false when the request must be refused (429). */
 bool limits_address(limits_t *, enum rate_class, address_t client, int64_t now);
 bool limits_account(limits_t *, text_t account, int64_t now);
+/* Passwords that somebody who is logged in tries on their own account: like logins into it. */
+bool limits_password(limits_t *, uuid_t user, int64_t now);
 bool limits_upload(limits_t *, uuid_t user, int64_t now);

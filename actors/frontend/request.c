@@ -282,11 +282,13 @@ static bool build_body(exchange_t *exchange)
 static bool check_account(exchange_t *exchange)
 {
     text_t field = exchange->destination->rate_field;
-    if (exchange->destination->rate != RATE_LOGIN || field.data == NULL)
+    if (field.data == NULL)
         return true;
-    return limits_account(
-               &exchange->limits, body_string(buffer_text(&requests.body), field), exchange->now) ||
-           fail_rate(exchange);
+    text_t value = body_string(buffer_text(&requests.body), field);
+    bool good = exchange->destination->rate == RATE_LOGIN
+                    ? limits_account(&exchange->limits, value, exchange->now)
+                    : value.data == NULL || limits_password(&exchange->limits, exchange->token.user, exchange->now);
+    return good || fail_rate(exchange);
 }
 
 static bool check_idempotency_key(exchange_t *exchange)

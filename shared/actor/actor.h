@@ -29,7 +29,8 @@ typedef struct endpoint {
     int status;                /* of success; 0: 200 */
     enum body_kind body;       /* BODY_FIELDS is implied by input */
     enum rate_class rate;
-    const char *rate_field;    /* input field that is counted beside the address (an account's e-mail) */
+    const char *rate_field;    /* input field that is counted beside the address: of RATE_LOGIN an account's e-mail; else a
+                                  password, whose tries count for the caller */
     const char *pool;          /* instances that answer it, "accounts-hash"; NULL: the actor's own service */
     const char *headers;       /* request headers that are passed on, lower case, separated by spaces */
     enum error_code errors[8]; /* beyond those that follow from the row; for OpenAPI */

@@ -90,7 +90,7 @@ typedef struct config {
 int config_load(const char *path, config_t *out, char *error, size_t error_size);
 /* Same, from a descriptor that the supervisor handed over (read from its beginning); `name` stands in messages. */
 int config_load_fd(int fd, const char *name, config_t *out, char *error, size_t error_size);
-/* Prints the whole table with defaults and meanings (aipotenctl config show). */
+/* Prints the whole table with defaults and meanings (aipotenctl config defaults). */
 void config_describe(FILE *out);
 /* All settings with their values in force, "name: value" a line. */
 void config_print(const config_t *config, FILE *out);

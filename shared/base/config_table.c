@@ -1,5 +1,5 @@
-/* config_table: all settings: name, type, place, default, range, meaning. `aipotenctl config show` prints it.
- */
+/* config_table: all settings: name, type, place, default, range, meaning. `aipotenctl config
+ * defaults` prints it. */
 #include "config.h"
 #include "config_value.h"
 

@@ -336,7 +336,8 @@ rows_t *pipeline_query(pipeline_t *lane, const statement_t *statement, const par
         return rows_failed(statement, DB_UNAVAILABLE);
     }
     lane->unsynced = true;
-    lane->last_used = clock_monotonic();
+    if (lane->lane == LANE_SLOW)
+        lane->last_used = clock_monotonic(); /* the read lane is never closed for being idle */
     bool answered = wait_for(lane->lanes, &wait, deadline);
     rows_t *rows = query->rows;
     query->wait = NULL;

@@ -1,5 +1,5 @@
-/* services: the rows the supervisor starts, in the order it starts them (stops are in reverse). Adding an
- * actor is one row in services.c and one setting instances.NAME in shared/base/config.c. */
+/* services: the rows the supervisor starts, stage by stage (stops are in reverse). actors/README.md says all
+ * that a new actor needs. A changed table is no matter of a restart: the system must be stopped and started. */
 #pragma once
 #include <stdbool.h>
 

@@ -4,6 +4,7 @@ The programs are those of the test build (AIPOTEN_BUILD, default build/test): Ad
 watch whatever a test does, and a report in any log fails the test (conftest.py)."""
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -26,9 +27,15 @@ live = []  # systems that were started and not destroyed
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+    """At random, and below those that the kernel gives to outgoing connections: nobody takes it before we listen."""
+    while True:
+        port = random.randrange(10000, 20000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(('0.0.0.0', port))
+                return port
+            except OSError:
+                pass
 
 
 class Refused(AssertionError):

@@ -628,9 +628,10 @@ def test_login_flood_delays_only_logins(start_system):
             person.client.get(ME).expect(200)
             slowest = max(slowest, time.monotonic() - start)
         statuses = [future.result() for future in flood]
-    assert set(statuses) == {200, 504}, statuses
+    assert 504 in statuses and set(statuses) <= {200, 504}, statuses
     assert slowest < 1, f'users/me took {slowest:.2f} s meanwhile'
-    Client(system).post(f'{AUTH}/login', login).expect(200)
+    # Were the late ones hashed all the same, this would wait for each of them.
+    wait_until(lambda: Client(system, check=False).post(f'{AUTH}/login', login).status == 200, 5, 'a login after the flood')
 
 
 # --- the key that seals phone numbers ---------------------------------------------------------------------------------------------

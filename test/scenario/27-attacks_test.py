@@ -67,6 +67,19 @@ def test_no_digest_of_a_password_is_kept(system, database, key):
         .expect(422 if key else 401)
 
 
+# --- passwords ----------------------------------------------------------------------------------------------------------------------
+
+def test_a_stolen_token_does_not_guess_the_password(start_system):
+    """The change of a password tells whether the old one was right, as a login does, and is counted like one."""
+    own = start_system(settings={'rate': {'api_per_minute': 1000, 'login_per_minute': 3}}, environment={'AIPOTEN_RATE_LIMITS': 'on'},
+                       demo=False)
+    person = people.newcomer(own)
+    tries = [person.client.patch(ME, {'current_password': f'guess {number}', 'new_password': 'my own now 1'}) for number in range(6)]
+    assert [answer.status for answer in tries] == [401] * 3 + [429] * 3
+    assert int(tries[-1].header('retry-after')) > 0
+    person.client.patch(ME, {'name': '다른이름'}).expect(200)
+
+
 # --- revoked tokens -----------------------------------------------------------------------------------------------------------------
 
 def test_a_revoked_token_stays_revoked_until_it_expires(start_system):

@@ -13,7 +13,7 @@ enum { ARGUMENTS_MOST = 16 };
 const option_row_t option_rows[OPTIONS] = {
     [OPTION_JSON] = {'j', "json", NULL, false, "answer in JSON"},
     [OPTION_COUNT] = {'n', "number", "N", true, "at most so many"},
-    [OPTION_TIMEOUT] = {'t', "timeout", "SECONDS", true, "give up after this, default 60"},
+    [OPTION_TIMEOUT] = {'t', "timeout", "SECONDS", true, "give up after this, default 60 unless said otherwise"},
     [OPTION_CONFIG] = {'c', "config", "FILE", false, "the configuration, default h2o-conf/development.yaml"},
     [OPTION_DRY] = {0, "dry-run", NULL, false, "only say what would be done"},
     [OPTION_USERS] = {0, "users", "N", true, "so many users, default 10000"},
@@ -72,18 +72,18 @@ const command_t commands[] = {
     {"events retry", "SUBSCRIBER [POSITION]", 1, 2, 0, "Try dead deliveries again", NULL, run_events_retry},
     {"events skip", "SUBSCRIBER POSITION", 2, 2, 0, "Give up one dead delivery, so that those behind it go on", NULL,
         run_events_skip},
+    {"events", "", 0, 0, TAKES(OPTION_JSON), "Show the events that wait, by actor and subscriber",
+        "A subscriber that fails is tried again with growing pauses; what failed ten times is dead and holds up later events of "
+        "the same record until events retry or events skip.",
+        run_events},
     {"audit verify", "[POSITION:HASH]", 0, 1, TAKES(OPTION_JSON),
         "Compute the access log's chain again",
         "As the owner in DATABASE_URL, also while the system serves. Names each row that was changed, removed or moved, and "
         "anchors that no longer fit. POSITION:HASH is an anchor that was kept elsewhere, from a line audit_anchor in "
         "var/log/admin.1.log or from this command's last words.",
         run_audit_verify},
-    {"events", "", 0, 0, TAKES(OPTION_JSON), "Show the events that wait, by actor and subscriber",
-        "A subscriber that fails is tried again with growing pauses; what failed ten times is dead and holds up later events of "
-        "the same record until events retry or events skip.",
-        run_events},
     {"secrets show", "RING", 1, 1, TAKES(OPTION_JSON), "Show the ids of a ring's keys and what each is for",
-        "Rings: jwt_keys, data_keys.accounts, data_keys.children, data_keys.admin. Keys themselves are never shown.",
+        "Rings: jwt_keys, and data_keys.NAME of each actor. Keys themselves are never shown.",
         run_secrets_show},
     {"secrets rotate", "RING", 1, 1, TAKES(OPTION_TIMEOUT),
         "Change the key of a ring while the system serves",
@@ -242,7 +242,9 @@ int main(int count, char **words)
     if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0)
         return run_help(&nothing);
     const command_t *command = command_find(count - 1, words + 1, &used);
-    if (command == NULL)
-        return complain(CTL_USAGE, "there is no command %s; see aipotenctl help", words[1]);
+    if (command == NULL) { /* "db" alone: its commands; a word that begins none: a sentence */
+        run_help(&(invocation_t){.arguments = (const char *[]){words[1]}, .count = 1});
+        return CTL_USAGE;
+    }
     return command_run(command, count - 1 - used, words + 1 + used);
 }

@@ -104,7 +104,7 @@ static void roff_command(const command_t *command)
                 printf("\\fB\\-%c\\fR, ", option_rows[i].letter);
             printf("\\fB\\-\\-");
             roff(option_rows[i].name);
-            printf("\\fR \\fI%s\\fR: ", option_rows[i].value ? option_rows[i].value : "");
+            printf("\\fR%s\\fI%s\\fR: ", option_rows[i].value ? " " : "", option_rows[i].value ? option_rows[i].value : "");
             roff(option_rows[i].meaning);
             printf("\n");
         }
@@ -134,6 +134,7 @@ enum exit_status run_man(const invocation_t *invocation)
            ".SH ENVIRONMENT\n.TP\n.B AIPOTEN_VAR\nwhere the system's data is: which system is meant\n"
            ".TP\n.B DATABASE_URL\nthe database as its owner sees it, for the db commands and start\n"
            ".SH FILES\n.TP\n.I var/log/supervisor.log\nwhat the supervisor did, a line of JSON each\n"
+           ".TP\n.I var/log/access.N.log\nthe requests of frontend.N\n"
            ".TP\n.I var/log/SERVICE.N.log\nwhat an instance says\n");
     return CTL_OK;
 }

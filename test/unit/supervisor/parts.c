@@ -70,14 +70,14 @@ static void test_database_url_of_a_role(void **state)
 static void test_targets(void **state)
 {
     (void)state;
-    static const struct {
+    const struct {
         const char *text;
         int result, service, number;
     } cases[] = {
         {NULL, 0, -1, 0},
-        {"accounts", 0, 0, 0},
-        {"accounts.2", 0, 0, 2},
-        {"frontend.32767", 0, 3, 32767},
+        {"accounts", 0, service_find("accounts"), 0},
+        {"accounts.2", 0, service_find("accounts"), 2},
+        {"frontend.32767", 0, service_find("frontend"), 32767},
         {"accounts.0", -1, 0, 0},
         {"accounts.x", -1, 0, 0},
         {"accounts.", -1, 0, 0},
