@@ -34,10 +34,10 @@ def roles(database):
 
 @pytest.fixture
 def relations(database):
-    """Every table and view of ours, with its kind and columns."""
+    """Every table and view of ours, with its kind and columns; those that PostgreSQL itself fills come last."""
     return database.rows("""
         SELECT n.nspname AS schema, format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'v' AS view,
-               array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS columns
+               array_agg(quote_ident(a.attname) ORDER BY a.attidentity = 'a', a.attnum) AS columns
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
           AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
