@@ -67,7 +67,7 @@ typedef struct {
     link_server_t *server;
     key_ring_t data_keys;
     struct {
-        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed;
+        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *stack;
     } counters;
 } actor_context_t;
 extern actor_context_t context;
