@@ -122,8 +122,11 @@ build_tree() {
     quietly "$tree/configure.log" cmake -S "$root" -B "$tree" -G Ninja "$@" ||
       die "cmake cannot configure $tree" "Mend what it names, or remove $tree and run this again."
   fi
-  NINJA_STATUS='    [%f/%t] ' ninja -C "$tree" --quiet || die "the build in $tree failed, see above" \
-    "After mending: ninja -C $tree"
+  if [ -t 1 ]; then
+    NINJA_STATUS='    [%f/%t] ' ninja -C "$tree" # one line that counts
+  else
+    ninja -C "$tree" --quiet | sed '/^ninja: no work to do/d'
+  fi || die "the build in $tree failed, see above" "After mending: ninja -C $tree"
 }
 
 # --- processes ---------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
  *     tls.c connection.c                    TLS, what is known of a connection and of its address
  *     address.c                             who is behind trusted proxies
  *     request.c request_headers.c trace.c   the checks that a request passes, and its envelope
+ *     trailers.c                            fields behind a body, which are dropped
  *     routing.c matcher.c                   the actors' rows, compiled: method and path to a destination
  *     limits.c auth.c query.c body_field.c  rates, tokens, parameters, single fields of a body
  *     relay.c pending.c                     waiting for actors: limits, deadlines, instances that come and go

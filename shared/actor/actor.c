@@ -105,6 +105,8 @@ static void counters_declare(void)
     context.counters.replayed =
         counter_declare(self, "calls_replayed", "calls", "requests answered from the record of calls, not done again");
     context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
+    context.counters.stack =
+        counter_declare(self, "coroutine_stack", "bytes", "the most of a coroutine's stack that was ever used");
 }
 
 static void serve(enum error_code start_failed)
@@ -192,6 +194,18 @@ static void drain_step(int64_t now)
         loop_ev_stop(context.loop);
 }
 
+/* A handler that needs more than there is meets the guard page: said before that. */
+static void stacks_measure(void)
+{
+    static bool said;
+    int64_t peak = (int64_t)coroutine_stack_peak(), size = context.process.config.actor.coroutine_stack;
+    atomic_store_explicit(context.counters.stack, peak, memory_order_relaxed);
+    if (peak > size / 4 * 3 && !said)
+        log_event(LOG_WARNING, "stack_short", LOG_I("used", peak), LOG_I("size", size),
+            LOG_S("next", "raise actor.coroutine_stack, or find what a handler keeps on its stack"));
+    said = said || peak > size / 4 * 3;
+}
+
 static void housekeeping(void *argument)
 {
     (void)argument;
@@ -200,6 +214,7 @@ static void housekeeping(void *argument)
         lanes_opened();
     if (now >= life.watchdog_at && life.ready) {
         process_notify_watchdog();
+        stacks_measure();
         life.watchdog_at = now + context.process.config.supervisor.watchdog * CLOCK_MILLISECOND / 3;
     } else if (now >= life.watchdog_at) {
         process_notify_waiting("waiting for the database");

@@ -68,7 +68,8 @@ typedef struct {
     link_server_t *server;
     key_ring_t data_keys;
     struct {
-        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries;
+        _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries,
+            *stack;
     } counters;
 } actor_context_t;
 extern actor_context_t context;

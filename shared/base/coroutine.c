@@ -26,7 +26,7 @@ extern transfer_t jump_fcontext(fcontext_t to, void *data);
 extern fcontext_t make_fcontext(void *stack_top, size_t size, void (*entry)(transfer_t));
 
 struct coroutine {
-    struct coroutine *next_free;
+    struct coroutine *next_free, *next_created;
     char *stack; /* lowest usable byte */
     fcontext_t context;
     void (*entry)(void *);
@@ -37,7 +37,7 @@ struct coroutine {
 
 static struct {
     size_t maximum, stack_bytes, created, alive;
-    coroutine_t *free, *current;
+    coroutine_t *free, *newest, *current;
     fcontext_t loop_context;
     void *loop_fake_stack;
     const void *loop_stack;
@@ -138,6 +138,8 @@ static coroutine_t *create(void)
     coroutine->stack = mapping + page;
     coroutine->context = make_fcontext(coroutine->stack + pool.stack_bytes, pool.stack_bytes, run);
     (void)VALGRIND_STACK_REGISTER(coroutine->stack, coroutine->stack + pool.stack_bytes);
+    coroutine->next_created = pool.newest;
+    pool.newest = coroutine;
     pool.created++;
     return coroutine;
 }
@@ -161,4 +163,21 @@ void coroutine_resume(coroutine_t *coroutine)
 {
     insist(pool.current == NULL && coroutine->alive);
     enter(coroutine);
+}
+
+/* Stacks grow downwards and their pages were never touched before: what the kernel has given is what was used. */
+size_t coroutine_stack_peak(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = pool.stack_bytes / page, most = 0;
+    unsigned char touched[pages];
+    for (const coroutine_t *coroutine = pool.newest; coroutine; coroutine = coroutine->next_created) {
+        size_t untouched = 0;
+        if (mincore(coroutine->stack, pool.stack_bytes, touched) != 0)
+            continue;
+        while (untouched < pages && !(touched[untouched] & 1))
+            untouched++;
+        if (pages - untouched > most)
+            most = pages - untouched;
+    }
+    return most * page;
 }

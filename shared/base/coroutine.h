@@ -20,3 +20,5 @@ void coroutine_suspend(void);
 void coroutine_resume(coroutine_t *);
 /* How many are alive. */
 size_t coroutine_count(void);
+/* The most of a stack that any of them has ever touched, in bytes, by the page; deeper use of the same page does not show. */
+size_t coroutine_stack_peak(void);

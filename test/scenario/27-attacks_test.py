@@ -13,6 +13,7 @@ import pytest
 
 from harness import people
 from harness.client import Client
+from harness.h2 import H2Client
 
 AUTH = '/api/v1/auth'
 ME = '/api/v1/users/me'
@@ -154,6 +155,13 @@ def test_a_clear_end_is_not(system, name):
 
 # --- behind a trusted proxy -------------------------------------------------------------------------------------------------------------
 
+@pytest.fixture(scope='module')
+def behind(start_system):
+    """This machine is a proxy that is trusted."""
+    return start_system(settings={'listen': {'trusted_proxies': ['127.0.0.1']}, 'rate': {'api_per_minute': 20}},
+                        environment={'AIPOTEN_RATE_LIMITS': 'on'}, demo=False)
+
+
 def upgraded(system, addresses):
     """What is left of the rate, to each request of a connection that a proxy let upgrade to h2c."""
     connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding='utf-8'))
@@ -183,11 +191,35 @@ def upgraded(system, addresses):
     return list(left.values())
 
 
-def test_nobody_speaks_with_the_proxys_word(start_system):
+def test_nobody_speaks_with_the_proxys_word(behind):
     """Through a proxy that forwards an upgrade, what follows is the client's own: any X-Forwarded-For, unseen by the proxy."""
-    own = start_system(settings={'listen': {'trusted_proxies': ['127.0.0.1']}, 'rate': {'api_per_minute': 20}},
-                       environment={'AIPOTEN_RATE_LIMITS': 'on'}, demo=False)
-    left = upgraded(own, [f'198.51.100.{number}' for number in range(1, 6)])
+    left = upgraded(behind, [f'198.51.100.{number}' for number in range(1, 6)])
     assert left == sorted(left, reverse=True) and len(set(left)) == 6
-    fresh = Client(own, headers={'x-forwarded-for': '198.51.100.1'}).get('/nothing')
+    fresh = Client(behind, headers={'x-forwarded-for': '198.51.100.1'}).get('/nothing')
     assert fresh.header('ratelimit-remaining') == '19', 'the proxy itself is believed'
+
+
+def post_with_trailer(system, path, headers, trailer, tls=False):
+    with H2Client(system, tls=tls) as client:
+        stream = client.connection.get_next_available_stream_id()
+        client.streams[stream] = {'method': 'POST', 'path': path, 'headers': [], 'body': b'', 'done': False, 'reset': None}
+        client.connection.send_headers(stream, [
+            (':method', 'POST'), (':scheme', client.scheme), (':authority', client.authority), (':path', path), *headers])
+        client.connection.send_data(stream, b'{}')
+        client.connection.send_headers(stream, [trailer], end_stream=True)
+        client.flush()
+        answer = client.wait(stream)
+        client.get('/healthz').expect(200)  # what the trailer taught the decoder of header fields is kept
+        return answer
+
+
+def test_a_trailer_is_no_header(system, behind):
+    """A proxy that speaks HTTP/2 to us passes trailers on unread."""
+    address, json = ('x-forwarded-for', '203.0.113.77'), ('content-type', 'application/json')
+    left = [int(post_with_trailer(behind, '/nothing', [address], ('x-forwarded-for', f'192.0.2.{number}'))
+                .header('ratelimit-remaining')) for number in range(5)]
+    assert left == [19, 18, 17, 16, 15]
+    person = people.newcomer(system)
+    for tls in (False, True):
+        post_with_trailer(system, f'{AUTH}/logout', [json], ('authorization', f'Bearer {person.token}'), tls).expect(401)
+    person.client.get(ME).expect(200)

@@ -125,6 +125,24 @@ static void test_jump_inside(void **state)
     assert_string_equal(trace, "j");
 }
 
+static void use_stack(void *argument)
+{
+    volatile char deep[100000];
+    (void)argument;
+    for (size_t i = 0; i < sizeof deep; i++)
+        deep[i] = 1;
+}
+
+static void test_peak(void **state)
+{
+    (void)state;
+    size_t before = coroutine_stack_peak();
+    assert_true(before > 0 && before < 64 * 1024);
+    coroutine_start(use_stack, NULL);
+    size_t peak = coroutine_stack_peak();
+    assert_true(peak >= 100000 && peak < 100000 + 32 * 1024);
+}
+
 int main(void)
 {
     coroutine_configure(MANY, 256 * 1024);
@@ -133,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_bound),
         cmocka_unit_test(test_jump_inside),
+        cmocka_unit_test(test_peak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
