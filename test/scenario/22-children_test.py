@@ -2,7 +2,6 @@
 Every answer is checked against the OpenAPI document by the client."""
 import concurrent.futures
 import datetime
-import json
 import uuid
 
 import pytest
