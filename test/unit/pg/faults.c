@@ -469,6 +469,32 @@ static void test_queue_goes_on(void **state)
     assert_int_equal(statuses[DB_OK], 20);
 }
 
+/* The machine's budget has room for one writer, then for none. */
+static void test_budget(void **state)
+{
+    (void)state;
+    int64_t connections = process.config.database.connections, idle_close = process.config.database.idle_close;
+    mend();
+    process.config.database.idle_close = 0;
+    while (atomic_load(&process.self->database_connections) > 1)
+        write_all(0); /* a turn and more: the idle ones are closed */
+    process.config.database.idle_close = idle_close;
+    process.config.database.connections = 2;
+    accepted = 0;
+    write_all(20);
+    assert_int_equal(statuses[DB_OK], 20);
+    assert_int_equal(accepted, 1);
+    fault = CLOSED_AT_EXECUTE;
+    write_all(1);
+    mend();
+    process.config.database.connections = 1;
+    write_all(20);
+    assert_int_equal(statuses[DB_UNAVAILABLE], 20);
+    process.config.database.connections = connections;
+    write_all(20);
+    assert_int_equal(statuses[DB_OK], 20);
+}
+
 /* All connections are held, the first in the queue gives up in the turn in which one becomes free: the second gets it. */
 static int order[3], ordered;
 
@@ -584,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_closed_at_commit),
         cmocka_unit_test(test_write_garbage),
         cmocka_unit_test(test_queue_goes_on),
+        cmocka_unit_test(test_budget),
         cmocka_unit_test(test_queue_keeps_its_order),
         cmocka_unit_test(test_nobody_overtakes),
     };
