@@ -73,7 +73,8 @@ services_save() {
 services_settle() {
   services_load || true
   mkdir -p "$services_home"
-  chmod a+x "$AIPOTEN_VAR" "$services_home"
+  chmod a+x "$AIPOTEN_VAR" "$services_home" # whatever the umask is
+  [ "$services_home" = "$AIPOTEN_VAR" ] || chmod a+x "${services_home%/*}"
   if [ -z "${POSTGRES_PASSWORD:-}" ]; then
     POSTGRES_PASSWORD=$(secret_make)
     postgres_password_is=new

@@ -43,7 +43,7 @@ typedef struct actor {
     int endpoint_count;
     const statement_t *const *statements;
     int statement_count;
-    const char *data_keys; /* secret with the ring that seals its columns, and .chore = reseal.h; NULL: it seals nothing */
+    const char *data_keys; /* secret with the ring that seals its columns, and .chore = reseal.h; NULL: it seals nothing, and no row writes */
     /* Runs once as a call of nobody when the lanes are open, before READY; call_fail fails the start. May be NULL. */
     void (*start)(call_t *);
     /* Background work of instance 1 alone, as a call of nobody with the deadline of a request: a short step at a time, first

@@ -2,7 +2,7 @@
  *
  * What always holds: a job is in exactly one place: the free list, the queue, or its coroutine. Its reply leaves only after
  * its transaction committed. Jobs are bounded: a frontend sends at most http.max_pending_instance to an instance, and
- * what exceeds JOBS_MAX is answered 503 at once. */
+ * what exceeds JOBS_MAX, or BYTES_MAX of requests together, is answered 503 at once. */
 #include "internal.h"
 #include "once.h"
 #include "../base/clock.h"
@@ -10,11 +10,17 @@
 #include "../base/panic.h"
 #include <stdlib.h>
 
-enum { JOBS_MAX = 8192, JOBS_KEPT = 512 /* of those that are free: a burst's memory goes back */, PACKED_KEPT = 16384,
-    WAIT_STEP = 20 /* milliseconds */ };
+enum {
+    JOBS_MAX = 8192,
+    BYTES_MAX = 64 << 20,
+    JOBS_KEPT = 512, /* of those that are free: a burst's memory goes back */
+    PACKED_KEPT = 16384,
+    WAIT_STEP = 20, /* milliseconds */
+};
 
 static job_t *free_jobs, *queue, **queue_end = &queue;
 static int jobs_alive, jobs_free;
+static size_t bytes_alive; /* of their requests */
 static void (*system_done)(enum error_code failed);
 
 int job_count(void)
@@ -64,6 +70,7 @@ static void job_release(job_t *job)
     arena_t *arena = job->call.arena;
     buffer_t packed = job->packed, body = job->body;
     jobs_alive--;
+    bytes_alive -= packed.length;
     if (jobs_free == JOBS_KEPT) {
         arena_destroy(&arena);
         buffer_free(&packed);
@@ -317,6 +324,7 @@ void job_receive(void *argument, text_t value, uint32_t peer)
     job_t *job = job_create();
     job->peer = peer;
     buffer_add(&job->packed, value.data, value.length);
+    bytes_alive += value.length;
     static problems_t problems; /* nothing here suspends */
     problems.arena = job->call.arena;
     problems.count = 0;
@@ -329,7 +337,7 @@ void job_receive(void *argument, text_t value, uint32_t peer)
         return;
     }
     job_fill(job, &request);
-    if (request.version != ENVELOPE_VERSION || !job->call.endpoint || jobs_alive > JOBS_MAX)
+    if (request.version != ENVELOPE_VERSION || !job->call.endpoint || jobs_alive > JOBS_MAX || bytes_alive > BYTES_MAX)
         refuse(job, ERROR_UNAVAILABLE);
     else if (request.left <= 0)
         refuse(job, ERROR_TIMEOUT);

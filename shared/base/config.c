@@ -136,6 +136,10 @@ static int row_set(
     }
     if (row->type == CONFIG_TEXT) {
         const char *wanted = row->refuse ? row->refuse(text) : NULL;
+        if (wanted != NULL && strchr(text, '@') != NULL) { /* perhaps a URL with a password */
+            snprintf(reason, reason_size, "is not %s", wanted);
+            return -1;
+        }
         if (wanted != NULL) {
             snprintf(reason, reason_size, "\"%.60s\" is not %s", text, wanted);
             return -1;

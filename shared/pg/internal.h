@@ -35,6 +35,8 @@ void params_bind(const statement_t *, const param_t *, int count, bound_t *out);
 /* Takes the result over and says what it means. */
 rows_t *rows_of(const statement_t *, PGresult *take_result);
 enum db_status status_of_sqlstate(const char *sqlstate);
+/* The primary message, which names columns and types; NULL when it may quote a value: not for the log. */
+const char *error_message(const PGresult *);
 
 /* --- lanes.c ------------------------------------------------------------------------------------------------------------------- */
 

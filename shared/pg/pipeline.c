@@ -14,7 +14,7 @@ enum {
     RECONNECT_FIRST = 40,  /* milliseconds, doubled up to RECONNECT_MOST: full service within a second of its return */
     RECONNECT_MOST = 320,
     CONNECT_TIMEOUT = 3000,
-    HUNG_AFTER = 3000, /* milliseconds beyond a query's deadline without its answer: the connection is given up */
+    HUNG_AFTER = 3000, /* milliseconds without any answer, beyond statement_timeout: the connection is given up */
 };
 
 enum state { DOWN, CONNECTING, PREPARING, READY };
@@ -38,6 +38,7 @@ struct pipeline {
     loop_watch_t *watch;
     query_t *head, **tail, *spare;
     int syncs; /* sent and not yet answered */
+    int silent_ticks; /* with something sent and nothing heard */
     bool unsynced, wanted, said_lost;
     int64_t retry_at, connect_deadline, last_used; /* clock_monotonic */
     int backoff;
@@ -79,7 +80,7 @@ static void lose(pipeline_t *lane, text_t reason)
         lane->lanes->loop->unwatch(&lane->watch);
     connection_end(lane->lanes, &lane->pg);
     lane->state = DOWN;
-    lane->syncs = 0;
+    lane->syncs = lane->silent_ticks = 0;
     lane->unsynced = false;
     lane->backoff = lane->backoff ? lane->backoff * 2 : RECONNECT_FIRST;
     if (lane->backoff > RECONNECT_MOST)
@@ -95,9 +96,14 @@ static void lose(pipeline_t *lane, text_t reason)
     wake_openers(lane);
 }
 
-static void open_lane(pipeline_t *lane)
+static int64_t statement_timeout(const pipeline_t *lane)
 {
     const config_t *config = &lane->lanes->process->config;
+    return lane->lane == LANE_SLOW ? config->database.slow_timeout : config->database.read_timeout;
+}
+
+static void open_lane(pipeline_t *lane)
+{
     lane->retry_at = clock_monotonic() + RECONNECT_MOST * CLOCK_MILLISECOND;
     if (!connection_allowed(lane->lanes)) {
         if (!lane->said_lost)
@@ -109,7 +115,7 @@ static void open_lane(pipeline_t *lane)
     char options[160];
     snprintf(options, sizeof options,
         "-c default_transaction_read_only=on -c jit=off -c statement_timeout=%lld -c idle_session_timeout=0",
-        (long long)(lane->lane == LANE_SLOW ? config->database.slow_timeout : config->database.read_timeout));
+        (long long)statement_timeout(lane));
     lane->pg = connection_start(lane->lanes, lane->name, options);
     lane->connect_deadline = clock_monotonic() + CONNECT_TIMEOUT * CLOCK_MILLISECOND;
     if (PQstatus(lane->pg) == CONNECTION_BAD) {
@@ -222,6 +228,7 @@ static void send_alone(pipeline_t *lane, query_t *query)
 
 static void take_result(pipeline_t *lane, PGresult *result)
 {
+    lane->silent_ticks = 0;
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
         PQclear(result);
         lane->syncs--;
@@ -349,6 +356,12 @@ rows_t *pipeline_query(pipeline_t *lane, const statement_t *statement, const par
     return rows;
 }
 
+/* Counted in ticks, so that the time in which we ourselves did not look does not count. */
+static bool is_hung(const pipeline_t *lane)
+{
+    return lane->silent_ticks * TICK_MILLISECONDS > statement_timeout(lane) + HUNG_AFTER;
+}
+
 void pipeline_tick(pipeline_t *lane)
 {
     int64_t now = clock_monotonic();
@@ -362,7 +375,8 @@ void pipeline_tick(pipeline_t *lane)
             lose(lane, TEXT("no connection within the time limit"));
         return;
     }
-    if (lane->head && now > lane->head->deadline + HUNG_AFTER * CLOCK_MILLISECOND)
+    lane->silent_ticks = lane->head ? lane->silent_ticks + 1 : 0;
+    if (is_hung(lane))
         lose(lane, TEXT("no answer"));
     else if (lane->lane == LANE_SLOW && !lane->head &&
              now > lane->last_used + lane->lanes->process->config.database.idle_close * CLOCK_MILLISECOND) {

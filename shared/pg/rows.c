@@ -31,11 +31,11 @@ enum db_status status_of_sqlstate(const char *sqlstate)
     return DB_ERROR;
 }
 
-/* The primary message names columns and types; its detail may quote values, and so may the primary message of a data exception
- * or of a RAISE. NULL: better not said. */
-static const char *message_of(const PGresult *result, const char *sqlstate)
+/* Its detail may quote values, and so may the primary message of a data exception or of a RAISE. */
+const char *error_message(const PGresult *result)
 {
-    bool may_quote = strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "P0", 2) == 0;
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool may_quote = !sqlstate || strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "P0", 2) == 0;
     return may_quote ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 }
 
@@ -63,7 +63,7 @@ rows_t *rows_of(const statement_t *statement, PGresult *take_result)
     memcpy(rows->sqlstate, sqlstate && strlen(sqlstate) == 5 ? sqlstate : "     ", 5);
     if (rows->status == DB_ERROR)
         log_event(LOG_ERROR, "statement_failed", LOG_S("statement", statement->name), LOG_S("sqlstate", rows->sqlstate),
-            LOG_S("message", message_of(take_result, rows->sqlstate)));
+            LOG_S("message", error_message(take_result)));
     return rows;
 }
 

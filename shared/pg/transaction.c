@@ -387,7 +387,8 @@ static enum db_status commit_status(const PGresult *result)
         return strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "COMMIT") == 0 ? DB_OK : DB_ERROR;
     enum db_status status = status_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE));
     if (status == DB_ERROR)
-        log_event(LOG_ERROR, "commit_failed", LOG_S("message", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+        log_event(LOG_ERROR, "commit_failed", LOG_S("sqlstate", PQresultErrorField(result, PG_DIAG_SQLSTATE)),
+            LOG_S("message", error_message(result)));
     return status == DB_UNAVAILABLE ? DB_UNKNOWN : status;
 }
 

@@ -72,6 +72,7 @@ static void refused(void **state)
         {"rate: {enabled: maybe}\n", "is not true or false"},
         {"log: {level: loud}\n", "t.yaml:1: log.level: \"loud\" is not debug, info, warning or error"},
         {"redis: {url: http://x}\n", "redis.url: \"http://x\" is not empty, or like"},
+        {"redis: {url: 'rediss://:secret@x'}\n", "redis.url: is not empty, or like"}, /* its password is not said */
         {"auth: {issuer: \"\"}\n", "auth.issuer: \"\" is not a text that is not empty"},
         {"supervisor:\n  backoff_first: 2m\n",
             "t.yaml:2: supervisor.backoff_first: must not exceed supervisor.backoff_most"},

@@ -211,9 +211,10 @@ static void read_value(const field_t *field, const char *data, int length, void 
 static struct statement_plan get_plan = {.number = 0, .readers = {read_value}}, fail_plan = {.number = 1},
                              put_plan = {.number = 2, .readers = {read_value}};
 static statement_t get = {.name = "get", .sql = "get", .lane = LANE_READ, .row = &one_message, .plan = &get_plan};
+static statement_t get_slowly = {.name = "get", .sql = "get", .lane = LANE_SLOW, .row = &one_message, .plan = &get_plan};
 static statement_t fail_now = {.name = "fail", .sql = "fail", .lane = LANE_READ, .plan = &fail_plan};
 static statement_t put = {.name = "put", .sql = "put", .lane = LANE_WRITE, .row = &one_message, .plan = &put_plan};
-static const statement_t *const statements[] = {&get, &fail_now, &put};
+static const statement_t *const statements[] = {&get, &get_slowly, &fail_now, &put};
 
 typedef void (*piece_t)(int number);
 typedef struct {
@@ -363,6 +364,31 @@ static void test_garbage(void **state)
     assert_int_equal(statuses[DB_OK], 10);
 }
 
+/* Deadlines hold although nothing comes; the connection is given up soon, and a lane that cannot be opened is waited for no
+ * longer than by its caller. */
+static void read_soon(int number)
+{
+    statement_t *statement = number % 2 ? &get_slowly : &get;
+    int64_t begun = clock_monotonic();
+    enum db_status status = status_of(lanes_read(lanes, statement, NULL, 0, begun + 100 * CLOCK_MILLISECOND));
+    assert_true(status == DB_TIMEOUT || status == DB_UNAVAILABLE);
+    assert_true(clock_monotonic() - begun < CLOCK_SECOND);
+}
+
+static void test_silence(void **state)
+{
+    (void)state;
+    mend();
+    fault = SILENT;
+    run_all(read_soon, 20);
+    int64_t begun = clock_monotonic();
+    until(wait_lost);
+    assert_true(clock_monotonic() - begun < 5 * CLOCK_SECOND);
+    mend();
+    read_all(read_one, 10);
+    assert_int_equal(statuses[DB_OK], 10);
+}
+
 /* What PostgreSQL says by itself, or said before, is quoted nowhere: its messages may hold values. */
 static void test_nothing_is_quoted(void **state)
 {
@@ -439,6 +465,34 @@ static void test_closed_at_commit(void **state)
     assert_int_equal(statuses[DB_OK], 10);
 }
 
+/* A write waits no longer than it may, for the connection or for its answer. */
+static void write_soon(int number)
+{
+    (void)number;
+    enum db_status status;
+    int64_t begun = clock_monotonic();
+    transaction_t *transaction = transaction_begin(lanes, begun + 100 * CLOCK_MILLISECOND, &status);
+    if (transaction) {
+        status = status_of(transaction_run(transaction, &put, NULL, 0));
+        transaction_rollback(&transaction);
+    }
+    assert_true(status == DB_TIMEOUT || status == DB_UNAVAILABLE);
+    assert_true(clock_monotonic() - begun < CLOCK_SECOND);
+}
+
+static void test_silence_while_writing(void **state)
+{
+    (void)state;
+    mend();
+    write_all(WRITERS);
+    fault = SILENT;
+    run_all(write_soon, 20); /* on connections that there were */
+    run_all(write_soon, 20); /* on new ones */
+    mend();
+    write_all(20);
+    assert_int_equal(statuses[DB_OK], 20);
+}
+
 static void test_write_garbage(void **state)
 {
     (void)state;
@@ -465,6 +519,32 @@ static void test_queue_goes_on(void **state)
     assert_int_equal(statuses[DB_UNAVAILABLE], 20);
     assert_true(clock_monotonic() - begun < 2 * CLOCK_SECOND);
     mend();
+    write_all(20);
+    assert_int_equal(statuses[DB_OK], 20);
+}
+
+/* The machine's budget has room for one writer, then for none. */
+static void test_budget(void **state)
+{
+    (void)state;
+    int64_t connections = process.config.database.connections, idle_close = process.config.database.idle_close;
+    mend();
+    process.config.database.idle_close = 0;
+    while (atomic_load(&process.self->database_connections) > 1)
+        write_all(0); /* a turn and more: the idle ones are closed */
+    process.config.database.idle_close = idle_close;
+    process.config.database.connections = 2;
+    accepted = 0;
+    write_all(20);
+    assert_int_equal(statuses[DB_OK], 20);
+    assert_int_equal(accepted, 1);
+    fault = CLOSED_AT_EXECUTE;
+    write_all(1);
+    mend();
+    process.config.database.connections = 1;
+    write_all(20);
+    assert_int_equal(statuses[DB_UNAVAILABLE], 20);
+    process.config.database.connections = connections;
     write_all(20);
     assert_int_equal(statuses[DB_OK], 20);
 }
@@ -579,11 +659,14 @@ int main(void)
         cmocka_unit_test(test_fatal_at_sync),
         cmocka_unit_test(test_closed_after_error),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_silence),
         cmocka_unit_test(test_nothing_is_quoted),
         cmocka_unit_test(test_writes),
         cmocka_unit_test(test_closed_at_commit),
+        cmocka_unit_test(test_silence_while_writing),
         cmocka_unit_test(test_write_garbage),
         cmocka_unit_test(test_queue_goes_on),
+        cmocka_unit_test(test_budget),
         cmocka_unit_test(test_queue_keeps_its_order),
         cmocka_unit_test(test_nobody_overtakes),
     };
