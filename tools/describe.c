@@ -210,7 +210,8 @@ static void subscription_check(const endpoint_t *row)
 static void pair_check(const endpoint_t *row, const endpoint_t *other)
 {
     if (strcmp(row->operation, other->operation) == 0)
-        problem(row, "two rows have this operation");
+        problem(row, "two rows have this operation: %s and %s", row->event ? row->event : row->path,
+            other->event ? other->event : other->path);
     if (row->event != NULL || other->event != NULL)
         return;
     if (strcmp(row->method, other->method) == 0 && paths_are_one(row->path, other->path))

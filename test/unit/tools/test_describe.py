@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("AIPOTEN_BUILD") or ROOT / "build" / "test").resolve()
-LIBRARIES = ["actor", "pg", "wire", "crypto", "shm", "base"]
+LIBRARIES = ["actor", "pg", "net", "wire", "crypto", "shm", "base"]
 SYSTEM = "-lzmq -lmsgpackc -ljwt -ljansson -lssl -lcrypto -lcrypt -lev -lyaml -lboost_context -lpq -lm".split()
 
 SOURCE = """
