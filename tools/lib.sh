@@ -114,10 +114,12 @@ packages_install() {
 
 # --- the build ------------------------------------------------------------------------------------------------------------
 
-# build_tree DIRECTORY CMAKE_ARGUMENTS…: configured once, then ninja, which does nothing when nothing changed.
-build_tree() {
+# build_tree DIRECTORY CMAKE_ARGUMENTS…: configured once, then ninja, which does nothing when nothing changed. In a subshell:
+# the processes run what is built as another user, whatever the umask is.
+build_tree() (
   local tree=$1
   shift
+  umask 022
   if [ ! -f "$tree/build.ninja" ]; then
     quietly "$tree/configure.log" cmake -S "$root" -B "$tree" -G Ninja "$@" ||
       die "cmake cannot configure $tree" "Mend what it names, or remove $tree and run this again."
@@ -127,7 +129,7 @@ build_tree() {
   else
     ninja -C "$tree" --quiet | sed '/^ninja: no work to do/d'
   fi || die "the build in $tree failed, see above" "After mending: ninja -C $tree"
-}
+)
 
 # --- processes ---------------------------------------------------------------------------------------------------------------
 
