@@ -46,6 +46,7 @@ typedef struct exchange {
     text_t origin; /* data NULL: none, or one that may not read the answer */
     limits_t limits;
     text_t packed; /* the envelope as it was sent, for sending it again */
+    int losses;      /* instances that died with it */
     int64_t held_at; /* clock_monotonic() since when it waits for an instance that is coming back; 0: it does not */
     bool answered;
 } exchange_t;
