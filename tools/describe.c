@@ -53,7 +53,7 @@ static void problem(const endpoint_t *row, const char *format, ...)
     problem_count++;
 }
 
-/* --- checks of one row --------------------------------------------------------------------------------------------------- */
+/* --- checks of one row -------------------------------------------------------------------------------------------- */
 
 static bool is_get(const endpoint_t *row)
 {
@@ -182,7 +182,7 @@ static void row_check(const actor_t *actor, const endpoint_t *row)
     message_check(row, row->output);
 }
 
-/* --- checks of all rows together ------------------------------------------------------------------------------------------ */
+/* --- checks of all rows together ---------------------------------------------------------------------------------- */
 
 /* Two paths that differ only in the names of their parameters are one. */
 static bool paths_are_one(const char *a, const char *b)
@@ -241,7 +241,7 @@ static void rows_check(void)
         describe_fail("%d problems in the actors' rows", problem_count);
 }
 
-/* --- routes.c ------------------------------------------------------------------------------------------------------------ */
+/* --- routes.c ----------------------------------------------------------------------------------------------------- */
 
 /* ", .name = "value"", or nothing for NULL. Names of rows hold no quotes: path_check and the C source see to it. */
 static void string_write(FILE *out, const char *name, const char *value)

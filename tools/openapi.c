@@ -9,7 +9,7 @@
 
 #define API_PREFIX "/api/v1/"
 
-/* --- errors -------------------------------------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------------------------------- */
 
 static bool has_body(const endpoint_t *row)
 {
@@ -91,7 +91,7 @@ static void errors_add(json_t *responses, uint64_t set)
     }
 }
 
-/* --- success ------------------------------------------------------------------------------------------------------------- */
+/* --- success ------------------------------------------------------------------------------------------------------ */
 
 static json_t *data_schema(components_t *components, const endpoint_t *row)
 {
@@ -117,7 +117,7 @@ static json_t *success_response(components_t *components, const endpoint_t *row)
     return response;
 }
 
-/* --- parameters and bodies ----------------------------------------------------------------------------------------------- */
+/* --- parameters and bodies ---------------------------------------------------------------------------------------- */
 
 /* Is the field one of the path's ":name"s? */
 static bool in_path(const char *path, const char *name)
@@ -183,7 +183,7 @@ static json_t *body_json(components_t *components, const endpoint_t *row)
     return pack("{s:b, s:{s:{s:o}}}", "required", required, "content", type, "schema", schema);
 }
 
-/* --- operations ---------------------------------------------------------------------------------------------------------- */
+/* --- operations --------------------------------------------------------------------------------------------------- */
 
 /* "/api/v1/children/:id" becomes "/api/v1/children/{id}"; the caller releases it. */
 static json_t *path_template(const char *path)
@@ -262,7 +262,7 @@ static void row_add(json_t *paths, components_t *components, const endpoint_t *r
     json_decref(template);
 }
 
-/* --- what the frontend answers itself ------------------------------------------------------------------------------------- */
+/* --- what the frontend answers itself ----------------------------------------------------------------------------- */
 
 /* Their answers as JSON Schema: they come from no message. */
 static const char health[] = "{'type': 'object', 'properties': {'success': {'const': true}, 'data': {'type': 'object', 'properties':"
@@ -319,7 +319,7 @@ static void builtins_add(json_t *paths, components_t *components)
     }
 }
 
-/* --- the document -------------------------------------------------------------------------------------------------------- */
+/* --- the document ------------------------------------------------------------------------------------------------- */
 
 /* One tag for each first part of a path; its description names the actor behind it. */
 static json_t *tags_json(const actor_t *const *actors, int count)

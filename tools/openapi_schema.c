@@ -10,7 +10,7 @@ json_t *pack_checked(json_t *value)
     return value;
 }
 
-/* --- one type ----------------------------------------------------------------------------------------------------------- */
+/* --- one type ----------------------------------------------------------------------------------------------------- */
 
 static void text_format_add(json_t *schema, enum text_format format)
 {
@@ -108,7 +108,7 @@ static json_t *type_schema(components_t *components, const field_t *field, enum 
     }
 }
 
-/* --- one field ---------------------------------------------------------------------------------------------------------- */
+/* --- one field ---------------------------------------------------------------------------------------------------- */
 
 /* "type": "string" becomes "type": ["string", "null"]; a reference becomes a choice. */
 static json_t *schema_make_nullable(json_t *schema)
@@ -144,7 +144,7 @@ json_t *field_schema(components_t *components, const field_t *field, enum direct
     return schema;
 }
 
-/* --- one message -------------------------------------------------------------------------------------------------------- */
+/* --- one message -------------------------------------------------------------------------------------------------- */
 
 static json_t *message_schema(components_t *components, const message_t *message, enum direction direction)
 {

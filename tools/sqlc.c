@@ -48,7 +48,7 @@ static void fail(int line, const char *format, ...)
     exit(1);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static char *file_read(const char *path, size_t *length)
 {
@@ -136,7 +136,7 @@ static bool header_read(const char *p, const char *end, int line, struct definit
     return true;
 }
 
-/* --- the end of a statement ---------------------------------------------------------------------------------------------- */
+/* --- the end of a statement --------------------------------------------------------------------------------------- */
 
 /* The place after the quoted run that begins at p; `end` when it is not closed. */
 static const char *quoted_skip(const char *p, const char *end, const char *close)
@@ -254,7 +254,7 @@ static void source_read(const char *p, const char *end)
         fail(current.line, "statement \"%s\" has no SQL", current.name);
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void header_write(FILE *out, const char *actor)
 {

@@ -25,7 +25,7 @@ text_t password_new(call_t *call, text_t password)
     return password_hash(call->arena, password, (int)call_config(call)->auth.bcrypt_cost);
 }
 
-/* --- registering -------------------------------------------------------------------------------------- */
+/* --- registering -------------------------------------------------------------------------------------------------- */
 
 void account_register(call_t *call)
 {
@@ -43,7 +43,7 @@ void account_register(call_t *call)
                         bind_text(text_of(language_name(call->language)))));
 }
 
-/* --- logging in --------------------------------------------------------------------------------------- */
+/* --- logging in --------------------------------------------------------------------------------------------------- */
 
 /* The new session in the tables, and its user; NULL when the user was suspended or changed the password
  * meanwhile. */

@@ -25,7 +25,7 @@ NAMES deliveries[] NAMES_END = {"body", "cookie", NULL};
 NAMES consent_kinds[] NAMES_END = {
     "terms", "privacy", "child_health", "child_guardian", "marketing", "sharing", NULL};
 
-/* --- logging in --------------------------------------------------------------------------------------- */
+/* --- logging in --------------------------------------------------------------------------------------------------- */
 
 #define REGISTRATION(FIELD)                                                                                  \
     FIELD(text, email, .required = true, .max = 254, .format = FORMAT_EMAIL,                                 \
@@ -59,7 +59,7 @@ MESSAGE(refresh, REFRESH);
     FIELD(text, csrf_token, .meaning = "Delivery by cookie: goes into X-CSRF-Token of refresh and logout")
 MESSAGE(tokens, TOKENS);
 
-/* --- users -------------------------------------------------------------------------------------------- */
+/* --- users -------------------------------------------------------------------------------------------------------- */
 
 #define USER(FIELD)                                                                                          \
     FIELD(uuid, id, .required = true)                                                                        \
@@ -103,7 +103,7 @@ MESSAGE(sealed_phone, SEALED_PHONE);
     FIELD(choice, status, .names = user_statuses)
 MESSAGE(credentials, CREDENTIALS);
 
-/* --- sessions ----------------------------------------------------------------------------------------- */
+/* --- sessions ----------------------------------------------------------------------------------------------------- */
 
 #define SESSION(FIELD)                                                                                       \
     FIELD(uuid, id, .required = true)                                                                        \
@@ -131,7 +131,7 @@ MESSAGE(family, FAMILY);
 #define ONLY_ID(FIELD) FIELD(uuid, id)
 MESSAGE(only_id, ONLY_ID);
 
-/* --- consents ----------------------------------------------------------------------------------------- */
+/* --- consents ----------------------------------------------------------------------------------------------------- */
 
 #define CONSENT(FIELD)                                                                                       \
     FIELD(choice, kind, .required = true, .names = consent_kinds)                                            \
@@ -150,7 +150,7 @@ MESSAGE(consent, CONSENT);
         .meaning = "Version of the text that was shown; must be the current one")
 MESSAGE(consent_create, CONSENT_CREATE);
 
-/* --- administration ----------------------------------------------------------------------------------- */
+/* --- administration ----------------------------------------------------------------------------------------------- */
 
 #define ADMIN_USERS_PARAMS(FIELD)                                                                            \
     PAGE_PARAMS(FIELD)                                                                                       \

@@ -23,7 +23,7 @@ void sessions_refuse(call_t *call, const rows_t *rows)
     }
 }
 
-/* --- refresh ------------------------------------------------------------------------------------------ */
+/* --- refresh ------------------------------------------------------------------------------------------------------ */
 
 static enum refresh_verdict family_judge(call_t *call, const family_t *family, const shown_token_t *shown)
 {
@@ -85,7 +85,7 @@ void session_refresh(call_t *call)
     }
 }
 
-/* --- logout, list, revoke ----------------------------------------------------------------------------- */
+/* --- logout, list, revoke ----------------------------------------------------------------------------------------- */
 
 /* The session of the refresh token, else that of the access token. One that is over already is no error: it
  * is what was asked for. */

@@ -16,7 +16,7 @@ void user_me(call_t *call)
     reply_row(call, own_row(call, db_query(call, &SQL_user_get, bind_uuid(call->principal.user))));
 }
 
-/* --- changing it -------------------------------------------------------------------------------------- */
+/* --- changing it -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     text_t old_hash, new_hash; /* data NULL: the password stays */

@@ -16,7 +16,7 @@
 
 enum { ANCHOR_LOOK = 600000 /* milliseconds */ };
 
-/* --- appending ---------------------------------------------------------------------------------------------------------- */
+/* --- appending ---------------------------------------------------------------------------------------------------- */
 
 static digest_t head_hash(const head_row_t *head)
 {
@@ -58,7 +58,7 @@ static void record_read(call_t *call)
     reply_nothing(call);
 }
 
-/* --- the log as administrators see it ------------------------------------------------------------------------------------ */
+/* --- the log as administrators see it ----------------------------------------------------------------------------- */
 
 /* The id of the last row of the page before; NULL: from the newest. */
 static param_t cursor_read(call_t *call, const window_t *window)
@@ -93,7 +93,7 @@ static void audit_list(call_t *call)
     reply_values(call, entries, shown, &page);
 }
 
-/* --- the log as a guardian sees it ------------------------------------------------------------------------------------------ */
+/* --- the log as a guardian sees it -------------------------------------------------------------------------------- */
 
 static void child_access_list(call_t *call)
 {
@@ -117,7 +117,7 @@ static void child_access_list(call_t *call)
     reply_values(call, reads, shown, &page);
 }
 
-/* --- background work -------------------------------------------------------------------------------------------------------- */
+/* --- background work ---------------------------------------------------------------------------------------------- */
 
 /* The head of today, once: in the table, and in the log, which who may write the table does not reach. */
 static void anchor_make(call_t *call)
@@ -161,7 +161,7 @@ static int64_t admin_chore(call_t *call)
     return wait < 0 || wait > ANCHOR_LOOK ? ANCHOR_LOOK : wait;
 }
 
-/* --- the rows --------------------------------------------------------------------------------------------------------------- */
+/* --- the rows ----------------------------------------------------------------------------------------------------- */
 
 static const endpoint_t endpoints[] = {
     {.operation = "admin.record_read", .event = "record.read", .handler = record_read,

@@ -2,7 +2,7 @@
 #pragma once
 #include "../../shared/actor/actor.h"
 
-/* --- the log as administrators see it ---------------------------------------------------------------------------------- */
+/* --- the log as administrators see it ----------------------------------------------------------------------------- */
 
 #define AUDIT_LOG(FIELD)                                                                                         \
     FIELD(integer, position, .required = true, .meaning = "From 1 without a gap")                                  \
@@ -25,7 +25,7 @@ MESSAGE(audit_log, AUDIT_LOG);
     PAGE_PARAMS(FIELD)
 MESSAGE(audit_params, AUDIT_PARAMS);
 
-/* --- the log as a guardian sees it ---------------------------------------------------------------------------------------- */
+/* --- the log as a guardian sees it -------------------------------------------------------------------------------- */
 
 #define CHILD_ACCESS(FIELD)                                                                                        \
     FIELD(uuid, id, .required = true)                                                                              \
@@ -37,7 +37,7 @@ MESSAGE(child_access, CHILD_ACCESS);
 #define CHILD_ACCESS_PARAMS(FIELD) ID_PARAMS(FIELD) PAGE_PARAMS(FIELD)
 MESSAGE(child_access_params, CHILD_ACCESS_PARAMS);
 
-/* --- rows that only handlers see -------------------------------------------------------------------------------------------- */
+/* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 
 #define HEAD_ROW(FIELD)                                                                                            \
     FIELD(integer, position)                                                                                       \

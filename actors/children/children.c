@@ -15,7 +15,7 @@ enum { OLDEST_YEARS = 19 }; /* "children" in the law that this is about: under 1
 _Static_assert(offsetof(child_summary_t, updated_at) == offsetof(child_row_t, updated_at), "a summary begins with its row");
 _Static_assert(offsetof(child_detail_t, notes) == offsetof(child_record_t, notes), "a detail begins with its record");
 
-/* --- answers ------------------------------------------------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 /* Both answers end with the ages; the macro is there because their structs differ. */
 #define AGES_SET(child, today)                                                                                     \
@@ -34,7 +34,7 @@ static void detail_reply(call_t *call, const child_record_t *record)
     reply_value(call, &detail);
 }
 
-/* --- who asks ----------------------------------------------------------------------------------------------------------- */
+/* --- who asks ----------------------------------------------------------------------------------------------------- */
 
 bool viewer_is_admin(const call_t *call)
 {
@@ -47,7 +47,7 @@ void child_read_tell(call_t *call, uuid_t child)
         record_read_emit(call, "child", child, 1);
 }
 
-/* --- the list ----------------------------------------------------------------------------------------------------------- */
+/* --- the list ----------------------------------------------------------------------------------------------------- */
 
 /* The id after which the page begins; no id is zero. */
 static uuid_t cursor_read(call_t *call, const window_t *window)
@@ -98,7 +98,7 @@ static void children_list(call_t *call)
     reply_values(call, children, shown, &page);
 }
 
-/* --- one child ---------------------------------------------------------------------------------------------------------- */
+/* --- one child ---------------------------------------------------------------------------------------------------- */
 
 static void child_get(call_t *call)
 {
@@ -182,7 +182,7 @@ static void child_delete(call_t *call)
     reply_nothing(call);
 }
 
-/* --- the rows ----------------------------------------------------------------------------------------------------------- */
+/* --- the rows ----------------------------------------------------------------------------------------------------- */
 
 #define CHILDREN "/api/v1/children"
 

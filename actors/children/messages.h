@@ -7,7 +7,7 @@
 
 static const char *const gender_names[] = {"male", "female", "unknown", NULL};
 
-/* --- a child ---------------------------------------------------------------------------------------------------------- */
+/* --- a child ------------------------------------------------------------------------------------------------------ */
 
 /* Without a unit in their names: kilograms and centimetres, as the columns. */
 #define CHILD_ROW(FIELD)                                                                                           \
@@ -61,7 +61,7 @@ MESSAGE(child_detail, CHILD_DETAIL);
 MESSAGE(child_create, CHILD_CREATE);
 MESSAGE(child_patch, CHILD_PATCH);
 
-/* --- measurements ----------------------------------------------------------------------------------------------------- */
+/* --- measurements ------------------------------------------------------------------------------------------------- */
 
 #define MEASUREMENT(FIELD)                                                                                         \
     FIELD(uuid, id, .required = true)                                                                              \
@@ -82,7 +82,7 @@ MESSAGE(measurement_create, MEASUREMENT_CREATE);
 #define MEASUREMENT_PARAMS(FIELD) ID_PARAMS(FIELD) PAGE_PARAMS(FIELD)
 MESSAGE(measurement_params, MEASUREMENT_PARAMS);
 
-/* --- rows that only handlers see -------------------------------------------------------------------------------------- */
+/* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
 MESSAGE(total_row, TOTAL_ROW);

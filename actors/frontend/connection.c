@@ -56,9 +56,7 @@ int64_t connections_count(void)
     return connections.count;
 }
 
-/* --- addresses
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- addresses ---------------------------------------------------------------------------------------------------- */
 
 static client_t **client_place(address_t address)
 {
@@ -93,9 +91,7 @@ static void client_give_back(client_t *client)
     free(client);
 }
 
-/* --- connections
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- connections -------------------------------------------------------------------------------------------------- */
 
 static void connection_free_if_done(connection_t *connection)
 {
@@ -168,9 +164,7 @@ void connection_release(connection_t *connection)
     connection_free_if_done(connection);
 }
 
-/* --- ends
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- ends --------------------------------------------------------------------------------------------------------- */
 
 /* libh2o closes such a connection when it finds its end. One that reads nothing just now has a request at
  * work and is told to close by its answer; HTTP/2 was told by GOAWAY. */

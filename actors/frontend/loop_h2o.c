@@ -37,9 +37,7 @@ struct loop_timer {
     struct loop_timer *next;
 };
 
-/* --- descriptors
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- descriptors -------------------------------------------------------------------------------------------------- */
 
 static void on_readable(h2o_socket_t *socket, const char *error)
 {
@@ -98,9 +96,7 @@ static void watch_remove(loop_watch_t **watch)
     *watch = NULL;
 }
 
-/* --- timers
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- timers ------------------------------------------------------------------------------------------------------- */
 
 static loop_timer_t *timer_add(
     loop_t *face, int milliseconds, void (*on_time)(void *argument), void *argument)
@@ -148,9 +144,7 @@ static void timers_run(loop_h2o_t *loop, int64_t now)
     }
 }
 
-/* --- turns
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- turns -------------------------------------------------------------------------------------------------------- */
 
 static void add_turn_hook(loop_t *face, bool (*hook)(void *argument), void *argument)
 {

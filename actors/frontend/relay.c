@@ -56,8 +56,7 @@ static void on_request_gone(void *argument)
         response_abandoned(exchange);
 }
 
-/* --- towards the actor
- * ------------------------------------------------------------------------------------------------------ */
+/* --- towards the actor -------------------------------------------------------------------------------------------- */
 
 static void refuse(exchange_t *exchange, enum counter reason)
 {
@@ -134,9 +133,7 @@ void relay_send(exchange_t *exchange, request_t *request)
         entry_send(entry, upstream, exchange);
 }
 
-/* --- from the actor
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- from the actor ----------------------------------------------------------------------------------------------- */
 
 /* Reads an envelope into the arena; false when it is none. */
 static bool envelope_read(const message_t *message, text_t packed, void *out)
@@ -173,8 +170,7 @@ static void on_reply(text_t packed)
             exchange, (int)reply.status, TYPE_JSON, reply.headers, response_copy(exchange, reply.body));
 }
 
-/* --- when it takes too long, or the actor dies
- * ---------------------------------------------------------------------------------- */
+/* --- when it takes too long, or the actor dies -------------------------------------------------------------------- */
 
 static void on_expire_time(void *argument)
 {

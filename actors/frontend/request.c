@@ -25,9 +25,7 @@ static struct {
 
 static const text_t nothing = {.data = NULL};
 
-/* --- what went wrong
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- what went wrong ---------------------------------------------------------------------------------------------- */
 
 /* Each of these answers and gives false, so that a check can end by it. */
 static bool fail(exchange_t *exchange, enum error_code code)
@@ -64,8 +62,7 @@ static bool fail_token(exchange_t *exchange, const char *reason)
     return fail(exchange, ERROR_UNAUTHENTICATED);
 }
 
-/* --- the checks, in their order
- * ------------------------------------------------------------------------------------------------ */
+/* --- the checks, in their order ----------------------------------------------------------------------------------- */
 
 /* Cuts path and query apart; the absolute form (RFC 9112, 3.2.2) loses its scheme and authority. */
 static void target_split(exchange_t *exchange)
@@ -157,8 +154,7 @@ static bool check_token(exchange_t *exchange)
     return true;
 }
 
-/* --- the envelope's parts
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the envelope's parts ----------------------------------------------------------------------------------------- */
 
 /* Room for what is decoded: never longer than it was encoded. */
 static char *scratch(size_t size)
@@ -337,9 +333,7 @@ static void send_envelope(exchange_t *exchange)
     relay_send(exchange, &request);
 }
 
-/* --- the way
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the way ------------------------------------------------------------------------------------------------------ */
 
 exchange_t *request_exchange(h2o_req_t *req)
 {

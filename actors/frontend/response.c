@@ -195,8 +195,7 @@ bool response_is_ours(const h2o_req_t *req)
     return req->_generator == &generator;
 }
 
-/* --- an actor's headers
- * ------------------------------------------------------------------------------------------------------- */
+/* --- an actor's headers ------------------------------------------------------------------------------------------- */
 
 static void add_from_actor(void *argument, text_t name, text_t value)
 {
@@ -217,9 +216,7 @@ static void add_from_actor(void *argument, text_t name, text_t value)
     response_header(exchange, copy, value);
 }
 
-/* --- sending
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- sending ------------------------------------------------------------------------------------------------------ */
 
 static void finish(exchange_t *exchange, int status, size_t bytes)
 {

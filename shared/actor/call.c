@@ -66,7 +66,7 @@ void call_commit(call_t *call)
         call_fail(call, ERROR_UNAVAILABLE);
 }
 
-/* --- SQL ---------------------------------------------------------------------------------------------------------------------- */
+/* --- SQL ---------------------------------------------------------------------------------------------------------- */
 
 void db_on_violation(call_t *call, const char *constraint, enum error_code code)
 {
@@ -134,7 +134,7 @@ rows_t *db_query_params(call_t *call, const statement_t *statement, const param_
     return rows;
 }
 
-/* --- rows --------------------------------------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static void open_sealed(call_t *call, const message_t *message, void *value)
 {

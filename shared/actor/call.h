@@ -29,7 +29,7 @@ typedef struct call {
     int64_t deadline;   /* clock_monotonic() */
 } call_t;
 
-/* --- SQL ------------------------------------------------------------------------------------------------------------- */
+/* --- SQL ---------------------------------------------------------------------------------------------------------- */
 
 /* Runs the statement on its lane and waits. Never NULL and never failed: what PostgreSQL cannot do now is answered 503, what
  * breaks a constraint by db_on_violation's code, anything else 500 and a log line. */
@@ -47,7 +47,7 @@ const void *row_or_404(call_t *, const rows_t *);
 /* A text sealed for its place; a NULL text stays NULL. */
 param_t bind_sealed(call_t *, const char *table, const char *column, uuid_t row, text_t plain);
 
-/* --- replies ---------------------------------------------------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------------------------------------------------ */
 
 /* One value of the row's output message, with the row's status (200, or 201). */
 void reply_value(call_t *, const void *value);
@@ -76,7 +76,7 @@ _Noreturn void call_fail_problems(call_t *, enum error_code, const problems_t *)
 /* The value of a request header that the row names; data NULL when it was not sent. */
 text_t call_header(call_t *, const char *name);
 
-/* --- the actor around it ------------------------------------------------------------------------------------------------ */
+/* --- the actor around it ------------------------------------------------------------------------------------------ */
 
 /* Lets the process do everything else that is ready before the handler goes on: before work that keeps the processor for
  * long (a password's hash). Ends the call with 504 when its deadline has passed. */

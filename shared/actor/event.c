@@ -91,7 +91,7 @@ void event_statements(const actor_t *actor, const statement_t **out)
     }
 }
 
-/* --- emitting --------------------------------------------------------------------------------------------------------------- */
+/* --- emitting ----------------------------------------------------------------------------------------------------- */
 
 /* "admin notifications": the services that subscribe to it; empty: nobody does. */
 static text_t subscribers_of(call_t *call, const char *type)
@@ -126,7 +126,7 @@ void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_
     job_of(call)->emitted = true;
 }
 
-/* --- delivering --------------------------------------------------------------------------------------------------------------- */
+/* --- delivering --------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     const taken_t *taken;

@@ -74,19 +74,19 @@ typedef struct {
 } actor_context_t;
 extern actor_context_t context;
 
-/* --- actor.c ------------------------------------------------------------------------------------------------------------------ */
+/* --- actor.c ------------------------------------------------------------------------------------------------------ */
 
 /* An event was committed: the dispatcher's next round is due now. */
 void actor_event_committed(void);
 /* SQL of the skeleton itself: `format` with the actor's schema in place of each %1$s. Lives until the process ends. */
 char *schema_statement(const char *format, const char *schema);
 
-/* --- call.c ------------------------------------------------------------------------------------------------------------------- */
+/* --- call.c ------------------------------------------------------------------------------------------------------- */
 
 /* Commits what a call of nobody has done so far; fails it when that fails. */
 void call_commit(call_t *call);
 
-/* --- job.c: the life of a call ----------------------------------------------------------------------------------------------- */
+/* --- job.c: the life of a call ------------------------------------------------------------------------------------ */
 
 /* A message from a frontend. */
 void job_receive(void *argument, text_t value, uint32_t peer);
@@ -100,7 +100,7 @@ int job_count(void);
 /* Says that this call runs now (for crash reports and log lines); NULL: none does. */
 void job_running(const job_t *job);
 
-/* --- reply.c -------------------------------------------------------------------------------------------------------------------- */
+/* --- reply.c ------------------------------------------------------------------------------------------------------ */
 
 void reply_reset(job_t *job);
 void reply_problems(job_t *job, enum error_code code, const problems_t *problems);

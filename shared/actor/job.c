@@ -93,7 +93,7 @@ static void job_release(job_t *job)
     jobs_free++;
 }
 
-/* --- validation --------------------------------------------------------------------------------------------------------------- */
+/* --- validation --------------------------------------------------------------------------------------------------- */
 
 static bool read_part(job_t *job, const message_t *message, text_t packed, enum message_source source, const void **out,
     problems_t *problems)
@@ -142,7 +142,7 @@ static bool validate(job_t *job)
     return good;
 }
 
-/* --- running ------------------------------------------------------------------------------------------------------------------ */
+/* --- running ------------------------------------------------------------------------------------------------------ */
 
 static enum error_code commit_error(const job_t *job, enum db_status status)
 {
@@ -266,7 +266,7 @@ static void job_run(void *argument)
     job_release(job);
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------------------------------- */
 
 static const endpoint_t *endpoint_find(text_t operation)
 {

@@ -76,7 +76,7 @@ const statement_t *const *once_statements(const actor_t *actor, int *count)
     return all;
 }
 
-/* --- a call's place ----------------------------------------------------------------------------------------------------- */
+/* --- a call's place ----------------------------------------------------------------------------------------------- */
 
 bool once_applies(const job_t *job)
 {
@@ -130,7 +130,7 @@ void once_begin(job_t *job)
     memcpy(job->once.id.bytes, digest.bytes, sizeof(uuid_t));
 }
 
-/* --- the recorded answer ---------------------------------------------------------------------------------------------------- */
+/* --- the recorded answer ------------------------------------------------------------------------------------------ */
 
 static seal_place_t place_of(const job_t *job, const char *column)
 {
@@ -199,7 +199,7 @@ bool once_replay(job_t *job)
     return true;
 }
 
-/* --- recording ---------------------------------------------------------------------------------------------------------------- */
+/* --- recording ---------------------------------------------------------------------------------------------------- */
 
 static text_t answer_seal(job_t *job)
 {
@@ -220,7 +220,7 @@ enum db_status once_commit(job_t *job)
         (int)ARRAY_SIZE(place) - keyed);
 }
 
-/* --- forgetting ---------------------------------------------------------------------------------------------------------------- */
+/* --- forgetting --------------------------------------------------------------------------------------------------- */
 
 /* The rows that take events: a dead delivery may be retried long after a client would have given up. */
 static text_t event_operations(arena_t *arena)

@@ -67,7 +67,7 @@ coroutine_t *coroutine_current(void)
     return pool.current;
 }
 
-/* --- the switch: the only place where stacks change, each side telling AddressSanitizer --------------------------------- */
+/* --- the switch: the only place where stacks change, each side telling AddressSanitizer --------------------------- */
 
 static void switch_begin(void **save, const void *stack, size_t bytes)
 {
@@ -125,7 +125,7 @@ static void run(transfer_t from)
     }
 }
 
-/* --- starting and resuming ------------------------------------------------------------------------------------------------ */
+/* --- starting and resuming ---------------------------------------------------------------------------------------- */
 
 static coroutine_t *create(void)
 {

@@ -48,9 +48,7 @@ bool secret_equal(text_t a, text_t b)
     return a.length == b.length && (a.length == 0 || CRYPTO_memcmp(a.data, b.data, a.length) == 0);
 }
 
-/* --- base64url
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- base64url ---------------------------------------------------------------------------------------------------- */
 
 text_t base64url_encode(arena_t *arena, text_t data)
 {
@@ -115,9 +113,7 @@ bool base64url_decode(arena_t *arena, text_t encoded, text_t *data)
     return base64url_decode_into(encoded, out, size, &data->length);
 }
 
-/* --- passwords
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- passwords ---------------------------------------------------------------------------------------------------- */
 
 /* Hashes with `setting` (a salt, or a stored hash) into out; false when libcrypt does not understand it. */
 static bool bcrypt(text_t password, const char *setting, char out[static CRYPT_OUTPUT_SIZE])

@@ -264,7 +264,7 @@ int secrets_read(const char *directory, const char *name, buffer_t *out, char *e
     return result;
 }
 
-/* --- rings: always put together from the parts of their text, so that no change can alter a key */
+/* --- rings: always put together from the parts of their text, so that no change can alter a key ------------------- */
 
 typedef struct {
     ring_ids_t ids;

@@ -43,7 +43,7 @@ typedef struct {
     int suspect_count;
 } audit_t;
 
-/* --- findings ---------------------------------------------------------------------------------------------------------- */
+/* --- findings ----------------------------------------------------------------------------------------------------- */
 
 /* A sentence about a position. */
 static void finding(audit_t *audit, int64_t position, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -85,7 +85,7 @@ static digest_t hex_read(const char *hex)
     return hash;
 }
 
-/* --- rows whose hash does not follow -------------------------------------------------------------------------------------- */
+/* --- rows whose hash does not follow ------------------------------------------------------------------------------ */
 
 static text_t text_keep(text_t text)
 {
@@ -148,7 +148,7 @@ static void suspects_judge(audit_t *audit)
     }
 }
 
-/* --- the chain -------------------------------------------------------------------------------------------------------------- */
+/* --- the chain ---------------------------------------------------------------------------------------------------- */
 
 static int64_t number_at(const PGresult *result, int row, int column)
 {
@@ -219,7 +219,7 @@ static bool rows_check(audit_t *audit)
     return true;
 }
 
-/* --- what stands beside it -------------------------------------------------------------------------------------------------- */
+/* --- what stands beside it ---------------------------------------------------------------------------------------- */
 
 static bool head_check(audit_t *audit)
 {

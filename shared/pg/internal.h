@@ -6,7 +6,7 @@
 
 enum { PARAMS_MAX = 32, PARAM_SCRATCH = 40 };
 
-/* --- statement.c -------------------------------------------------------------------------------------------------------------- */
+/* --- statement.c -------------------------------------------------------------------------------------------------- */
 
 /* Reads a column's binary form into a member. */
 typedef void (*column_read_t)(const field_t *, const char *data, int length, void *member);
@@ -30,7 +30,7 @@ typedef struct {
 } bound_t;
 void params_bind(const statement_t *, const param_t *, int count, bound_t *out);
 
-/* --- rows.c ------------------------------------------------------------------------------------------------------------------- */
+/* --- rows.c ------------------------------------------------------------------------------------------------------- */
 
 /* Takes the result over and says what it means. */
 rows_t *rows_of(const statement_t *, PGresult *take_result);
@@ -38,7 +38,7 @@ enum db_status status_of_sqlstate(const char *sqlstate);
 /* The primary message, which names columns and types; NULL when it may quote a value: not for the log. */
 const char *error_message(const PGresult *);
 
-/* --- lanes.c ------------------------------------------------------------------------------------------------------------------- */
+/* --- lanes.c ------------------------------------------------------------------------------------------------------ */
 
 /* A coroutine that waits, with a deadline: suspended until wait_wake or the deadline (clock_monotonic). */
 typedef struct wait {
@@ -85,7 +85,7 @@ text_t connection_error(const PGconn *);
 bool connection_allowed(lanes_t *);
 void connection_end(lanes_t *, PGconn **pg);
 
-/* --- pipeline.c ---------------------------------------------------------------------------------------------------------------- */
+/* --- pipeline.c --------------------------------------------------------------------------------------------------- */
 
 pipeline_t *pipeline_create(lanes_t *, enum lane lane);
 rows_t *pipeline_query(pipeline_t *, const statement_t *, const param_t *, int count, int64_t deadline);
@@ -95,7 +95,7 @@ bool pipeline_ready(const pipeline_t *);
 bool pipeline_idle(const pipeline_t *);
 void pipeline_destroy(pipeline_t **);
 
-/* --- transaction.c --------------------------------------------------------------------------------------------------------------- */
+/* --- transaction.c ------------------------------------------------------------------------------------------------ */
 
 void writers_tick(lanes_t *); /* closes idle connections */
 void writers_close(lanes_t *);

@@ -48,7 +48,7 @@ struct pipeline {
 
 static void on_socket(void *argument, int events);
 
-/* --- opening and losing ----------------------------------------------------------------------------------------------------------- */
+/* --- opening and losing ------------------------------------------------------------------------------------------- */
 
 static void wake_openers(pipeline_t *lane)
 {
@@ -180,7 +180,7 @@ static void prepared(pipeline_t *lane)
     }
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------------------------ */
+/* --- sending ------------------------------------------------------------------------------------------------------ */
 
 static bool send_query(pipeline_t *lane, query_t *query)
 {
@@ -224,7 +224,7 @@ static void send_alone(pipeline_t *lane, query_t *query)
         query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
 }
 
-/* --- answers --------------------------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 static void take_result(pipeline_t *lane, PGresult *result)
 {
@@ -285,7 +285,7 @@ static void on_socket(void *argument, int events)
         lose(lane, connection_error(lane->pg));
 }
 
-/* --- the interface of lanes.c ------------------------------------------------------------------------------------------------------------ */
+/* --- the interface of lanes.c ------------------------------------------------------------------------------------- */
 
 pipeline_t *pipeline_create(lanes_t *lanes, enum lane lane)
 {

@@ -10,7 +10,7 @@
 
 enum { CHECK_TIMEOUT = 4000 /* milliseconds: libpq's shortest for connecting, and as much for the statements */ };
 
-/* --- the check at start ----------------------------------------------------------------------------------------------------- */
+/* --- the check at start ------------------------------------------------------------------------------------------- */
 
 static bool columns_check(const statement_t *statement, PGresult *described, statement_plan_t *plan, char *error, size_t size)
 {
@@ -153,7 +153,7 @@ enum db_status lanes_check(const char *url, const statement_t *const *statements
     return status;
 }
 
-/* --- parameters ------------------------------------------------------------------------------------------------------------------ */
+/* --- parameters --------------------------------------------------------------------------------------------------- */
 
 static void bind_binary(bound_t *out, int i, const void *data, int length)
 {

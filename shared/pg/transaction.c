@@ -29,7 +29,7 @@ struct transaction {
     bool begun, failed;
 };
 
-/* --- the queue ------------------------------------------------------------------------------------------------------------------ */
+/* --- the queue ---------------------------------------------------------------------------------------------------- */
 
 /* Callers in the order they came; bounded by the coroutines. Who waits keeps its place until it has a connection or gives up,
  * and nobody who comes later overtakes it. */
@@ -65,7 +65,7 @@ static void queue_wake(lanes_t *lanes)
         }
 }
 
-/* --- connections ------------------------------------------------------------------------------------------------------------------ */
+/* --- connections -------------------------------------------------------------------------------------------------- */
 
 static void writer_close(writer_t *writer)
 {
@@ -84,7 +84,7 @@ static void writer_close(writer_t *writer)
     queue_wake(lanes);
 }
 
-/* --- the socket ----------------------------------------------------------------------------------------------------------------- */
+/* --- the socket --------------------------------------------------------------------------------------------------- */
 
 static void on_socket(void *argument, int events)
 {
@@ -265,7 +265,7 @@ void writers_close(lanes_t *lanes)
         writer_close(lanes->writers);
 }
 
-/* --- one exchange: what was sent, a Sync, and the answers up to it ------------------------------------------------------------------ */
+/* --- one exchange: what was sent, a Sync, and the answers up to it ------------------------------------------------ */
 
 /* Waits for the answers and gives the last result that is not a Sync, or the first error. NULL: the connection is lost or
  * the deadline came, and the connection must be closed. */
@@ -323,7 +323,7 @@ static bool send_statement(writer_t *writer, const statement_t *statement, const
     return first;
 }
 
-/* --- transactions ----------------------------------------------------------------------------------------------------------------------- */
+/* --- transactions ------------------------------------------------------------------------------------------------- */
 
 transaction_t *transaction_begin(lanes_t *lanes, int64_t deadline, enum db_status *status)
 {

@@ -134,8 +134,7 @@ enum language language_of(text_t accept_language)
     return chosen;
 }
 
-/* --- problems of single fields
- * -------------------------------------------------------------------------------------------- */
+/* --- problems of single fields ------------------------------------------------------------------------------------ */
 
 enum { ANY = -1, NONE = -2 };
 

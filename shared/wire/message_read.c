@@ -44,7 +44,7 @@ static bool wrong(reader_t *reader, const place_t *place, enum problem_kind kind
     return false;
 }
 
-/* --- text formats ---------------------------------------------------------------------------------------------------------- */
+/* --- text formats ------------------------------------------------------------------------------------------------- */
 
 static bool all_bytes(text_t text, bool (*fits)(unsigned char))
 {
@@ -131,7 +131,7 @@ static bool fits_format(enum text_format format, text_t text)
     return true;
 }
 
-/* --- one reader per field type --------------------------------------------------------------------------------------------------- */
+/* --- one reader per field type ------------------------------------------------------------------------------------ */
 
 typedef bool (*read_t)(reader_t *, const place_t *, const field_t *, const msgpack_object *, void *member);
 
@@ -369,7 +369,7 @@ static const read_t reads[FIELD_TYPES] = {
     [FIELD_list] = read_list,
 };
 
-/* --- messages -------------------------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 static bool read_field(reader_t *reader, const place_t *place, const message_t *message, int index,
     const msgpack_object *object, void *out)

@@ -15,7 +15,7 @@ static bool is_null(const message_head_t *head, int index)
     return head->null >> index & 1;
 }
 
-/* --- msgpack -------------------------------------------------------------------------------------------------------------- */
+/* --- msgpack ------------------------------------------------------------------------------------------------------ */
 
 static int append(void *out, const char *data, size_t length)
 {
@@ -125,7 +125,7 @@ void message_pack(const message_t *message, const void *value, buffer_t *out)
     }
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
 
 /* 0: as it is; 'u': \u00XX; otherwise the letter after the backslash. */
 static const char escapes[256] = {

@@ -84,9 +84,7 @@ enum exit_status run_counters(const invocation_t *invocation)
     return CTL_OK;
 }
 
-/* --- routes
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- routes ------------------------------------------------------------------------------------------------------- */
 
 static const char *const rate_names[] = {
     [RATE_API] = "api", [RATE_LOGIN] = "login", [RATE_UPLOAD] = "upload", [RATE_NONE] = "none"};

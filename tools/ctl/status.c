@@ -78,9 +78,7 @@ static void name_text(const json_t *object, char *out, size_t out_size)
         (long long)json_integer_value(json_object_get(object, "instance")));
 }
 
-/* --- next:
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- next: -------------------------------------------------------------------------------------------------------- */
 
 static const char *last_log(const json_t *instance)
 {
@@ -164,9 +162,7 @@ static void next_print(const json_t *status)
             }
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 static void header_print(const json_t *status)
 {

@@ -36,8 +36,7 @@ typedef struct {
     int count;
 } heirs_t;
 
-/* --- the state file
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the state file ----------------------------------------------------------------------------------------------- */
 
 void state_save(supervisor_t *supervisor)
 {
@@ -127,9 +126,7 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
     json_decref(state);
 }
 
-/* --- taking over
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- taking over -------------------------------------------------------------------------------------------------- */
 
 /* In a process that became the children's user: it may look into them where we, root without CAP_SYS_PTRACE,
  * may not. */
@@ -353,8 +350,7 @@ static void rows_sweep(supervisor_t *supervisor)
     segment_touch(supervisor->segment);
 }
 
-/* --- when it cannot be
- * ------------------------------------------------------------------------------------------------------ */
+/* --- when it cannot be -------------------------------------------------------------------------------------------- */
 
 static bool heir_is(const heir_t *heir, bool listens)
 {

@@ -103,8 +103,7 @@ void instance_set_deadline(instance_t *instance)
     }
 }
 
-/* --- processes
- * ------------------------------------------------------------------------------------------------------- */
+/* --- processes ---------------------------------------------------------------------------------------------------- */
 
 static void send_signal(instance_t *instance, int number)
 {
@@ -186,8 +185,7 @@ void instance_watch(instance_t *instance)
         instance->supervisor->loop, instance->pidfd, LOOP_READ, process_ended, instance);
 }
 
-/* --- what the table calls
- * --------------------------------------------------------------------------------------------- */
+/* --- what the table calls ----------------------------------------------------------------------------------------- */
 
 static void die(instance_t *instance);
 
@@ -374,9 +372,7 @@ void instance_event(instance_t *instance, enum instance_event event)
         act(instance);
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 instance_t *instance_find(supervisor_t *supervisor, int service, int number)
 {

@@ -67,8 +67,7 @@ int plan_populate(supervisor_t *supervisor, char *error, size_t error_size)
     return 0;
 }
 
-/* --- the configuration
- * --------------------------------------------------------------------------------------------------- */
+/* --- the configuration -------------------------------------------------------------------------------------------- */
 
 /* The file's text in a memfd that nobody can change; -1 with a reason. */
 static int config_copy(const char *path, char *error, size_t error_size)
@@ -139,9 +138,7 @@ int plan_configure(supervisor_t *supervisor, char *error, size_t error_size)
     return 0;
 }
 
-/* --- commands
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- commands ----------------------------------------------------------------------------------------------------- */
 
 static void queue_remove(supervisor_t *supervisor, int index)
 {
@@ -233,9 +230,7 @@ void plan_stop_all(supervisor_t *supervisor)
         instance->wanted = false;
 }
 
-/* --- once per turn
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- once per turn ------------------------------------------------------------------------------------------------ */
 
 static void step_deadlines(supervisor_t *supervisor)
 {

@@ -42,9 +42,7 @@ static json_t *accept_plain(void)
     return json_pack("{s:b}", "ok", 1);
 }
 
-/* --- status
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- status ------------------------------------------------------------------------------------------------------- */
 
 static json_t *now_to_json(const instance_t *instance)
 {
@@ -127,9 +125,7 @@ static json_t *run_history(context_t *context)
         history_list(count > 0 && count < HISTORY_MOST ? (int)count : HISTORY_MOST));
 }
 
-/* --- commands
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- commands ----------------------------------------------------------------------------------------------------- */
 
 static bool target_exists(const context_t *context)
 {
@@ -264,9 +260,7 @@ json_t *request_run(supervisor_t *supervisor, const json_t *request, wait_t *wai
     return request_refuse("there is no request %s", name != NULL ? name : "without a name");
 }
 
-/* --- waiting
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
 
 /* What keeps the target from being ready, in words; false: nothing. */
 static bool not_ready(supervisor_t *supervisor, target_t target, char *out, size_t out_size, bool *hopeless)

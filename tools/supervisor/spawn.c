@@ -117,8 +117,7 @@ static int program_open(const supervisor_t *supervisor, const char *program, cha
     return fd;
 }
 
-/* --- in the child, between fork and exec
- * ------------------------------------------------------------------------------ */
+/* --- in the child, between fork and exec -------------------------------------------------------------------------- */
 
 static bool privileges_drop(const paths_t *paths)
 {
@@ -184,8 +183,7 @@ static _Noreturn void child_run(const instance_t *instance, const int sources[CH
     _exit(127);
 }
 
-/* --- in the supervisor
- * ----------------------------------------------------------------------------------------------------- */
+/* --- in the supervisor -------------------------------------------------------------------------------------------- */
 
 uint64_t process_start_ticks(pid_t pid)
 {

@@ -58,8 +58,7 @@ static _Noreturn void refuse(int status, const char *sentence)
     exit(status);
 }
 
-/* --- becoming the one supervisor
- * ------------------------------------------------------------------------------------------- */
+/* --- becoming the one supervisor ---------------------------------------------------------------------------------- */
 
 static void lock_take(const paths_t *paths)
 {
@@ -122,9 +121,7 @@ static void detach_finish(int status)
     close(null);
 }
 
-/* --- the loop
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- the loop ----------------------------------------------------------------------------------------------------- */
 
 static void alarm_rings(void *argument)
 {
@@ -183,9 +180,7 @@ static void told_to_reload(void *argument)
         LOG_WARNING, "hangup_ignored", LOG_S("next", "aipotenctl restart reads the configuration anew"));
 }
 
-/* --- the start
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- the start ---------------------------------------------------------------------------------------------------- */
 
 static void usage(FILE *out)
 {

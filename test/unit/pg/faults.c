@@ -15,7 +15,7 @@
 
 enum { PARALLEL = 64, CONNECTIONS_MAX = 64, WRITERS = 3 };
 
-/* --- the fake ------------------------------------------------------------------------------------------------------------- */
+/* --- the fake ----------------------------------------------------------------------------------------------------- */
 
 enum fault {
     NO_FAULT,
@@ -198,7 +198,7 @@ static void on_connection(void *argument, int events)
     fail_msg("more connections than the test has places for");
 }
 
-/* --- statements and running pieces --------------------------------------------------------------------------------------- */
+/* --- statements and running pieces -------------------------------------------------------------------------------- */
 
 #define ONE(FIELD) FIELD(integer, value)
 MESSAGE(one, ONE);
@@ -291,7 +291,7 @@ static enum db_status status_of(rows_t *take_rows)
     return status;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static int statuses[DB_ERROR + 1];
 
@@ -418,7 +418,7 @@ static void test_nothing_is_quoted(void **state)
     close(file);
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void write_one(int number)
 {
@@ -606,7 +606,7 @@ static void test_nobody_overtakes(void **state)
     assert_int_equal(statuses[DB_OK], 2 * WRITERS * ROUNDS);
 }
 
-/* --- setting up ------------------------------------------------------------------------------------------------------------ */
+/* --- setting up --------------------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {

@@ -82,7 +82,7 @@ static enum db_status status_of(rows_t *take_rows)
     return status;
 }
 
-/* --- running pieces in coroutines ---------------------------------------------------------------------------------------------- */
+/* --- running pieces in coroutines --------------------------------------------------------------------------------- */
 
 typedef void (*piece_t)(int number);
 typedef struct {
@@ -135,7 +135,7 @@ static void until_ready(void)
     loop->timer_stop(&timer);
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static void echo(int number)
 {
@@ -284,7 +284,7 @@ static void test_limits(void **state)
     run_all(too_late, 1);
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static transaction_t *begin(void)
 {
@@ -374,7 +374,7 @@ static void test_transactions(void **state)
     assert_int_equal(finished, 1);
 }
 
-/* --- losing PostgreSQL ---------------------------------------------------------------------------------------------------------------- */
+/* --- losing PostgreSQL -------------------------------------------------------------------------------------------- */
 
 static void lose_writer(int number)
 {
@@ -428,7 +428,7 @@ static void test_bad_statements(void **state)
     assert_int_equal(lanes_check("postgresql://nobody@127.0.0.1:1/x", &good, 1, error, sizeof error), DB_UNAVAILABLE);
 }
 
-/* --- setting up ------------------------------------------------------------------------------------------------------------------------ */
+/* --- setting up --------------------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {

@@ -42,7 +42,7 @@ static void send_some(void *argument)
         }
 }
 
-/* --- many large answers in one turn ---------------------------------------------------------------------------------------- */
+/* --- many large answers in one turn ------------------------------------------------------------------------------- */
 
 enum { LARGE_BYTES = 4 << 20, LARGE_COUNT = 17 /* together more than one ZeroMQ message may have */ };
 
@@ -88,7 +88,7 @@ static void test_large(void **state)
     unlink(endpoint + 6);
 }
 
-/* --- order ---------------------------------------------------------------------------------------------------------------- */
+/* --- order -------------------------------------------------------------------------------------------------------- */
 
 static void too_late(void *argument)
 {

@@ -38,7 +38,7 @@ static bool read_json(const char *json, everything_t *out, problems_t *problems)
     return message_read(&everything_message, copy, SOURCE_CLIENT, out, problems);
 }
 
-/* --- what is wrong is named, all of it ------------------------------------------------------------------------------------------- */
+/* --- what is wrong is named, all of it ---------------------------------------------------------------------------- */
 
 static const struct {
     const char *json, *field;
@@ -117,7 +117,7 @@ static void test_problem_bound(void **state)
     buffer_free(&json);
 }
 
-/* --- good values: read, packed, read again, written ------------------------------------------------------------------------------- */
+/* --- good values: read, packed, read again, written --------------------------------------------------------------- */
 
 static const char *const good =
     "{\"name\":\"가나다\",\"count\":-5,\"flag\":true,\"weight\":3.25,\"day\":\"2024-02-29\",\"at\":\"2025-03-20T10:00:00Z\","
@@ -185,7 +185,7 @@ static void test_query_strings(void **state)
     assert_int_equal(value.colour, 0);
 }
 
-/* --- hostile bytes --------------------------------------------------------------------------------------------------------------------- */
+/* --- hostile bytes ------------------------------------------------------------------------------------------------ */
 
 static void test_broken_bytes(void **state)
 {
@@ -251,7 +251,7 @@ static void test_deepest_json(void **state)
     assert_int_equal(problems.items[0].kind, PROBLEM_UNKNOWN);
 }
 
-/* --- patches ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- patches ------------------------------------------------------------------------------------------------------ */
 
 static void test_merge(void **state)
 {
