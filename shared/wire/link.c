@@ -107,27 +107,25 @@ struct link_client {
     link_receive_t receive;
     void *argument;
     buffer_t batch;
-    bool active; /* sent, or not read to the end: ZMQ_EVENTS must be looked at before the loop sleeps */
+    bool active; /* sent or received in this turn: ZMQ_EVENTS must be looked at before the loop sleeps */
     struct link_client *next;
 };
 
 static link_client_t *clients; /* one turn hook serves all of them */
 
-/* A receive that found nothing has looked at ZMQ_EVENTS itself; only one that stopped before leaves that to the turn's end. */
 static void client_drain(link_client_t *client)
 {
     zmq_msg_t message;
+    client->active = true;
     for (int i = 0; i < DRAIN_PER_TURN; i++) {
         zmq_msg_init(&message);
         if (zmq_msg_recv(&message, client->socket, ZMQ_DONTWAIT) < 0) {
-            client->active |= errno != EAGAIN;
             zmq_msg_close(&message);
             return;
         }
         batch_split(zmq_msg_data(&message), zmq_msg_size(&message), client->receive, client->argument, 0);
         zmq_msg_close(&message);
     }
-    client->active = true;
 }
 
 static void client_ready(void *argument, int events)
@@ -253,7 +251,6 @@ static bool server_receive(link_server_t *server)
     zmq_msg_init(&identity);
     zmq_msg_init(&message);
     bool received = zmq_msg_recv(&identity, server->socket, ZMQ_DONTWAIT) >= 0;
-    server->active |= !received && errno != EAGAIN; /* see client_drain */
     if (received && zmq_msg_more(&identity) && zmq_msg_recv(&message, server->socket, ZMQ_DONTWAIT) >= 0 &&
         zmq_msg_size(&identity) <= IDENTITY_MAX) {
         uint32_t peer = server_peer(server, zmq_msg_data(&identity), zmq_msg_size(&identity));
@@ -269,10 +266,9 @@ static bool server_receive(link_server_t *server)
 
 static void server_drain(link_server_t *server)
 {
-    for (int i = 0; i < DRAIN_PER_TURN; i++)
-        if (!server_receive(server))
-            return;
     server->active = true;
+    for (int i = 0; i < DRAIN_PER_TURN && server_receive(server); i++)
+        ;
 }
 
 static void server_ready(void *argument, int events)
