@@ -39,7 +39,7 @@ def pss_kilobytes(pid):
 def h2load(system, token, seconds):
     """(requests a second, answers that are not 2xx)"""
     said = subprocess.run(
-        ['h2load', '-c', '32', '-m', '8', '--duration', str(seconds), '--warm-up-time', '1', '-H', f'authorization: Bearer {token}',
+        ['h2load', '-c', '32', '-m', '8', '--duration', str(seconds), '-H', f'authorization: Bearer {token}',
          f'http://127.0.0.1:{system.http_port}/api/v1/children'],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
     rate = float(re.search(r'finished in .*?, ([\d.]+) req/s', said).group(1))
@@ -94,6 +94,8 @@ def run(system, options):
     with tempfile.NamedTemporaryFile('w', suffix='.sql') as script:
         script.write(same_statement(parent.id))
         script.flush()
+        h2load(system, parent.token, 1)  # warms up, and is counted nowhere
+        pgbench(system, script.name, 1)
         for number in range(options.rounds):
             began = cpu_seconds(pids)
             rate, failed, good = h2load(system, parent.token, options.seconds)
