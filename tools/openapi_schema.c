@@ -51,7 +51,9 @@ static json_t *number_schema(const field_t *field)
     if (field->min != 0 || field->max != 0) {
         double unit = pow(10, field->scale);
         json_object_set_new(schema, "minimum", whole ? json_integer(field->min) : json_real((double)field->min / unit));
-        json_object_set_new(schema, "maximum", whole ? json_integer(field->max) : json_real((double)field->max / unit));
+        if (field->max >= field->min)
+            json_object_set_new(
+                schema, "maximum", whole ? json_integer(field->max) : json_real((double)field->max / unit));
     }
     return schema;
 }

@@ -48,7 +48,7 @@ typedef struct {
     enum field_type type;
     bool required;             /* input: must be there and not null */
     bool nullable;             /* input: null clears (PATCH); output: may be null */
-    int64_t min, max;          /* both 0: no bound */
+    int64_t min, max;          /* both 0: no bound; max below min: no upper one */
     int scale;                 /* decimal: digits after the point */
     enum text_format format;   /* text */
     const char *const *names;  /* choice: NULL-terminated */

@@ -180,7 +180,7 @@ static bool check_range(reader_t *reader, const place_t *place, const field_t *f
     bool bounded = field->min || field->max;
     if (bounded && value < field->min)
         return wrong(reader, place, PROBLEM_TOO_SMALL, field, field->min);
-    if (bounded && value > field->max)
+    if (bounded && field->max >= field->min && value > field->max)
         return wrong(reader, place, PROBLEM_TOO_LARGE, field, field->max);
     return true;
 }

@@ -9,6 +9,7 @@ MESSAGE(item, ITEM);
 #define EVERYTHING(FIELD)                                                                                          \
     FIELD(text, name, .required = true, .min = 1, .max = 4)                                                        \
     FIELD(integer, count, .min = -5, .max = 10)                                                                    \
+    FIELD(integer, many, .min = 1)                                                                    \
     FIELD(boolean, flag)                                                                                           \
     FIELD(decimal, weight, .scale = 2, .min = 10, .max = 9999)                                                     \
     FIELD(date, day)                                                                                               \
@@ -52,6 +53,7 @@ static const struct {
     {"{\"name\":\"a\",\"other\":1}", "other", PROBLEM_UNKNOWN},
     {"{\"name\":\"a\",\"count\":11}", "count", PROBLEM_TOO_LARGE},
     {"{\"name\":\"a\",\"count\":-6}", "count", PROBLEM_TOO_SMALL},
+    {"{\"name\":\"a\",\"many\":0}", "many", PROBLEM_TOO_SMALL},
     {"{\"name\":\"a\",\"count\":1.5}", "count", PROBLEM_TYPE},
     {"{\"name\":\"a\",\"count\":\"1\"}", "count", PROBLEM_TYPE},
     {"{\"name\":\"a\",\"flag\":\"true\"}", "flag", PROBLEM_TYPE},
@@ -120,7 +122,7 @@ static void test_problem_bound(void **state)
 /* --- good values: read, packed, read again, written --------------------------------------------------------------- */
 
 static const char *const good =
-    "{\"name\":\"가나다\",\"count\":-5,\"flag\":true,\"weight\":3.25,\"day\":\"2024-02-29\",\"at\":\"2025-03-20T10:00:00Z\","
+    "{\"name\":\"가나다\",\"count\":-5,\"many\":9000000000,\"flag\":true,\"weight\":3.25,\"day\":\"2024-02-29\",\"at\":\"2025-03-20T10:00:00Z\","
     "\"id\":\"0f8fad5b-d9cb-469f-a165-70867728950e\",\"colour\":\"green\",\"note\":null,\"first\":{\"name\":\"x\"},"
     "\"items\":[{\"name\":\"a\",\"size\":1},{\"name\":\"b\"}],\"email\":\"kim.a+b@example.co.kr\",\"phone\":\"+82 10-1234-5678\","
     "\"password\":\"12345678\",\"line\":\"a b\"}";
