@@ -130,6 +130,8 @@ void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_
 
 typedef struct {
     const taken_t *taken;
+    const subscription_t *subscription;
+    text_t body; /* opened */
     outgoing_t out;
     const char *error; /* why it was not sent; NULL: it was */
 } delivery_t;
@@ -142,16 +144,22 @@ static const subscription_t *subscription_of(const taken_t *taken)
     return NULL;
 }
 
-static void delivery_send(call_t *call, delivery_t *delivery)
+static void delivery_open(call_t *call, delivery_t *delivery)
 {
     const taken_t *taken = delivery->taken;
-    const subscription_t *subscription = subscription_of(taken);
-    text_t body;
-    if (!subscription || !seal_open(call->arena, &context.data_keys, place_of(taken->id), taken->body, &body)) {
-        delivery->out.done = true;
-        delivery->error = subscription ? "its body cannot be opened" : "nobody subscribes to it any more";
-        return;
-    }
+    delivery->subscription = subscription_of(taken);
+    if (!delivery->subscription)
+        delivery->error = "nobody subscribes to it any more";
+    else if (!seal_open(call->arena, &context.data_keys, place_of(taken->id), taken->body, &delivery->body))
+        delivery->error = "its body cannot be opened";
+    delivery->out.done = delivery->error != NULL;
+}
+
+/* Takes no memory of the call's: between the first that is sent and the last that is waited for, nothing may end the call. */
+static void delivery_send(delivery_t *delivery)
+{
+    const taken_t *taken = delivery->taken;
+    const subscription_t *subscription = delivery->subscription;
     char id[UUID_TEXT_SIZE];
     uuid_format(taken->id, id);
     request_t request = {0};
@@ -164,7 +172,7 @@ static void delivery_send(call_t *call, delivery_t *delivery)
     message_set(&request, idempotency_key, text_of(id));
     message_set(&request, resent, false);
     message_set(&request, body_kind, BODY_FIELDS);
-    message_set(&request, body, body);
+    message_set(&request, body, delivery->body);
     outgoing_send(&delivery->out, subscription->service, &request,
         clock_monotonic() + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND);
 }
@@ -228,12 +236,17 @@ int64_t event_dispatch(call_t *call)
         return IDLE_MILLISECONDS;
     const rows_t *rows = db_query(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS));
     tidy_now_and_then(call);
+    if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
+        return IDLE_MILLISECONDS;
     call_commit(call); /* what was taken is taken, and no connection is held meanwhile */
     delivery_t *deliveries = arena_allocate(call->arena, (size_t)rows->count * sizeof(*deliveries));
     for (int i = 0; i < rows->count; i++) {
         deliveries[i].taken = row_at(call, rows, i);
-        delivery_send(call, &deliveries[i]);
+        delivery_open(call, &deliveries[i]);
     }
+    for (int i = 0; i < rows->count; i++)
+        if (!deliveries[i].error)
+            delivery_send(&deliveries[i]);
     for (int i = 0; i < rows->count; i++)
         outgoing_wait(&deliveries[i].out);
     job_running(job_of(call));
