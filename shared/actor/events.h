@@ -23,3 +23,31 @@ void event_emit(call_t *, const char *type, uuid_t aggregate, const message_t *,
     FIELD(text, operation, .required = true)                                                                       \
     FIELD(time, at, .required = true)
 MESSAGE(record_read, RECORD_READ);
+
+/* mail.requested: somebody is to get a mail; the mailer subscribes. Aggregate: the user it is about. The template's words are the
+ * mailer's, in the reader's language; `fields` are what it puts into them ("token"). */
+enum mail_template { MAIL_EMAIL_VERIFICATION, MAIL_PASSWORD_RESET, MAIL_ACCOUNT_DELETED };
+static const char *const mail_templates[] __attribute__((unused)) = {
+    "email_verification", "password_reset", "account_deleted", NULL};
+/* Order of enum language. */
+static const char *const mail_languages[] __attribute__((unused)) = {"ko", "en", NULL};
+
+#define MAIL_FIELD(FIELD)                                                                                          \
+    FIELD(text, name, .required = true, .min = 1, .max = 50)                                                       \
+    FIELD(text, value, .required = true, .max = 2000, .secret = true)
+MESSAGE(mail_field, MAIL_FIELD);
+
+#define MAIL_REQUESTED(FIELD)                                                                                      \
+    FIELD(choice, template, .required = true, .names = mail_templates)                                             \
+    FIELD(uuid, user, .nullable = true, .meaning = "whose data the mail holds; null: of nobody who has an account") \
+    FIELD(text, to, .required = true, .min = 3, .max = 254, .format = FORMAT_EMAIL)                                \
+    FIELD(text, name, .nullable = true, .max = 50, .meaning = "of the reader")                                     \
+    FIELD(choice, language, .required = true, .names = mail_languages)                                             \
+    FIELD(list, fields, .max = 20, .message = &mail_field_message)                                                 \
+    FIELD(time, not_after, .nullable = true, .meaning = "later it is worth nothing and is not sent any more")
+MESSAGE(mail_requested, MAIL_REQUESTED);
+
+/* user.erased: the days in which a deleted account could come back are over (product.md, section 3): everybody who holds
+ * personal data of the user removes it. Aggregate: the user. */
+#define USER_ERASED(FIELD) FIELD(uuid, user, .required = true)
+MESSAGE(user_erased, USER_ERASED);
