@@ -53,6 +53,23 @@ void call_yield(call_t *call)
         call_fail(call, ERROR_TIMEOUT);
 }
 
+void call_leave(call_t *call)
+{
+    insist(!job_of(call)->transaction); /* it would hold its locks and its connection meanwhile */
+    job_running(NULL);
+}
+
+void call_return(call_t *call)
+{
+    job_running(job_of(call));
+}
+
+loop_t *call_loop(const call_t *call)
+{
+    (void)call;
+    return context.loop;
+}
+
 void call_commit(call_t *call)
 {
     job_t *job = job_of(call);

@@ -81,6 +81,11 @@ text_t call_header(call_t *, const char *name);
 /* Lets the process do everything else that is ready before the handler goes on: before work that keeps the processor for
  * long (a password's hash). Ends the call with 504 when its deadline has passed. */
 void call_yield(call_t *);
+/* Around a wait for something outside of the system (shared/net): others run meanwhile, and no transaction may be open. */
+void call_leave(call_t *);
+void call_return(call_t *);
+/* For shared/net, from the start hook. */
+loop_t *call_loop(const call_t *);
 const config_t *call_config(const call_t *);
 segment_t *call_segment(const call_t *);
 /* The ring of actor_t.data_keys; NULL when the actor seals nothing. */

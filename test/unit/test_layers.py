@@ -19,6 +19,7 @@ MAY_INCLUDE["net"] = set(LAYERS) - {"pg", "actor"}
 LIBRARIES = (
     (re.compile(r"(zmq|czmq|zmq_utils)\.h|msgpack\b.*"), "shared/wire/"),
     (re.compile(r"libpq-fe\.h|libpq/.*|pg_config.*|postgres\w*\.h"), "shared/pg/"),
+    (re.compile(r"curl/.*|hiredis/.*"), "shared/net/"),
     (re.compile(r"h2o\.h|h2o/.*|wslay/.*|picotls.*|picohttpparser\.h"), "actors/frontend/"),
 )
 # These parts of shared/pg block: only each other and aipotenctl may use them.
@@ -116,6 +117,8 @@ def test_includes_are_resolved():
     ("shared/actor/x.c", "#include <msgpack/pack.h>", "only shared/wire/"),
     ("actors/children/x.c", "#include <libpq-fe.h>", "only shared/pg/"),
     ("tools/ctl/x.c", "#include <libpq-fe.h>", "only shared/pg/"),
+    ("actors/mailer/x.c", "#include <curl/curl.h>", "only shared/net/"),
+    ("shared/actor/x.c", "#include <hiredis/async.h>", "only shared/net/"),
     ("shared/wire/x.c", '#include "h2o.h"', "only actors/frontend/"),
     ("actors/accounts/x.c", "#include <h2o/websocket.h>", "only actors/frontend/"),
     ("actors/accounts/x.c", '#include "../children/age.h"', "never include each other"),
