@@ -15,7 +15,7 @@
 #include "net/upstream.h"
 #include "wire/link.h"
 
-enum { LOSSES_MOST = 3, EXPIRE_MILLISECONDS = 50, RETRY_SOON = 1, PROBLEM_BYTES = 64 << 10, PACKED_KEPT = 256 << 10 };
+enum { EXPIRE_MILLISECONDS = 50, RETRY_SOON = 1, PROBLEM_BYTES = 64 << 10, PACKED_KEPT = 256 << 10 };
 
 static struct {
     pending_t pending;
@@ -253,8 +253,8 @@ static void on_lost(upstream_t *upstream)
         if (entry->upstream != upstream)
             continue;
         exchange_t *exchange = entry->exchange;
-        /* A request may be why its instances die: what lost three gets no fourth. */
-        bool again = exchange != NULL && ++exchange->losses < LOSSES_MOST;
+        /* A request may be why its instances die: what lost http.losses_most gets no other one. */
+        bool again = exchange != NULL && ++exchange->losses < frontend.config.http.losses_most;
         if (again && (send_again(entry, exchange, true, now) || hold_again(entry, exchange))) {
             count(COUNTER_RESENT, 1);
             resent++;

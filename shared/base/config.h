@@ -34,6 +34,7 @@ typedef struct config {
         int64_t patience; /* a request waits this long for a service whose last instance was lost just now */
         int64_t max_connections;         /* per frontend */
         int64_t max_connections_address; /* per client address */
+        int64_t losses_most; /* a request whose instances died so often is given up */
     } http;
     struct {
         config_list_t origins; /* allowed origins, exactly as browsers send them */

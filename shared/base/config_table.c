@@ -64,6 +64,8 @@ const config_row_t config_rows[] = {
         .meaning = "of these, from one client connection"},
     {"http.patience", CONFIG_DURATION, AT(http.patience), "1s", 0, 60000,
         .meaning = "a request waits this long for a service whose last instance was lost just now"},
+    {"http.losses_most", CONFIG_INTEGER, AT(http.losses_most), "3", 1, 1000,
+        .meaning = "a request that lost so many instances may be why they die: it is answered 503, not sent to another one"},
     {"http.max_connections", CONFIG_INTEGER, AT(http.max_connections), "10000", 1, 1000000,
         .meaning = "client connections of one frontend"},
     {"http.max_connections_address", CONFIG_INTEGER, AT(http.max_connections_address), "1000", 1, 1000000,

@@ -20,7 +20,9 @@ SECONDS = 10
 
 @pytest.fixture(scope='module')
 def own(start_system):
-    return start_system(settings={'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'}})
+    # The killer must not make a request look as if it were why its instances die: http.losses_most.
+    return start_system(settings={'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'},
+                                  'http': {'losses_most': 100}})
 
 
 @pytest.fixture
@@ -201,3 +203,37 @@ def test_under_harm(own, me, harm):
     # A dead instance's calls are sent to another one, or held until one is back; a lost connection may cost a 503.
     allowed = {201} if harm is kill_instances else {201, 503}
     assert set(statuses) <= allowed, statuses
+
+
+# --- a request that kills ------------------------------------------------------------------------------------------------------
+
+LOSSES = 4
+
+
+def test_what_kills_its_instances_is_given_up(start_system):
+    """A request that waits for a lock of ours, whose every instance dies, gets a 503 after http.losses_most of them."""
+    own = start_system(settings={'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'},
+                                 'http': {'losses_most': LOSSES}, 'database': {'write_timeout': '60s'}})
+    person = people.newcomer(own)
+    born = person.child()
+    killed = []
+    with own.database('children') as database, own.database() as holder, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        holder.connection.autocommit = False
+        holder.rows('SELECT FROM children.children WHERE id = %s FOR UPDATE', born['id'])
+        answer = pool.submit(person.client.patch, f'{CHILDREN}/{born["id"]}', {'current_height': 90})
+        seen = set()
+        while not answer.done() and len(killed) <= LOSSES:
+            waiting = database.row("SELECT pid, application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                                   "application_name LIKE 'aipoten children.%%' AND NOT pid = ANY(%s) LIMIT 1", list(seen))
+            if waiting is None:
+                time.sleep(0.02)
+                continue
+            seen.add(waiting['pid'])
+            number = int(waiting['application_name'].split()[1].rpartition('.')[2])
+            pid = next(row['pid'] for row in own.instances('children') if row['instance'] == number)
+            kill(pid)
+            killed.append(pid)
+        answer.result(30).expect(503, 'UNAVAILABLE')
+    assert len(killed) == LOSSES
+    own.wait_ready(30)
+    person.client.patch(f'{CHILDREN}/{born["id"]}', {'current_height': 91}).expect(200)
