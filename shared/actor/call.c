@@ -16,6 +16,12 @@ segment_t *call_segment(const call_t *call)
     return context.process.segment;
 }
 
+const char *call_files(const call_t *call)
+{
+    (void)call;
+    return context.process.files_directory;
+}
+
 text_t call_header(call_t *call, const char *name)
 {
     return pairs_get(call->headers, text_of(name));

@@ -88,5 +88,7 @@ void call_return(call_t *);
 loop_t *call_loop(const call_t *);
 const config_t *call_config(const call_t *);
 segment_t *call_segment(const call_t *);
+/* Where files are written that the frontend sends (reply_file): private to the system's processes. */
+const char *call_files(const call_t *);
 /* The ring of actor_t.data_keys; NULL when the actor seals nothing. */
 const key_ring_t *call_data_keys(const call_t *);

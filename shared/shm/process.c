@@ -170,6 +170,7 @@ void process_join(process_t *process)
         0); /* executed by descriptor, it would be called by a number in ps(1) */
     process->run_directory = join_environment("AIPOTEN_RUN");
     process->log_directory = join_environment("AIPOTEN_LOG_DIR");
+    process->files_directory = join_environment("AIPOTEN_FILES_DIR");
     join_notify();
     int service = service_find(process->service);
     if (service >= 0 && services[service].nice && setpriority(PRIO_PROCESS, 0, services[service].nice) != 0)

@@ -12,6 +12,7 @@ enum {
     CHILD_LOG_FD,
     CHILD_HTTPS_FD,
     CHILD_HTTP_FD,
+    CHILD_FILES_FD, /* last: places never change, a later supervisor takes what stands before it from there */
     CHILD_FD_END
 };
 
