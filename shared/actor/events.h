@@ -26,9 +26,13 @@ MESSAGE(record_read, RECORD_READ);
 
 /* mail.requested: somebody is to get a mail; the mailer subscribes. Aggregate: the user it is about. The template's words are the
  * mailer's, in the reader's language; `fields` are what it puts into them ("token"). */
-enum mail_template { MAIL_EMAIL_VERIFICATION, MAIL_PASSWORD_RESET, MAIL_ACCOUNT_DELETED };
+enum mail_template {
+    MAIL_EMAIL_VERIFICATION, MAIL_PASSWORD_RESET, MAIL_ACCOUNT_DELETED,
+    MAIL_GUARDIAN_INVITATION, /* fields: "child" (its id), "token" */
+    MAIL_EXPORT_READY         /* no fields: the link is asked for after a log-in */
+};
 static const char *const mail_templates[] __attribute__((unused)) = {
-    "email_verification", "password_reset", "account_deleted", NULL};
+    "email_verification", "password_reset", "account_deleted", "guardian_invitation", "export_ready", NULL};
 /* Order of enum language. */
 static const char *const mail_languages[] __attribute__((unused)) = {"ko", "en", NULL};
 
