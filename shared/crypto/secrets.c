@@ -18,7 +18,12 @@
 
 enum { SECRET_SIZE_MAX = 4096, LOCK_TRIES = 100, LOCK_PAUSE = 50 /* milliseconds */ };
 
-enum kind { KIND_RING, KIND_KEY, KIND_TEXT };
+enum kind {
+    KIND_RING,
+    KIND_KEY,
+    KIND_TEXT,
+    KIND_GIVEN, /* by another company: put there by a person, never made; none is an empty value */
+};
 
 /* Adding an actor with sealed columns is a ring here, one with tables a password. */
 static const struct {
@@ -34,6 +39,10 @@ static const struct {
     {"db.accounts", KIND_TEXT},
     {"db.children", KIND_TEXT},
     {"db.admin", KIND_TEXT},
+    {"oauth.google", KIND_GIVEN},
+    {"oauth.kakao", KIND_GIVEN},
+    {"oauth.naver", KIND_GIVEN},
+    {"oauth.apple", KIND_GIVEN},
 };
 
 /* The directory of one call. */
@@ -167,6 +176,8 @@ static bool is_valid(enum kind kind, text_t value)
     }
     if (kind == KIND_KEY)
         return value.length == KEY_BYTES;
+    if (kind == KIND_GIVEN)
+        return memchr(value.data, '\0', value.length) == NULL;
     for (size_t i = 0; i < value.length; i++)
         if (!isgraph((unsigned char)value.data[i]))
             return false;
@@ -177,7 +188,7 @@ static bool is_valid(enum kind kind, text_t value)
 static int secret_load(const place_t *place, int index, buffer_t *out)
 {
     if (file_read(place, secrets[index].name, out) != 0)
-        return -1;
+        return secrets[index].kind == KIND_GIVEN && errno == ENOENT ? 0 : -1;
     if (secrets[index].kind != KIND_KEY && out->length > 0 && out->data[out->length - 1] == '\n')
         out->length--;
     if (is_valid(secrets[index].kind, buffer_text(out)))
@@ -226,7 +237,8 @@ static int secret_ensure(const place_t *place, int index)
     int result = secret_load(place, index, &value), reason = errno;
 
     buffer_wipe(&value);
-    return result != 0 && reason == ENOENT ? secret_make(place, index) : result;
+    bool make = result != 0 && reason == ENOENT && secrets[index].kind != KIND_GIVEN;
+    return make ? secret_make(place, index) : result;
 }
 
 int secrets_ensure(const char *directory, char *error, size_t error_size)

@@ -5,7 +5,10 @@
  *     data_keys.children   ring     seals columns of children
  *     index_key            32 bytes HMAC index of phone numbers
  *     token_key            32 bytes refresh tokens and CSRF tokens
- *     db.ROLE              text     password of the PostgreSQL role aipoten_ROLE */
+ *     db.ROLE              text     password of the PostgreSQL role aipoten_ROLE
+ *     oauth.PROVIDER       given    by google, kakao, naver: the client secret; by apple: the private key (PEM)
+ *
+ * What is given by others is put there by a person and never made; as long as it is not there, its value is empty. */
 #pragma once
 #include "../base/memory.h"
 #include "keys.h"

@@ -6,8 +6,8 @@
 /* Secrets are named as in crypto/secrets.h; three more are composed by the supervisor: database_url (host,
  * port and database of DATABASE_URL with the role's own name and password), tls_certificate and tls_key (the
  * PEM texts). */
-static const char *const accounts_secrets[] = {
-    "database_url", "jwt_keys", "data_keys.accounts", "index_key", "token_key", NULL};
+static const char *const accounts_secrets[] = {"database_url", "jwt_keys", "data_keys.accounts", "index_key",
+    "token_key", "oauth.google", "oauth.kakao", "oauth.naver", "oauth.apple", NULL};
 static const char *const children_secrets[] = {"database_url", "data_keys.children", NULL};
 static const char *const admin_secrets[] = {"database_url", "data_keys.admin", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", NULL};

@@ -92,6 +92,25 @@ static void made(void **state)
     }
 }
 
+/* What another company gives is never made; until somebody puts it there it is empty. */
+static void given(void **state)
+{
+    (void)state;
+    assert_int_equal(secrets_ensure(directory, error, sizeof(error)), 0);
+    assert_int_equal(access(path_of("oauth.apple"), F_OK), -1);
+    buffer_t value = value_of("oauth.apple");
+    assert_int_equal(value.length, 0);
+    put("oauth.apple", "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n", 0644);
+    value = value_of("oauth.apple");
+    assert_text(buffer_text(&value), "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----");
+    assert_int_equal(mode_of(path_of("oauth.apple")), 0600);
+    buffer_free(&value);
+    unlink(path_of("oauth.apple"));
+    assert_int_equal(symlink("/etc/hostname", path_of("oauth.apple")), 0);
+    assert_int_equal(secrets_read(directory, "oauth.apple", &value, error, sizeof(error)), -1);
+    unlink(path_of("oauth.apple"));
+}
+
 static void damaged(void **state)
 {
     buffer_t value = {0};
@@ -298,8 +317,8 @@ static void together(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(made), cmocka_unit_test(damaged),
-        cmocka_unit_test(rotation), cmocka_unit_test(rotation_limits), cmocka_unit_test(ids),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(made), cmocka_unit_test(given),
+        cmocka_unit_test(damaged), cmocka_unit_test(rotation), cmocka_unit_test(rotation_limits), cmocka_unit_test(ids),
         cmocka_unit_test(together)};
     return cmocka_run_group_tests_name("crypto/secrets", tests, make, destroy);
 }
