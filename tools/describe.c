@@ -25,6 +25,8 @@ static const actor_t *const actors[] = {ACTORS};
 /* What the skeleton expects of the file that is written here. */
 const subscription_t registry[] = {{0}};
 const int registry_count = 0;
+const operation_t registry_operations[] = {{0}};
+const int registry_operation_count = 0;
 const upstream_service_t registry_services[] = {{0}};
 const int registry_service_count = 0;
 
@@ -207,12 +209,29 @@ static void subscription_check(const endpoint_t *row)
         problem(row, "a row with .event needs .input, .handler, .writes and SHAPE_NOTHING");
 }
 
+/* Neither is what an actor asks of another: its answer is a message of its own, not the envelope of clients. */
+static void internal_check(const actor_t *actor, const endpoint_t *row)
+{
+    if (row->method != NULL || row->path != NULL || row->params != NULL || row->headers != NULL || row->event != NULL)
+        problem(row, "a row with .internal has no method, path, params, headers or event");
+    if (row->handler == NULL || row->shape == SHAPE_LIST || (row->shape == SHAPE_ONE) != (row->output != NULL))
+        problem(row, "a row with .internal needs .handler, and .output of SHAPE_ONE or SHAPE_NOTHING");
+    if (row->writes && actor->data_keys == NULL)
+        problem(row, "writes, so its actor needs data_keys: the record of calls is sealed");
+    message_check(row, row->input);
+    message_check(row, row->output);
+}
+
+static const char *place_of(const endpoint_t *row)
+{
+    return row->internal ? "internal" : row->event ? row->event : row->path;
+}
+
 static void pair_check(const endpoint_t *row, const endpoint_t *other)
 {
     if (strcmp(row->operation, other->operation) == 0)
-        problem(row, "two rows have this operation: %s and %s", row->event ? row->event : row->path,
-            other->event ? other->event : other->path);
-    if (row->event != NULL || other->event != NULL)
+        problem(row, "two rows have this operation: %s and %s", place_of(row), place_of(other));
+    if (!endpoint_is_route(row) || !endpoint_is_route(other))
         return;
     if (strcmp(row->method, other->method) == 0 && paths_are_one(row->path, other->path))
         problem(row, "%s %s is also %s of %s", row->method, row->path, other->path, other->operation);
@@ -225,9 +244,11 @@ static void rows_check(void)
     for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++) {
             const endpoint_t *row = &actors[a]->endpoints[i];
-            if (row->operation == NULL || (row->event == NULL && (row->method == NULL || row->path == NULL)))
+            if (row->operation == NULL || (endpoint_is_route(row) && (row->method == NULL || row->path == NULL)))
                 describe_fail("row %d of the %s actor lacks operation, method or path", i, actors[a]->name);
-            if (row->event != NULL)
+            if (row->internal)
+                internal_check(actors[a], row);
+            else if (row->event != NULL)
                 subscription_check(row);
             else
                 row_check(actors[a], row);
@@ -305,11 +326,27 @@ static void routes_write(FILE *out, const char *document)
     fputs("const route_t routes[] = {\n", out);
     for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++)
-            if (actors[a]->endpoints[i].event == NULL)
+            if (endpoint_is_route(&actors[a]->endpoints[i]))
                 route_write(out, actors[a], &actors[a]->endpoints[i]);
     fputs("};\nconst int route_count = ARRAY_SIZE(routes);\n\n", out);
     services_write(out, "route_service_t", "route_service");
     document_write(out, document);
+}
+
+static void operations_write(FILE *out)
+{
+    int count = 0;
+    fputs("const operation_t registry_operations[] = {\n", out);
+    for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
+        for (int i = 0; i < actors[a]->endpoint_count; i++) {
+            const endpoint_t *row = &actors[a]->endpoints[i];
+            if (!row->internal)
+                continue;
+            fprintf(out, "    {.service = \"%s\", .operation = \"%s\"},\n", row->pool ? row->pool : actors[a]->name,
+                row->operation);
+            count++;
+        }
+    fprintf(out, "%s};\nconst int registry_operation_count = %d;\n\n", count ? "" : "    {0},\n", count);
 }
 
 static void registry_write(FILE *out)
@@ -327,6 +364,7 @@ static void registry_write(FILE *out)
             count++;
         }
     fprintf(out, "%s};\nconst int registry_count = %d;\n\n", count ? "" : "    {0},\n", count);
+    operations_write(out);
     services_write(out, "upstream_service_t", "registry_service");
 }
 

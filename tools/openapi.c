@@ -327,7 +327,7 @@ static json_t *tags_json(const actor_t *const *actors, int count)
     json_t *tags = json_array(), *seen = json_object();
     for (int a = 0; a < count; a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++) {
-            if (actors[a]->endpoints[i].event != NULL)
+            if (!endpoint_is_route(&actors[a]->endpoints[i]))
                 continue;
             json_t *tag = tag_of(&actors[a]->endpoints[i]);
             const char *name = json_string_value(tag);
@@ -391,7 +391,7 @@ json_t *openapi_document(const actor_t *const *actors, int count)
     json_t *paths = json_object();
     for (int a = 0; a < count; a++)
         for (int i = 0; i < actors[a]->endpoint_count; i++)
-            if (actors[a]->endpoints[i].event == NULL)
+            if (endpoint_is_route(&actors[a]->endpoints[i]))
                 row_add(paths, &components, &actors[a]->endpoints[i]);
     builtins_add(paths, &components);
     json_object_set_new(components.schemas, "error", error_schema(&components));

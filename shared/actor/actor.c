@@ -102,6 +102,7 @@ static void counters_declare(void)
     context.counters.in_flight = counter_declare(self, "calls_in_flight", "calls", "handlers that run or wait now");
     context.counters.deliveries =
         counter_declare(self, "deliveries", "events", "events sent to their subscribers, also in vain");
+    context.counters.asked = counter_declare(self, "calls_asked", "calls", "calls that other actors answered");
     context.counters.replayed =
         counter_declare(self, "calls_replayed", "calls", "requests answered from the record of calls, not done again");
     context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");

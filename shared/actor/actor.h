@@ -20,6 +20,8 @@ typedef struct endpoint {
     void (*handler)(call_t *);
     const char *event;         /* a subscription instead of method and path: this type of event (events.h) is its input. No
                                   client can call it; its effect happens once for each event */
+    bool internal;             /* an operation for other actors (calls.h) instead of method and path. No client can call it;
+                                  `roles` is asked of whom the call is made for */
     const char *summary;       /* OpenAPI, English, no full stop */
     unsigned roles;            /* who may call: a set of roles, ANYONE: no token needed */
     const message_t *params;   /* path and query; must have a field for each :parameter */
@@ -36,6 +38,12 @@ typedef struct endpoint {
     enum error_code errors[8]; /* beyond those that follow from the row; for OpenAPI */
     bool writes;               /* changes something: never retried by the frontend on its own */
 } endpoint_t;
+
+/* Can a client call it? Others are called by actors alone: event, internal. */
+static inline bool endpoint_is_route(const endpoint_t *endpoint)
+{
+    return endpoint->event == NULL && !endpoint->internal;
+}
 
 typedef struct actor {
     const char *name;

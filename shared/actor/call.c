@@ -49,9 +49,15 @@ void call_fail_problems(call_t *call, enum error_code code, const problems_t *pr
     _longjmp(job_of(call)->back, OUTCOME_FAILED);
 }
 
-void call_yield(call_t *call)
+void call_insist_free(call_t *call, const char *file, int line, const char *what)
 {
-    insist(!job_of(call)->transaction); /* it would hold its locks and its connection meanwhile */
+    if (job_of(call)->transaction != NULL)
+        panic_at(file, line, "%s in an open transaction: it comes before the first statement of lane write", what);
+}
+
+void call_yield_at(call_t *call, const char *file, int line)
+{
+    call_insist_free(call, file, line, "call_yield");
     job_running(NULL);
     lanes_yield(context.lanes);
     job_running(job_of(call));
@@ -59,9 +65,9 @@ void call_yield(call_t *call)
         call_fail(call, ERROR_TIMEOUT);
 }
 
-void call_leave(call_t *call)
+void call_leave_at(call_t *call, const char *file, int line)
 {
-    insist(!job_of(call)->transaction); /* it would hold its locks and its connection meanwhile */
+    call_insist_free(call, file, line, "call_leave");
     job_running(NULL);
 }
 

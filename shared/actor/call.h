@@ -80,9 +80,11 @@ text_t call_header(call_t *, const char *name);
 
 /* Lets the process do everything else that is ready before the handler goes on: before work that keeps the processor for
  * long (a password's hash). Ends the call with 504 when its deadline has passed. */
-void call_yield(call_t *);
+#define call_yield(call) call_yield_at((call), __FILE__, __LINE__)
+void call_yield_at(call_t *, const char *file, int line);
 /* Around a wait for something outside of the system (shared/net): others run meanwhile, and no transaction may be open. */
-void call_leave(call_t *);
+#define call_leave(call) call_leave_at((call), __FILE__, __LINE__)
+void call_leave_at(call_t *, const char *file, int line);
 void call_return(call_t *);
 /* For shared/net, from the start hook. */
 loop_t *call_loop(const call_t *);

@@ -174,7 +174,7 @@ static void delivery_send(delivery_t *delivery)
     message_set(&request, body_kind, BODY_FIELDS);
     message_set(&request, body, delivery->body);
     outgoing_send(&delivery->out, subscription->service, &request,
-        clock_monotonic() + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND);
+        clock_monotonic() + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND, NULL);
 }
 
 static bool delivery_succeeded(const delivery_t *delivery)

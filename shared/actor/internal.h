@@ -39,6 +39,9 @@ typedef struct job {
     bool failed_once;  /* and was looked up again since (once.h) */
     bool replayed;     /* the reply is the recorded one */
     bool emitted;      /* an event, in its transaction */
+    text_t caller;     /* the actor that asks; empty: a frontend */
+    int step;          /* calls to other actors in this run of the handler (calls.c) */
+    buffer_t heard;    /* the last answer to them */
     struct {           /* its place in the record of calls (once.h) */
         uuid_t id;
         int slot;
@@ -69,7 +72,7 @@ typedef struct {
     key_ring_t data_keys;
     struct {
         _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries,
-            *stack;
+            *stack, *asked;
     } counters;
 } actor_context_t;
 extern actor_context_t context;
@@ -82,6 +85,9 @@ void actor_event_committed(void);
 char *schema_statement(const char *format, const char *schema);
 
 /* --- call.c ------------------------------------------------------------------------------------------------------- */
+
+/* Panics in the handler's name when a transaction is open: it would hold its locks and its connection while `what` lasts. */
+void call_insist_free(call_t *call, const char *file, int line, const char *what);
 
 /* Commits what a call of nobody has done so far; fails it when that fails. */
 void call_commit(call_t *call);

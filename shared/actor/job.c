@@ -69,6 +69,7 @@ static void job_release(job_t *job)
     }
     arena_t *arena = job->call.arena;
     buffer_t packed = job->packed, body = job->body;
+    buffer_free(&job->heard);
     jobs_alive--;
     bytes_alive -= packed.length;
     if (jobs_free == JOBS_KEPT) {
@@ -125,6 +126,12 @@ static bool check_page(const message_t *message, const void *params, problems_t 
 static bool validate(job_t *job)
 {
     const endpoint_t *endpoint = job->call.endpoint;
+    if (endpoint_is_route(endpoint) != (job->caller.length == 0)) {
+        log_event(LOG_ERROR, "caller_refused", LOG_S("operation", endpoint->operation), LOG_T("caller", job->caller),
+            LOG_S("next", "clients reach routes only, actors internal rows only: find who sent it"));
+        reply_error(&job->call, ERROR_FORBIDDEN);
+        return false;
+    }
     if (endpoint->roles && !(endpoint->roles >> job->call.principal.role & 1)) {
         reply_error(&job->call, job->call.principal.role ? ERROR_FORBIDDEN : ERROR_UNAUTHENTICATED);
         return false;
@@ -134,7 +141,7 @@ static bool validate(job_t *job)
     problems.count = 0;
     bool good = read_part(job, endpoint->params, job->packed_params, SOURCE_QUERY, &job->call.params, &problems);
     good = good && check_page(endpoint->params, job->call.params, &problems);
-    good &= read_part(job, endpoint->input, job->packed_body, endpoint->event ? SOURCE_PEER : SOURCE_CLIENT,
+    good &= read_part(job, endpoint->input, job->packed_body, endpoint_is_route(endpoint) ? SOURCE_CLIENT : SOURCE_PEER,
         &job->call.input, &problems);
     job->call.raw = job->packed_body;
     if (!good)
@@ -224,6 +231,7 @@ static bool attempt(job_t *job)
 {
     reply_reset(job);
     job->violation_count = 0;
+    job->step = 0;
     job->attempt++;
     int outcome = _setjmp(job->back);
     if (outcome == OUTCOME_STARTED) {
@@ -304,6 +312,7 @@ static void job_fill(job_t *job, const request_t *request)
     int64_t most = context.process.config.http.request_timeout; /* whatever a peer says */
     call->deadline = job->started + (request->left < most ? request->left : most) * CLOCK_MILLISECOND;
     call->endpoint = endpoint_find(request->operation);
+    job->caller = request->caller;
     job->resent = request->resent;
 }
 
@@ -378,7 +387,7 @@ void job_system(void (*function)(call_t *), void (*done)(enum error_code failed)
     insist(job_system_free());
     job_t *job = job_create();
     job->system = function;
-    job->call.id = uuid_random();
+    job->call.id = uuid_new();
     job->call.deadline = clock_monotonic() + context.process.config.http.request_timeout * CLOCK_MILLISECOND;
     system_done = done;
     coroutine_start(job_run, job);

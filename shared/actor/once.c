@@ -222,12 +222,13 @@ enum db_status once_commit(job_t *job)
 
 /* --- forgetting --------------------------------------------------------------------------------------------------- */
 
-/* The rows that take events: a dead delivery may be retried long after a client would have given up. */
+/* The rows that take events: a dead delivery may be retried long after a client would have given up. And those that the handlers
+ * of events may ask, since their calls are repeated with them. */
 static text_t event_operations(arena_t *arena)
 {
     buffer_t names = {0};
     for (int i = 0; i < context.actor->endpoint_count; i++)
-        if (context.actor->endpoints[i].event)
+        if (!endpoint_is_route(&context.actor->endpoints[i]))
             buffer_format(&names, "%s ", context.actor->endpoints[i].operation);
     text_t copy = arena_copy(arena, buffer_text(&names));
     buffer_free(&names);

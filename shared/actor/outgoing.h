@@ -5,8 +5,9 @@
 
 enum outgoing_status {
     OUTGOING_ANSWERED,
-    OUTGOING_UNAVAILABLE, /* no ready instance, or the table is full: nothing was sent */
-    OUTGOING_LOST,        /* the instance died with it, or the deadline came: it may have been done */
+    OUTGOING_UNAVAILABLE, /* no ready instance, or too many are under way: nothing was sent */
+    OUTGOING_LOST,        /* the instance died with it: it may have been done */
+    OUTGOING_LATE,        /* the deadline came first: it may have been done, or be done yet */
 };
 
 typedef struct outgoing {
@@ -15,15 +16,17 @@ typedef struct outgoing {
     bool done;
     int64_t deadline; /* clock_monotonic() */
     int64_t ticket;
+    buffer_t *body; /* where the answer's body goes; NULL: it does not matter */
     void *upstream;
     coroutine_t *waiting;
-    struct outgoing *next;
+    struct outgoing *next; /* of those that are done */
 } outgoing_t;
 
 /* Once, when the loop is there. */
 void outgoing_open(loop_t *, process_t *);
 void outgoing_close(void);
-/* Sends; fills `out`, which must stay where it is until outgoing_wait returned. Sets the request's ticket and time left. */
-void outgoing_send(outgoing_t *out, const char *service, request_t *request, int64_t deadline);
+/* Sends; fills `out`, which must stay where it is, with `body`, until outgoing_wait returned. Sets the request's caller, ticket
+ * and time left. */
+void outgoing_send(outgoing_t *out, const char *service, request_t *request, int64_t deadline, buffer_t *body);
 /* Suspends until it is answered or failed. */
 void outgoing_wait(outgoing_t *out);

@@ -13,11 +13,19 @@ void reply_reset(job_t *job)
     job->body.length = 0;
 }
 
+/* What an actor asked is answered to it in msgpack: the output alone, or an error's code. */
+static bool for_actor(const job_t *job)
+{
+    return job->call.endpoint != NULL && job->call.endpoint->internal;
+}
+
 static void success_begin(job_t *job)
 {
     insist(!job->system && !job->status);
     const endpoint_t *endpoint = job->call.endpoint;
     job->status = endpoint->status ? endpoint->status : 200;
+    if (for_actor(job))
+        return;
     buffer_add_text(&job->body, TEXT("{\"success\":true,\"data\":"));
 }
 
@@ -26,6 +34,10 @@ void reply_value(call_t *call, const void *value)
     job_t *job = job_of(call);
     success_begin(job);
     insist(call->endpoint->output && call->endpoint->shape == SHAPE_ONE);
+    if (for_actor(job)) {
+        message_pack(call->endpoint->output, value, &job->body);
+        return;
+    }
     message_json(call->endpoint->output, value, &job->body);
     buffer_add_text(&job->body, TEXT(",\"meta\":{}}"));
 }
@@ -107,7 +119,8 @@ void reply_nothing(call_t *call)
 {
     success_begin(job_of(call));
     insist(call->endpoint->shape == SHAPE_NOTHING);
-    buffer_add_text(&job_of(call)->body, TEXT("null,\"meta\":{}}"));
+    if (!for_actor(job_of(call)))
+        buffer_add_text(&job_of(call)->body, TEXT("null,\"meta\":{}}"));
 }
 
 void reply_header(call_t *call, const char *name, text_t value)
@@ -123,7 +136,10 @@ void reply_problems(job_t *job, enum error_code code, const problems_t *problems
     job->body.length = 0;
     job->error = code;
     job->status = errors[code].status;
-    error_json(&job->body, code, job->call.language, problems);
+    if (for_actor(job))
+        buffer_add_string(&job->body, errors[code].code);
+    else
+        error_json(&job->body, code, job->call.language, problems);
 }
 
 void reply_error(call_t *call, enum error_code code)
@@ -169,7 +185,7 @@ void reply_send(job_t *job)
     if (job->status >= 500)
         counter_add(context.counters.errors, 1);
 #ifdef AIPOTEN_TEST
-    if (job->status < 400)
+    if (job->status < 400 && !for_actor(job))
         answer_check(job->call.endpoint, buffer_text(&job->body));
 #endif
     reply_pack(job, job->ticket, &packed);

@@ -3,7 +3,7 @@
 #pragma once
 #include "message.h"
 
-enum { ENVELOPE_VERSION = 2 };
+enum { ENVELOPE_VERSION = 3 };
 
 enum body_kind { BODY_NONE, BODY_FIELDS, BODY_RAW, BODY_FORM };
 
@@ -21,6 +21,7 @@ enum body_kind { BODY_NONE, BODY_FIELDS, BODY_RAW, BODY_FORM };
     FIELD(integer, language, .required = true)                                                                     \
     FIELD(text, idempotency_key, .nullable = true)                                                                 \
     FIELD(boolean, resent, .required = true, .meaning = "it was sent before, to an instance that died")            \
+    FIELD(text, caller, .nullable = true, .meaning = "the actor that asks; null: a frontend, for a client")        \
     FIELD(bytes, headers, .nullable = true, .meaning = "a map of those that the endpoint's row names")             \
     FIELD(bytes, params, .nullable = true, .meaning = "a map of strings: path and query")                          \
     FIELD(integer, body_kind, .required = true)                                                                    \

@@ -114,6 +114,14 @@ static void range_apply(text_t item, int best[LANGUAGES], int *any)
             best[i] = weight;
 }
 
+enum error_code error_find(text_t code)
+{
+    for (int i = ERROR_NONE + 1; i < ERROR_CODES; i++)
+        if (text_equal(code, text_of(errors[i].code)))
+            return (enum error_code)i;
+    return ERROR_NONE;
+}
+
 enum language language_of(text_t accept_language)
 {
     int best[LANGUAGES], any = 0, chosen_weight = 0;

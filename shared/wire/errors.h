@@ -22,6 +22,8 @@ typedef struct {
     const char *message[LANGUAGES];
 } error_row_t;
 extern const error_row_t errors[ERROR_CODES];
+/* The error of this code ("NOT_FOUND"); ERROR_NONE: there is none. */
+enum error_code error_find(text_t code);
 
 /* Appends the founding document's error envelope; `problems` may be NULL. */
 void error_json(buffer_t *out, enum error_code code, enum language language, const problems_t *problems);
