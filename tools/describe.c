@@ -301,8 +301,9 @@ static void services_write(FILE *out, const char *type, const char *name)
     for (int s = 0; s < service_count; s++)
         for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
             if (service_answers(actors[a], services[s].name))
-                fprintf(out, "    {.service = \"%s\", .schema_hash = UINT64_C(0x%016llx)},\n", services[s].name,
-                    (unsigned long long)actor_schema_hash(actors[a], services[s].name));
+                fprintf(out, "    {.service = \"%s\", .schema_hash = UINT64_C(0x%016llx), .spread = %s},\n",
+                    services[s].name, (unsigned long long)actor_schema_hash(actors[a], services[s].name),
+                    strcmp(actors[a]->name, services[s].name) == 0 ? "false" : "true");
     fprintf(out, "};\nconst int %s_count = ARRAY_SIZE(%ss);\n", name, name);
 }
 

@@ -16,13 +16,16 @@ enum {
     LAST_WORDS = 3 * CLOCK_MILLISECOND,
     PLACES = 2 * SEGMENT_INSTANCES, /* old generations beside their successors */
     SERVICES_MAX = 64,
+    TOGETHER_MOST = 48, /* how far ahead of the least loaded instance the one of this turn may be */
 };
 
 typedef struct {
     upstream_t *ready[SEGMENT_INSTANCES];
     int ready_count, skewed;
     int64_t ready_at; /* clock_monotonic() when one was last seen ready; 0: never */
-    unsigned turn; /* where the next choice among equals begins */
+    unsigned next;      /* where the next choice among equals begins */
+    upstream_t *chosen; /* in this turn */
+    uint64_t chosen_turn;
 } group_t;
 
 static struct {
@@ -35,6 +38,7 @@ static struct {
     group_t groups[SERVICES_MAX];
     uint64_t seen; /* version of the segment */
     int leaving;   /* places whose generation has ended */
+    uint64_t turn; /* number of the loop's turn */
 } upstreams;
 
 static upstream_t *place_of(uint64_t generation)
@@ -153,6 +157,7 @@ static void places_leave(int64_t now)
 static bool look(void *argument)
 {
     (void)argument;
+    upstreams.turn++;
     uint64_t version = segment_version(upstreams.process->segment);
     if (version == upstreams.seen && upstreams.leaving == 0)
         return false;
@@ -200,18 +205,30 @@ void upstream_close(void)
         link_client_close(upstreams.loop, &upstreams.places[i].link);
 }
 
-enum upstream_choice upstream_choose(int service, upstream_t **out)
+static upstream_t *least_loaded(group_t *group, int64_t most)
 {
-    group_t *group = &upstreams.groups[service];
-    int64_t most = upstreams.process->config.http.max_pending_instance;
     upstream_t *best = NULL;
-    unsigned begin = group->turn++;
+    unsigned begin = group->next++;
     for (int i = 0; i < group->ready_count; i++) {
         upstream_t *upstream = group->ready[(begin + (unsigned)i) % (unsigned)group->ready_count];
         if (upstream->in_flight < most && (best == NULL || upstream->in_flight < best->in_flight))
             best = upstream;
     }
-    *out = best;
+    return best;
+}
+
+enum upstream_choice upstream_choose(int service, upstream_t **out)
+{
+    group_t *group = &upstreams.groups[service];
+    int64_t most = upstreams.process->config.http.max_pending_instance;
+    upstream_t *best = least_loaded(group, most), *chosen = group->chosen;
+    /* The table is read between two turns only, so what was chosen in this one is still ready. */
+    bool stay = !upstreams.services[service].spread && best != NULL && group->chosen_turn == upstreams.turn &&
+                chosen->in_flight < most && chosen->in_flight - best->in_flight < TOGETHER_MOST;
+    if (!stay)
+        group->chosen = best;
+    group->chosen_turn = upstreams.turn;
+    *out = group->chosen;
     return best ? UPSTREAM_CHOSEN : group->ready_count > 0 ? UPSTREAM_ALL_FULL : UPSTREAM_NONE_READY;
 }
 

@@ -9,6 +9,7 @@
 typedef struct {
     const char *service;
     uint64_t schema_hash;
+    bool spread; /* its calls keep a processor for long (a pool): each goes where the fewest are */
 } upstream_service_t;
 
 typedef struct upstream {
@@ -35,7 +36,8 @@ int upstream_service(const char *name);
 void upstream_close(void);
 
 enum upstream_choice { UPSTREAM_CHOSEN, UPSTREAM_NONE_READY, UPSTREAM_ALL_FULL };
-/* The ready instance of a service with the fewest requests under way. */
+/* The ready instance of a service with the fewest requests under way; for the rest of the turn the same one, as long as it is
+ * not far ahead of the others: what travels together is worked on together (one message, one batch of statements). */
 enum upstream_choice upstream_choose(int service, upstream_t **out);
 /* There was a ready instance within the last `patience` microseconds: one is coming back, or was stopped just now. */
 bool upstream_coming_back(int service, int64_t patience);
