@@ -4,7 +4,7 @@
  *
  * The form of the file stands in shared/pg/statement.h. A statement begins with its header comment
  *
- *     -- name: read|write|slow [-> message]
+ *     -- name: read|read batched|write|slow [-> message]
  *
  * whose following comment lines are documentation, and ends with the first semicolon that stands in no quotes and no comment.
  * Comments before a header belong to the file. What holds always: either both files are written whole, or none is touched and
@@ -22,6 +22,7 @@ enum { STATEMENTS_MAX = 256, NAME_SIZE = 64, MESSAGE_NAME_SIZE = 80 };
 struct definition {
     char name[NAME_SIZE], message[MESSAGE_NAME_SIZE];
     const char *lane;
+    bool batched;
     int line;
     const char *sql;
     size_t sql_length;
@@ -111,6 +112,19 @@ static void name_must_be_new(const char *name, int line)
             fail(line, "statement \"%s\" is already defined in line %d", name, definitions[i].line);
 }
 
+/* The word `batched` behind the lane, if it stands there. */
+static const char *batched_read(const char *p, const char *end, int line, struct definition *out)
+{
+    static const char word[] = "batched";
+    size_t length = sizeof(word) - 1;
+    if ((size_t)(end - p) < length || memcmp(p, word, length) != 0)
+        return p;
+    if (strcmp(out->lane, "LANE_READ") != 0)
+        fail(line, "only statements of the read lane can be batched, \"%s\" is none", out->name);
+    out->batched = true;
+    return spaces_skip(p + length, end);
+}
+
 /* Is this comment line a header? Fills `out` then; a header that is not well formed ends the program. */
 static bool header_read(const char *p, const char *end, int line, struct definition *out)
 {
@@ -123,7 +137,7 @@ static bool header_read(const char *p, const char *end, int line, struct definit
     p = word_read(spaces_skip(p + 1, end), end, lane, sizeof(lane));
     if (p == NULL || (out->lane = lane_find(lane)) == NULL)
         fail(line, "unknown lane of statement \"%s\": it must be read, write or slow", out->name);
-    p = spaces_skip(p, end);
+    p = batched_read(spaces_skip(p, end), end, line, out);
     if (p + 2 <= end && memcmp(p, "->", 2) == 0) {
         p = word_read(spaces_skip(p + 2, end), end, out->message, sizeof(out->message));
         if (p == NULL)
@@ -285,6 +299,27 @@ static void literal_write(FILE *out, const char *sql, size_t length)
     fputs(at_start ? "        \"\"" : "\"", out);
 }
 
+/* The SQL with $3 as aipoten_batch.p3 (shared/pg/batch.c says from where). */
+static char *batched_sql(const struct definition *definition, size_t *length)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, length);
+    const char *p = definition->sql, *end = p + definition->sql_length;
+    while (out != NULL && p < end) {
+        if (*p == '$' && p + 1 < end && isdigit((unsigned char)p[1])) {
+            fputs("aipoten_batch.p", out);
+            p++;
+            continue;
+        }
+        const char *next = token_skip(p, end);
+        fwrite(p, 1, (size_t)(next - p), out);
+        p = next;
+    }
+    if (out == NULL || fclose(out) != 0)
+        fail(definition->line, "out of memory");
+    return text;
+}
+
 static void definition_write(FILE *out, const struct definition *definition)
 {
     fprintf(out, "\nstatement_t SQL_%s = {\n    .name = \"%s\",\n    .lane = %s,\n", definition->name, definition->name,
@@ -293,6 +328,13 @@ static void definition_write(FILE *out, const struct definition *definition)
         fprintf(out, "    .row = &%s_message,\n", definition->message);
     fputs("    .sql =\n", out);
     literal_write(out, definition->sql, definition->sql_length);
+    if (definition->batched) {
+        size_t length;
+        char *sql = batched_sql(definition, &length);
+        fputs(",\n    .batched =\n", out);
+        literal_write(out, sql, length);
+        free(sql);
+    }
     fputs(",\n};\n", out);
 }
 

@@ -1,7 +1,7 @@
 -- children.sql: the statements of the children actor. Who may see a child is decided here: its guardians (the owner is one
 -- of them), and an admin where $3 says so.
 
--- children_page: read -> child_row
+-- children_page: read batched -> child_row
 -- The viewer's children after $2, oldest registration first (ids are UUIDv7).
 SELECT c.id, c.name, c.birth_date, c.gender, c.gestational_weeks, c.birth_weight, c.current_height, c.current_weight,
        c.created_at, c.updated_at
@@ -10,7 +10,7 @@ WHERE g.user_id = $1 AND g.child_id > $2 AND c.deleted_at IS NULL
 ORDER BY g.child_id
 LIMIT $3 OFFSET $4;
 
--- children_count: read -> total_row
+-- children_count: read batched -> total_row
 SELECT count(*) AS total
 FROM (SELECT FROM children.child_guardians g JOIN children.children c ON c.id = g.child_id
       WHERE g.user_id = $1 AND c.deleted_at IS NULL LIMIT 10001) AS few;
@@ -26,14 +26,14 @@ LIMIT $2 OFFSET $3;
 -- children_count_all: read -> total_row
 SELECT count(*) AS total FROM (SELECT FROM children.children WHERE deleted_at IS NULL LIMIT 10001) AS few;
 
--- child_get: read -> child_record
+-- child_get: read batched -> child_record
 SELECT id, name, birth_date, gender, gestational_weeks, birth_weight, current_height, current_weight, created_at, updated_at,
        medical_history, family_history, treatment_history, notes
 FROM children.children c
 WHERE id = $1 AND deleted_at IS NULL
   AND ($3::boolean OR EXISTS (SELECT FROM children.child_guardians g WHERE g.child_id = c.id AND g.user_id = $2));
 
--- child_visible: read -> key_row
+-- child_visible: read batched -> key_row
 -- Whether the viewer may see the child at all.
 SELECT id
 FROM children.children c
@@ -101,7 +101,7 @@ WITH gone AS (
 )
 SELECT id FROM gone;
 
--- measurements_page: read -> measurement
+-- measurements_page: read batched -> measurement
 -- Newest first, before the day $2.
 SELECT id, measured_on, height, weight, head_circumference, created_at
 FROM children.child_measurements
@@ -109,7 +109,7 @@ WHERE child_id = $1 AND measured_on < $2
 ORDER BY measured_on DESC
 LIMIT $3 OFFSET $4;
 
--- measurements_count: read -> total_row
+-- measurements_count: read batched -> total_row
 SELECT count(*) AS total FROM (SELECT FROM children.child_measurements WHERE child_id = $1 LIMIT 10001) AS few;
 
 -- child_birth: write -> birth_row

@@ -18,6 +18,7 @@ typedef struct statement_plan {
     int number; /* bit of the connections' prepared sets */
     int param_count;
     Oid params[PARAMS_MAX];
+    char *batched_name, *batched_sql;          /* NULL: it is never batched */
     int columns[MESSAGE_FIELDS_MAX];           /* by field */
     column_read_t readers[MESSAGE_FIELDS_MAX]; /* by field */
 } statement_plan_t;
@@ -34,9 +35,25 @@ void params_bind(const statement_t *, const param_t *, int count, bound_t *out);
 
 /* Takes the result over and says what it means. */
 rows_t *rows_of(const statement_t *, PGresult *take_result);
+/* `count` rows of a result that several share, from `first` on; counts itself in *uses. */
+rows_t *rows_part(const statement_t *, PGresult *result, int first, int count, int *uses);
 enum db_status status_of_sqlstate(const char *sqlstate);
 /* The primary message, which names columns and types; NULL when it may quote a value: not for the log. */
 const char *error_message(const PGresult *);
+
+/* --- batch.c ------------------------------------------------------------------------------------------------------ */
+
+enum { BATCH_MOST = 64 /* calls in one execution */ };
+
+/* Gives plan->batched_name and _sql; false: a parameter's type cannot be batched, and the error says which. */
+bool batch_plan(const statement_t *, statement_plan_t *plan, char *error, size_t size);
+/* Sends the batched form with the parameters of `count` calls; false when the connection is gone. */
+bool batch_send(PGconn *, const statement_t *, const param_t *const *params, int count);
+/* Which rows of the answer are whose: out[i] of call i. False: the rows do not stand in the calls' order. */
+typedef struct {
+    int first, count;
+} batch_part_t;
+bool batch_split(const PGresult *, int count, batch_part_t *out);
 
 /* --- lanes.c ------------------------------------------------------------------------------------------------------ */
 

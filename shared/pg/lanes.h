@@ -28,6 +28,8 @@ typedef struct rows {
     char sqlstate[6];
     const statement_t *statement;
     void *result; /* PGresult */
+    int first;    /* where its rows begin in the result */
+    int *uses;    /* how many rows_t share the result; NULL: this one alone */
     struct rows *next;
 } rows_t;
 

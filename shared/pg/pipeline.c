@@ -2,7 +2,10 @@
  *
  * What always holds: `head` lists the queries in the order PostgreSQL will answer them. A query whose caller gave up stays in
  * the list until its answer has passed. A query that failed aborts those behind it in its batch; each of these is sent again
- * with a Sync of its own, so one failure does not hit it twice. */
+ * with a Sync of its own, so one failure does not hit it twice.
+ *
+ * Queries of a batched statement are gathered until the end of the turn and then sent as one (batch.c). In `head` such a group
+ * is its first query, whose `group` chains the others; when the group fails, each of them is sent again alone. */
 #include "internal.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -20,7 +23,8 @@ enum {
 enum state { DOWN, CONNECTING, PREPARING, READY };
 
 typedef struct query {
-    struct query *next;
+    struct query *next, *group;
+    bool gathered; /* not sent yet */
     const statement_t *statement;
     const param_t *params; /* on the caller's stack: only while it waits */
     int param_count;
@@ -37,6 +41,7 @@ struct pipeline {
     PGconn *pg;
     loop_watch_t *watch;
     query_t *head, **tail, *spare;
+    query_t *gathered, **gathered_tail;
     int syncs; /* sent and not yet answered */
     int silent_ticks; /* with something sent and nothing heard */
     bool unsynced, wanted, said_lost;
@@ -69,6 +74,18 @@ static void query_done(pipeline_t *lane, query_t *query, rows_t *take_rows)
     lane->spare = query;
 }
 
+/* Every query of a list, and of its groups, fails. */
+static void fail_all(pipeline_t *lane, query_t *list)
+{
+    for (query_t *next; list; list = next) {
+        next = list->next;
+        for (query_t *query = list, *other; query; query = other) {
+            other = query->group;
+            query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
+        }
+    }
+}
+
 /* `reason` data NULL: it is not wanted any more. */
 static void lose(pipeline_t *lane, text_t reason)
 {
@@ -86,13 +103,12 @@ static void lose(pipeline_t *lane, text_t reason)
     if (lane->backoff > RECONNECT_MOST)
         lane->backoff = RECONNECT_MOST;
     lane->retry_at = clock_monotonic() + lane->backoff * CLOCK_MILLISECOND;
-    query_t *query = lane->head;
-    lane->head = NULL;
+    query_t *sent = lane->head, *gathered = lane->gathered;
+    lane->head = lane->gathered = NULL;
     lane->tail = &lane->head;
-    for (query_t *next; query; query = next) {
-        next = query->next;
-        query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
-    }
+    lane->gathered_tail = &lane->gathered;
+    fail_all(lane, sent);
+    fail_all(lane, gathered);
     wake_openers(lane);
 }
 
@@ -133,8 +149,11 @@ static void prepare(pipeline_t *lane)
     PQenterPipelineMode(lane->pg);
     for (int i = 0; i < lane->lanes->statement_count; i++) {
         const statement_t *statement = lane->lanes->statements[i];
-        if (statement->lane == lane->lane)
-            PQsendPrepare(lane->pg, statement->name, statement->sql, 0, NULL);
+        if (statement->lane != lane->lane)
+            continue;
+        PQsendPrepare(lane->pg, statement->name, statement->sql, 0, NULL);
+        if (statement->plan->batched_sql)
+            PQsendPrepare(lane->pg, statement->plan->batched_name, statement->plan->batched_sql, 0, NULL);
     }
     PQpipelineSync(lane->pg);
     lane->state = PREPARING;
@@ -182,6 +201,13 @@ static void prepared(pipeline_t *lane)
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
 
+static void append(pipeline_t *lane, query_t *query)
+{
+    query->next = NULL;
+    *lane->tail = query;
+    lane->tail = &query->next;
+}
+
 static bool send_query(pipeline_t *lane, query_t *query)
 {
     bound_t bound;
@@ -189,10 +215,71 @@ static bool send_query(pipeline_t *lane, query_t *query)
     if (!PQsendQueryPrepared(lane->pg, query->statement->name, query->param_count, bound.values, bound.lengths,
             bound.formats, 1))
         return false;
-    query->next = NULL;
-    *lane->tail = query;
-    lane->tail = &query->next;
+    append(lane, query);
     return true;
+}
+
+/* Until the end of the turn. */
+static void gather(pipeline_t *lane, query_t *query)
+{
+    query->gathered = true;
+    query->next = NULL;
+    *lane->gathered_tail = query;
+    lane->gathered_tail = &query->next;
+}
+
+static void gathered_unlink(pipeline_t *lane, query_t **at)
+{
+    query_t *query = *at;
+    *at = query->next;
+    if (!*at)
+        lane->gathered_tail = at;
+    query->gathered = false;
+}
+
+static bool send_group(pipeline_t *lane, query_t *first)
+{
+    const param_t *params[BATCH_MOST];
+    int count = 0;
+    for (query_t *query = first; query; query = query->group)
+        params[count++] = query->params;
+    if (count == 1)
+        return send_query(lane, first);
+    if (!batch_send(lane->pg, first->statement, params, count))
+        return false;
+    append(lane, first);
+    return true;
+}
+
+/* The first that is gathered, with all of the same statement, BATCH_MOST at most. */
+static query_t *group_take(pipeline_t *lane)
+{
+    query_t *first = lane->gathered, **end = &first->group;
+    gathered_unlink(lane, &lane->gathered);
+    int count = 1;
+    for (query_t **at = &lane->gathered; *at && count < BATCH_MOST;) {
+        query_t *query = *at;
+        if (query->statement != first->statement) {
+            at = &query->next;
+            continue;
+        }
+        gathered_unlink(lane, at);
+        *end = query;
+        end = &query->group;
+        count++;
+    }
+    return first;
+}
+
+static void send_gathered(pipeline_t *lane)
+{
+    while (lane->gathered) {
+        query_t *group = group_take(lane);
+        group->next = NULL;
+        if (!send_group(lane, group))
+            fail_all(lane, group);
+        lane->unsynced = true;
+    }
 }
 
 /* Fails when the connection is gone: then `lose` follows, for everything in the list. */
@@ -206,6 +293,7 @@ void pipeline_turn(pipeline_t *lane)
 {
     if (lane->state != READY && lane->state != PREPARING)
         return;
+    send_gathered(lane);
     if (lane->unsynced)
         sync(lane);
     int left = PQflush(lane->pg);
@@ -224,7 +312,41 @@ static void send_alone(pipeline_t *lane, query_t *query)
         query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
 }
 
+/* Each of a group, which goes apart. */
+static void send_each(pipeline_t *lane, query_t *group)
+{
+    for (query_t *query = group, *next; query; query = next) {
+        next = query->group;
+        query->group = NULL;
+        send_alone(lane, query);
+    }
+}
+
 /* --- answers ------------------------------------------------------------------------------------------------------ */
+
+/* Gives each of a group its rows. What went wrong is one query's fault and not to be the others': each is sent again. */
+static void take_group(pipeline_t *lane, query_t *group, PGresult *result)
+{
+    batch_part_t parts[BATCH_MOST];
+    int count = 0;
+    for (query_t *query = group; query; query = query->group)
+        count++;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || !batch_split(result, count, parts)) {
+        log_event(LOG_WARNING, "batch_failed", LOG_S("statement", group->statement->name),
+            LOG_S("sqlstate", PQresultErrorField(result, PG_DIAG_SQLSTATE)), LOG_I("calls", count));
+        PQclear(result);
+        send_each(lane, group);
+        return;
+    }
+    int *uses = memory_zeroed(1, sizeof *uses);
+    rows_t *whole = rows_part(group->statement, result, 0, 0, uses); /* ours, until each has its own */
+    int i = 0;
+    for (query_t *query = group, *next; query; query = next, i++) {
+        next = query->group;
+        query_done(lane, query, rows_part(query->statement, result, parts[i].first, parts[i].count, uses));
+    }
+    rows_free(&whole);
+}
 
 static void take_result(pipeline_t *lane, PGresult *result)
 {
@@ -245,7 +367,11 @@ static void take_result(pipeline_t *lane, PGresult *result)
         lane->tail = &lane->head;
     if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
         PQclear(result);
-        send_alone(lane, query);
+        send_each(lane, query);
+        return;
+    }
+    if (query->group) {
+        take_group(lane, query, result);
         return;
     }
     rows_t *rows = rows_of(query->statement, result);
@@ -292,6 +418,7 @@ pipeline_t *pipeline_create(lanes_t *lanes, enum lane lane)
     pipeline_t *pipeline = memory_zeroed(1, sizeof *pipeline);
     *pipeline = (pipeline_t){.lanes = lanes, .lane = lane, .name = lane == LANE_SLOW ? "slow" : "read"};
     pipeline->tail = &pipeline->head;
+    pipeline->gathered_tail = &pipeline->gathered;
     pipeline->wanted = lane == LANE_READ; /* the slow lane opens at its first use */
     if (pipeline->wanted)
         open_lane(pipeline);
@@ -330,6 +457,16 @@ static query_t *query_create(pipeline_t *lane)
     return query;
 }
 
+/* Its caller's deadline came before it was sent. */
+static void gathered_drop(pipeline_t *lane, query_t *query)
+{
+    query_t **at = &lane->gathered;
+    while (*at != query)
+        at = &(*at)->next;
+    gathered_unlink(lane, at);
+    query->rows = NULL;
+}
+
 rows_t *pipeline_query(pipeline_t *lane, const statement_t *statement, const param_t *params, int count, int64_t deadline)
 {
     if (lane->state != READY && (lane->lane == LANE_READ || !wait_open(lane, deadline)))
@@ -337,23 +474,27 @@ rows_t *pipeline_query(pipeline_t *lane, const statement_t *statement, const par
     wait_t wait;
     query_t *query = query_create(lane);
     *query = (query_t){.statement = statement, .params = params, .param_count = count, .deadline = deadline, .wait = &wait};
-    if (!send_query(lane, query)) {
+    if (statement->batched) {
+        gather(lane, query);
+    } else if (!send_query(lane, query)) {
         query->next = lane->spare;
         lane->spare = query;
         return rows_failed(statement, DB_UNAVAILABLE);
     }
-    lane->unsynced = true;
+    lane->unsynced |= !query->gathered;
     if (lane->lane == LANE_SLOW)
         lane->last_used = clock_monotonic(); /* the read lane is never closed for being idle */
     bool answered = wait_for(lane->lanes, &wait, deadline);
     rows_t *rows = query->rows;
     query->wait = NULL;
     query->params = NULL;
-    if (!answered && !rows)
+    if (query->gathered)
+        gathered_drop(lane, query);
+    else if (!answered && !rows)
         return rows_failed(statement, DB_TIMEOUT); /* the answer is dropped when it comes */
     query->next = lane->spare;
     lane->spare = query;
-    return rows;
+    return rows ? rows : rows_failed(statement, DB_TIMEOUT);
 }
 
 /* Counted in ticks, so that the time in which we ourselves did not look does not count. */
@@ -394,7 +535,7 @@ bool pipeline_ready(const pipeline_t *lane)
 
 bool pipeline_idle(const pipeline_t *lane)
 {
-    return lane->head == NULL;
+    return lane->head == NULL && lane->gathered == NULL;
 }
 
 void pipeline_destroy(pipeline_t **take_lane)

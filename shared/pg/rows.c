@@ -67,11 +67,27 @@ rows_t *rows_of(const statement_t *statement, PGresult *take_result)
     return rows;
 }
 
+rows_t *rows_part(const statement_t *statement, PGresult *result, int first, int count, int *uses)
+{
+    rows_t *rows = rows_failed(statement, DB_OK);
+    rows->result = result;
+    rows->first = first;
+    rows->count = count;
+    rows->affected = count;
+    rows->uses = uses;
+    ++*uses;
+    return rows;
+}
+
 void rows_free(rows_t **rows)
 {
     if (!*rows)
         return;
-    PQclear((*rows)->result);
+    int *uses = (*rows)->uses;
+    if (!uses || --*uses == 0) {
+        PQclear((*rows)->result);
+        free(uses);
+    }
     free(*rows);
     *rows = NULL;
 }
@@ -223,6 +239,7 @@ bool rows_read(const rows_t *rows, int index, void *out)
     insist(message && rows->status == DB_OK && index < rows->count);
     message_head_t *head = out;
     memset(out, 0, message->size);
+    index += rows->first;
     for (int i = 0; i < message->count; i++) {
         int column = plan->columns[i];
         if (PQgetisnull(rows->result, index, column)) {

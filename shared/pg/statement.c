@@ -70,17 +70,17 @@ static PGresult *answer_wait(PGconn *pg, int64_t deadline)
 }
 
 /* What PostgreSQL says of a statement; NULL: *status and the error say why not. */
-static PGresult *statement_describe(
-    PGconn *pg, const statement_t *statement, int64_t deadline, enum db_status *status, char *error, size_t size)
+static PGresult *statement_describe(PGconn *pg, const char *name, const char *sql, int64_t deadline, enum db_status *status,
+    char *error, size_t size)
 {
-    PGresult *result = PQsendPrepare(pg, statement->name, statement->sql, 0, NULL) ? answer_wait(pg, deadline) : NULL;
+    PGresult *result = PQsendPrepare(pg, name, sql, 0, NULL) ? answer_wait(pg, deadline) : NULL;
     if (PQresultStatus(result) == PGRES_COMMAND_OK) {
         PQclear(result);
-        result = PQsendDescribePrepared(pg, statement->name) ? answer_wait(pg, deadline) : NULL;
+        result = PQsendDescribePrepared(pg, name) ? answer_wait(pg, deadline) : NULL;
     }
     if (PQresultStatus(result) == PGRES_COMMAND_OK)
         return result;
-    snprintf(error, size, "statement %s: %s", statement->name, result ? PQresultErrorMessage(result) : "no answer");
+    snprintf(error, size, "statement %s: %s", name, result ? PQresultErrorMessage(result) : "no answer");
     /* Only what PostgreSQL has to say against the statement itself is a reason not to try again. */
     *status = result ? status_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE)) : DB_UNAVAILABLE;
     *status = *status == DB_UNAVAILABLE || *status == DB_TIMEOUT ? DB_UNAVAILABLE : DB_ERROR;
@@ -88,11 +88,41 @@ static PGresult *statement_describe(
     return NULL;
 }
 
+static void plan_free(statement_plan_t *plan)
+{
+    if (!plan)
+        return;
+    free(plan->batched_name);
+    free(plan->batched_sql);
+    free(plan);
+}
+
+/* Its batched form must give the same columns and, behind them, the place of the call. */
+static enum db_status batched_check(PGconn *pg, const statement_t *statement, statement_plan_t *plan, const PGresult *alone,
+    int64_t deadline, char *error, size_t size)
+{
+    if (!batch_plan(statement, plan, error, size))
+        return DB_ERROR;
+    enum db_status status = DB_OK;
+    PGresult *batched = statement_describe(pg, plan->batched_name, plan->batched_sql, deadline, &status, error, size);
+    if (!batched)
+        return status;
+    int columns = PQnfields(alone);
+    bool same = PQnfields(batched) == columns + 1;
+    for (int i = 0; same && i < columns; i++)
+        same = PQftype(alone, i) == PQftype(batched, i);
+    PQclear(batched);
+    if (same)
+        return DB_OK;
+    snprintf(error, size, "statement %s gives other columns when it is batched", statement->name);
+    return DB_ERROR;
+}
+
 static enum db_status statement_check(
     PGconn *pg, const statement_t *statement, int number, int64_t deadline, char *error, size_t size)
 {
     enum db_status status = DB_OK;
-    PGresult *described = statement_describe(pg, statement, deadline, &status, error, size);
+    PGresult *described = statement_describe(pg, statement->name, statement->sql, deadline, &status, error, size);
     if (!described)
         return status;
     statement_plan_t *plan = memory_zeroed(1, sizeof *plan);
@@ -106,7 +136,9 @@ static enum db_status statement_check(
         plan->params[i] = PQparamtype(described, i);
     if (status == DB_OK && !columns_check(statement, described, plan, error, size))
         status = DB_ERROR;
-    free(statement->plan);
+    if (status == DB_OK && statement->batched)
+        status = batched_check(pg, statement, plan, described, deadline, error, size);
+    plan_free(statement->plan);
     /* The generated statements are not const; they are borrowed as const by everybody but this file. */
     ((statement_t *)(uintptr_t)statement)->plan = plan;
     PQclear(described);

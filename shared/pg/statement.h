@@ -6,7 +6,10 @@
  *
  * tools/sqlc.c turns the file into NAME.sql.c and NAME.sql.h at build. All are prepared and described at start: a statement
  * that does not fit the schema, or whose columns do not fit its message (a column per field, by name, of a type that the
- * field can read), fails the start. */
+ * field can read), fails the start.
+ *
+ * A hot statement of the read lane says `read batched`: when several calls of one turn run it, PostgreSQL executes it once for
+ * all of them (batch.h). That changes nothing that a handler can see. */
 #pragma once
 #include "../wire/message.h"
 
@@ -18,6 +21,7 @@ enum lane {
 
 typedef struct statement {
     const char *name, *sql;
+    const char *batched; /* the same SQL with its parameters as columns of the batch; NULL: it is never batched */
     enum lane lane;
     const message_t *row; /* NULL: gives no rows */
     struct statement_plan *plan; /* columns and parameters as PostgreSQL described them; lanes_check fills it */

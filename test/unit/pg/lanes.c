@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { PARALLEL = 40 };
+enum { PARALLEL = 40, MANY = 150 /* more than one batch */ };
 
 static arena_t *arena;
 static process_t process;
@@ -56,7 +56,15 @@ STATEMENT(insert, LANE_WRITE, NULL, "INSERT INTO lanes_test.numbers VALUES ($1, 
 STATEMENT(bump, LANE_WRITE, &one_message, "UPDATE lanes_test.numbers SET value = value + 1 WHERE id = $1 RETURNING value");
 STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_test.numbers WHERE id = $1");
 STATEMENT(end_me, LANE_WRITE, NULL, "SELECT FROM pg_terminate_backend(pg_backend_pid())");
-static const statement_t *const statements[] = {&SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
+#define BATCHED(sname, message, text, batched_text)                                                                \
+    static statement_t SQL_##sname = {                                                                             \
+        .name = #sname, .lane = LANE_READ, .row = message, .sql = text, .batched = batched_text}
+BATCHED(series, &one_message, "SELECT v AS value FROM generate_series(1, $1::bigint) v WHERE $2::text IS NULL ORDER BY v DESC",
+    "SELECT v AS value FROM generate_series(1, aipoten_batch.p1::bigint) v WHERE aipoten_batch.p2::text IS NULL ORDER BY v DESC");
+BATCHED(share, &one_message, "SELECT 100 / $1::bigint AS value", "SELECT 100 / aipoten_batch.p1::bigint AS value");
+BATCHED(wait, &one_message, "SELECT length(pg_sleep($1::bigint / 1000.0)::text)::bigint AS value",
+    "SELECT length(pg_sleep(aipoten_batch.p1::bigint / 1000.0)::text)::bigint AS value");
+static const statement_t *const statements[] = {&SQL_series, &SQL_share, &SQL_wait, &SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
     &SQL_all_types, &SQL_insert, &SQL_bump, &SQL_count, &SQL_end_me, &SQL_kind, &SQL_huge};
 
 #define READ(statement, ...)                                                                                       \
@@ -89,7 +97,7 @@ typedef struct {
     piece_t piece;
     int number;
 } work_t;
-static work_t work[PARALLEL];
+static work_t work[MANY];
 
 static void run_piece(void *argument)
 {
@@ -164,6 +172,91 @@ static void test_failure_in_a_batch(void **state)
 {
     (void)state;
     run_all(divide, PARALLEL);
+}
+
+/* --- batched statements ------------------------------------------------------------------------------------------- */
+
+static int shared;
+
+/* Call n gets n rows, from n down to 1; every seventh gets none, by its text. */
+static void series(int number)
+{
+    text_t text = number % 7 == 0 ? TEXT("no") : (text_t){0};
+    rows_t *rows = READ(series, bind_integer(number), bind_text(text));
+    assert_int_equal(rows->status, DB_OK);
+    assert_int_equal(rows->count, number % 7 == 0 ? 0 : number);
+    for (int i = 0; i < rows->count; i++) {
+        one_t one;
+        assert_true(rows_read(rows, i, &one));
+        assert_int_equal(one.value, number - i);
+    }
+    shared += rows->uses != NULL;
+    rows_free(&rows);
+}
+
+static void share(int number)
+{
+    rows_t *rows = READ(share, bind_integer(number));
+    if (number == 0) /* what is its own fault is not the others' */
+        assert_int_equal(status_of(rows), DB_ERROR);
+    else
+        assert_int_equal(value_of(rows), 100 / number);
+}
+
+static void one_shares(int number)
+{
+    rows_t *rows = READ(series, bind_integer(number + 3), bind_null());
+    assert_int_equal(rows->count, number + 3);
+    assert_null(rows->uses);
+    rows_free(&rows);
+}
+
+/* One that is too long takes the batch's time, and then its own only. */
+static void wait_some(int number)
+{
+    rows_t *rows = READ(wait, bind_integer(number == 3 ? 2000 : 1));
+    assert_int_equal(status_of(rows), number == 3 ? DB_TIMEOUT : DB_OK);
+}
+
+static void wait_too_late(int number)
+{
+    int64_t early = clock_monotonic() + (number % 2 ? 30 : 1) * CLOCK_MILLISECOND;
+    rows_t *rows = lanes_read(lanes, &SQL_wait, (param_t[]){bind_integer(100)}, 1, early);
+    assert_int_equal(status_of(rows), DB_TIMEOUT);
+    lanes_pause(lanes, 500); /* until the statement_timeout has ended the batch that nobody waits for */
+}
+
+static void test_batches(void **state)
+{
+    (void)state;
+    run_all(series, MANY);
+    assert_true(shared > MANY / 2);
+    run_all(one_shares, 1);
+    run_all(share, PARALLEL);
+    run_all(wait_some, 8);
+    run_all(wait_too_late, 8);
+    run_all(series, MANY);
+}
+
+/* What a batch cannot carry is said at the start. */
+static void test_bad_batches(void **state)
+{
+    (void)state;
+    static statement_t raw = {.name = "raw", .lane = LANE_READ, .row = &one_message,
+        .sql = "SELECT length($1::bytea)::bigint AS value", .batched = "SELECT length(aipoten_batch.p1::bytea)::bigint AS value"};
+    static statement_t none = {.name = "none", .lane = LANE_READ, .row = &one_message,
+        .sql = "SELECT 1::bigint AS value", .batched = "SELECT 1::bigint AS value"};
+    static statement_t other = {.name = "other", .lane = LANE_READ, .row = &one_message,
+        .sql = "SELECT $1::bigint AS value", .batched = "SELECT aipoten_batch.p1::text AS value"};
+    static const struct {
+        const statement_t *statement;
+        const char *says;
+    } cases[] = {{&raw, "which cannot be batched"}, {&none, "nothing to batch"}, {&other, "other columns"}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char error[512] = "";
+        assert_int_equal(lanes_check(url, &cases[i].statement, 1, error, sizeof error), DB_ERROR);
+        assert_non_null(strstr(error, cases[i].says));
+    }
 }
 
 static void types(int number)
@@ -450,7 +543,7 @@ static int setup(void **state)
     process.config.database.idle_close = 60000;
     process.config.http.request_timeout = 10000;
     arena = arena_create(1 << 20, NULL, NULL);
-    coroutine_configure(PARALLEL, 256 * 1024);
+    coroutine_configure(MANY, 256 * 1024);
     if (lanes_check(url, statements, ARRAY_SIZE(statements), error, sizeof error) != DB_OK)
         fail_msg("%s", error);
     loop = loop_ev_create();
@@ -479,6 +572,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parallel_reads),
         cmocka_unit_test(test_failure_in_a_batch),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_bad_batches),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_transactions),

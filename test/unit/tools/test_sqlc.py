@@ -55,6 +55,18 @@ def test_statements(sqlc, tmp_path):
     assert "enum { kids_statement_count = 2 };" in header
 
 
+def test_batched(sqlc, tmp_path):
+    run = Run(sqlc, tmp_path, "-- kid_get: read batched -> kid_detail\nSELECT '$1' AS a, $a$$2$a$ -- $3\nFROM t WHERE id = $1 LIMIT $12;\n"
+                              "-- kid_all: read -> kid_detail\nSELECT a FROM t;\n")
+    assert run.status == 0, run.error
+    source = run.read("c")
+    assert source.count(".batched =") == 1
+    assert "\"SELECT '$1' AS a, $a$$2$a$ -- $3\\n\"" in source.split(".batched =")[1]
+    assert '"FROM t WHERE id = aipoten_batch.p1 LIMIT aipoten_batch.p12"' in source
+    refused = Run(sqlc, tmp_path, "-- kid_put: write batched\nUPDATE t SET a = $1;\n")
+    assert refused.status == 1 and 'only statements of the read lane can be batched, "kid_put" is none' in refused.error
+
+
 def test_output_is_c(sqlc, tmp_path):
     run = Run(sqlc, tmp_path, GOOD)
     (run.directory / "messages.h").write_text("#define KID(F) F(text, a)\nMESSAGE(kid_detail, KID);\n")
