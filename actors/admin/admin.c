@@ -134,29 +134,14 @@ static void anchor_make(call_t *call)
     log_event(LOG_INFO, "audit_anchor", LOG_S("day", day), LOG_I("position", head->position), LOG_S("hash", hex));
 }
 
-static uuid_t address_reseal(call_t *call, const rows_t *rows, int index, bool *whole)
-{
-    const sealed_row_t *row = row_at(call, rows, index);
-    seal_place_t place = {"admin.access_addresses", "address", row->id};
-    db_query(call, &SQL_address_reseal, bind_uuid(row->id), reseal_value(call, place, row->address, whole));
-    return row->id;
-}
-
-static int64_t addresses_stale_count(call_t *call, text_t newest)
-{
-    const total_row_t *stale = row_first(call, db_query(call, &SQL_addresses_stale_count, bind_bytes(newest)));
-    return stale->total;
-}
-
 static int64_t admin_chore(call_t *call)
 {
-    static const reseal_t addresses = {.what = "addresses",
-        .stale = &SQL_addresses_stale,
-        .reseal = address_reseal,
-        .count = addresses_stale_count};
+    static const reseal_t tables[] = {
+        {"admin.access_addresses", &SQL_addresses_stale, &SQL_address_reseal, &SQL_addresses_stale_count},
+    };
     static bool resealed;
     anchor_make(call);
-    int64_t wait = resealed ? -1 : reseal_step(call, &addresses);
+    int64_t wait = resealed ? -1 : reseal_step(call, tables, ARRAY_SIZE(tables));
     resealed |= wait < 0;
     return wait < 0 || wait > ANCHOR_LOOK ? ANCHOR_LOOK : wait;
 }

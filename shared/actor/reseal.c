@@ -4,6 +4,7 @@
 #include "once.h"
 #include "../base/clock.h"
 #include "../base/log.h"
+#include "../base/panic.h"
 
 enum { /* milliseconds */
     STEP_PAUSE = 50,     /* others write meanwhile */
@@ -19,7 +20,8 @@ static struct {
     bool ended;               /* nothing was left after the last one */
     int64_t began;            /* clock_monotonic(), of the last one */
     uint64_t version;         /* segment_version() when the last one began */
-    uuid_t after;             /* the place in it */
+    int table;                /* the place in it: of the tables, */
+    uuid_t after;             /* and of the rows of that one */
     int64_t resealed, broken; /* rows in it; broken: with a value that no key opens */
     int64_t total;            /* rows resealed since nothing was left */
 } pass;
@@ -37,7 +39,8 @@ static void damage_log(seal_place_t place)
         LOG_S("row", id), LOG_S("next", "restore the key that sealed it, or the row from a backup"));
 }
 
-param_t reseal_value(call_t *call, seal_place_t place, text_t stored, bool *whole)
+/* The stored value under the first key; itself when it is sealed with that already, or (*whole = false) when no key opens it. */
+static param_t value_reseal(call_t *call, seal_place_t place, text_t stored, bool *whole)
 {
     text_t plain;
     if (!stored.data || seal_is_current(call_data_keys(call), stored))
@@ -47,6 +50,32 @@ param_t reseal_value(call_t *call, seal_place_t place, text_t stored, bool *whol
     damage_log(place);
     *whole = false;
     return bind_bytes(stored);
+}
+
+/* The row's id; *whole = false: something did not open. */
+static uuid_t row_reseal(call_t *call, const reseal_t *what, const void *row, bool *whole)
+{
+    const message_t *message = what->stale->row;
+    insist(message->count >= 2 && message->count <= RESEAL_COLUMNS + 1 && message->fields[0].type == FIELD_uuid);
+    uuid_t id = *(const uuid_t *)message_member(row, 0);
+    param_t values[RESEAL_COLUMNS + 1] = {bind_uuid(id)};
+    for (int i = 1; i < message->count; i++) {
+        insist(message->fields[i].type == FIELD_bytes);
+        seal_place_t place = {what->table, message->fields[i].name, id};
+        values[i] = value_reseal(call, place, *(const text_t *)message_member(row, i), whole);
+    }
+    db_query_params(call, what->reseal, values, message->count);
+    return id;
+}
+
+static int64_t stale_count(call_t *call, const reseal_t *tables, int count, text_t newest)
+{
+    int64_t left = 0;
+    for (int i = 0; i < count; i++) {
+        const void *row = row_first(call, db_query(call, tables[i].count, bind_bytes(newest)));
+        left += *(const int64_t *)message_member(row, 0);
+    }
+    return left;
 }
 
 static void publish_left(int64_t left)
@@ -60,15 +89,16 @@ static void pass_begin(call_t *call)
     pass.ended = false;
     pass.began = clock_monotonic();
     pass.version = segment_version(call_segment(call));
+    pass.table = 0;
     pass.after = (uuid_t){{0}};
     pass.resealed = pass.broken = 0;
 }
 
 /* All rows were looked at. What others had locked was passed over, so what is left is counted. */
-static int64_t pass_end(call_t *call, const reseal_t *what, text_t newest)
+static int64_t pass_end(call_t *call, const reseal_t *tables, int count, text_t newest)
 {
     bool alone = call_data_keys(call)->count == 1;
-    int64_t left = alone ? 0 : what->count(call, newest) - pass.broken;
+    int64_t left = alone ? 0 : stale_count(call, tables, count, newest) - pass.broken;
     pass.under_way = false;
     if (left > 0) {
         publish_left(left);
@@ -79,13 +109,29 @@ static int64_t pass_end(call_t *call, const reseal_t *what, text_t newest)
         alone ? 0 : once_sealed_before(call, newest));
     publish(RESEAL_SEEN, "version", "state of the instance table when reseal_left was found", (int64_t)pass.version);
     if (pass.total > 0)
-        log_event(LOG_INFO, "resealed", LOG_S("what", what->what), LOG_I("rows", pass.total));
+        log_event(LOG_INFO, "resealed", LOG_I("rows", pass.total));
     pass.total = 0;
     pass.ended = true;
     return alone ? NOTHING_LEFT : LOOK_PAUSE;
 }
 
-int64_t reseal_step(call_t *call, const reseal_t *what)
+/* The next rows of the table that the pass has come to. */
+static void rows_reseal(call_t *call, const reseal_t *what, const rows_t *rows)
+{
+    int64_t broken = 0;
+    uuid_t last = pass.after;
+    for (int i = 0; i < rows->count; i++) {
+        bool whole = true;
+        last = row_reseal(call, what, row_at(call, rows, i), &whole);
+        broken += !whole;
+    }
+    pass.after = last; /* only now: what failed before is done again */
+    pass.resealed += rows->count - broken;
+    pass.total += rows->count - broken;
+    pass.broken += broken;
+}
+
+int64_t reseal_step(call_t *call, const reseal_t *tables, int count)
 {
     if (!pass.under_way && pass.ended && segment_version(call_segment(call)) == pass.version &&
         clock_monotonic() - pass.began < PASS_AGAIN * CLOCK_MILLISECOND)
@@ -93,19 +139,13 @@ int64_t reseal_step(call_t *call, const reseal_t *what)
     if (!pass.under_way)
         pass_begin(call);
     text_t newest = seal_prefix(call->arena, call_data_keys(call));
-    const rows_t *rows = db_query(call, what->stale, bind_bytes(newest), bind_uuid(pass.after));
-    if (rows->count == 0)
-        return pass_end(call, what, newest);
-    int64_t broken = 0;
-    uuid_t last = pass.after;
-    for (int i = 0; i < rows->count; i++) {
-        bool whole = true;
-        last = what->reseal(call, rows, i, &whole);
-        broken += !whole;
+    for (; pass.table < count; pass.table++, pass.after = (uuid_t){{0}}) {
+        const reseal_t *what = &tables[pass.table];
+        const rows_t *rows = db_query(call, what->stale, bind_bytes(newest), bind_uuid(pass.after));
+        if (rows->count > 0) {
+            rows_reseal(call, what, rows);
+            return STEP_PAUSE;
+        }
     }
-    pass.after = last; /* only now: what failed before is done again */
-    pass.resealed += rows->count - broken;
-    pass.total += rows->count - broken;
-    pass.broken += broken;
-    return STEP_PAUSE;
+    return pass_end(call, tables, count, newest);
 }

@@ -14,18 +14,19 @@
 #pragma once
 #include "call.h"
 
+/* One table with sealed columns. The message of `stale` has the row's id and then, as bytes, the sealed columns by their names; at
+ * most RESEAL_COLUMNS of them. */
+enum { RESEAL_COLUMNS = 8 };
 typedef struct {
-    const char *what;                                                   /* "children": what a row is, for the log */
-    const statement_t *stale;                                           /* the next rows after id $2 with a value that does not begin with $1 */
-    uuid_t (*reseal)(call_t *, const rows_t *, int index, bool *whole); /* the row's id; *whole = false: something did not open */
-    int64_t (*count)(call_t *, text_t newest);                          /* all rows with such a value */
+    const char *table;         /* as in the place of what is sealed: "children.children" */
+    const statement_t *stale;  /* the next rows after id $2 with a value that does not begin with $1 */
+    const statement_t *reseal; /* row $1 gets its columns $2, $3 … */
+    const statement_t *count;  /* `total`: all rows with a value that does not begin with $1 */
 } reseal_t;
 
 #define RESEAL_LEFT "reseal_left"
 #define RESEAL_KEPT "reseal_kept"
 #define RESEAL_SEEN "reseal_seen"
 
-/* One step: what actor_t.chore returns. */
-int64_t reseal_step(call_t *, const reseal_t *);
-/* The stored value under the first key; itself when it is sealed with that already, or (*whole = false) when no key opens it. */
-param_t reseal_value(call_t *, seal_place_t, text_t stored, bool *whole);
+/* One step through `count` tables, one after the other: what actor_t.chore returns. */
+int64_t reseal_step(call_t *, const reseal_t *tables, int count);
