@@ -1,5 +1,5 @@
 /* children: the children of parents, who may see them, how they grow. Owns the schema `children`; of accounts it reads the view
- * current_consents alone.
+ * current_consents and guardian_facts.
  *
  * What always holds: only guardians and admins see a child, everybody else gets a 404; a child is registered only under the
  * consents child_guardian and child_health; histories and notes are sealed before they leave this process and stand in no list
@@ -119,7 +119,7 @@ static void birth_date_check(call_t *call, int32_t birth_date)
 }
 
 /* 422 that names each consent that is not there (product.md, section 3). */
-static _Noreturn void consents_fail(call_t *call)
+_Noreturn void consents_fail(call_t *call)
 {
     const rows_t *rows = db_query(call, &SQL_consents_missing, bind_uuid(call->principal.user));
     problems_t *problems = arena_allocate(call->arena, sizeof(*problems));
@@ -207,7 +207,43 @@ static const endpoint_t endpoints[] = {
         .handler = measurements_create, .roles = PARENT, .summary = "Record a measurement", .params = &id_params_message,
         .input = &measurement_create_message, .output = &measurement_message, .status = 201, .errors = {ERROR_CONFLICT},
         .writes = true},
+
+    {.operation = "children.guardians", .method = "GET", .path = CHILDREN "/:id/guardians", .handler = guardian_list,
+        .roles = PARENT | ADMIN, .summary = "Who guards a child", .params = &id_params_message,
+        .output = &guardian_message, .shape = SHAPE_LIST},
+    {.operation = "children.guardians.invite", .method = "POST", .path = CHILDREN "/:id/guardians",
+        .handler = guardian_invite, .roles = PARENT, .summary = "Invite a further guardian by e-mail, by the owner",
+        .params = &id_params_message, .input = &invitation_create_message, .output = &invitation_message, .status = 201,
+        .errors = {ERROR_CONFLICT, ERROR_FORBIDDEN, ERROR_RATE_LIMITED}, .writes = true},
+    {.operation = "children.guardians.accept", .method = "POST", .path = CHILDREN "/:id/guardians/accept",
+        .handler = guardian_accept, .roles = PARENT,
+        .summary = "Become a guardian, by the token of the mail and with its verified address",
+        .params = &id_params_message, .input = &invitation_token_message, .output = &guardian_message, .status = 201,
+        .errors = {ERROR_CONSENT_REQUIRED, ERROR_INVALID_STATE}, .writes = true},
+    {.operation = "children.guardians.decline", .method = "POST", .path = CHILDREN "/:id/guardians/decline",
+        .handler = guardian_decline, .roles = ANYONE, .summary = "Decline an invitation, by the token of the mail",
+        .params = &id_params_message, .input = &invitation_token_message, .shape = SHAPE_NOTHING, .writes = true},
+    {.operation = "children.guardians.remove", .method = "DELETE", .path = CHILDREN "/:id/guardians/:user_id",
+        .handler = guardian_remove, .roles = PARENT,
+        .summary = "Remove a guardian, by the owner or oneself; never the last one", .params = &guardian_params_message,
+        .shape = SHAPE_NOTHING, .errors = {ERROR_LAST_GUARDIAN}, .writes = true},
+    {.operation = "children.invitations", .method = "GET", .path = CHILDREN "/:id/guardians/invitations",
+        .handler = invitation_list, .roles = PARENT, .summary = "Invitations that can still be accepted, newest first",
+        .params = &id_params_message, .output = &invitation_message, .shape = SHAPE_LIST},
+    {.operation = "children.invitations.withdraw", .method = "DELETE",
+        .path = CHILDREN "/:id/guardians/invitations/:invitation_id", .handler = invitation_withdraw, .roles = PARENT,
+        .summary = "Withdraw an invitation, by the owner", .params = &invitation_params_message, .shape = SHAPE_NOTHING,
+        .writes = true},
 };
+
+/* The soonest of both. */
+static int64_t children_chore(call_t *call)
+{
+    static bool resealed;
+    int64_t tidy = invitations_tidy(call), reseal = resealed ? -1 : children_reseal(call);
+    resealed |= reseal < 0;
+    return reseal < 0 || reseal > tidy ? tidy : reseal;
+}
 
 const actor_t children_actor = {.name = "children",
     .endpoints = endpoints,
@@ -215,4 +251,4 @@ const actor_t children_actor = {.name = "children",
     .statements = children_statements,
     .statement_count = children_statement_count,
     .data_keys = "data_keys.children",
-    .chore = children_reseal};
+    .chore = children_chore};

@@ -96,6 +96,8 @@ WITH gone AS (
     RETURNING id
 ), unguarded AS (
     DELETE FROM children.child_guardians WHERE child_id IN (SELECT id FROM gone)
+), uninvited AS (
+    DELETE FROM children.guardian_invitations WHERE child_id IN (SELECT id FROM gone)
 ), unmeasured AS (
     DELETE FROM children.child_measurements WHERE child_id IN (SELECT id FROM gone)
 )
@@ -163,3 +165,121 @@ WHERE substring(medical_history FROM 1 FOR octet_length($1::bytea)) <> $1
 UPDATE children.children
 SET medical_history = $2, family_history = $3, treatment_history = $4, notes = $5
 WHERE id = $1;
+
+-- --- guardians ----------------------------------------------------------------------------------------------------------------
+
+-- guardians_of: read -> guardian
+SELECT g.user_id, f.name, g.relation, g.created_at
+FROM children.child_guardians g JOIN accounts.guardian_facts f ON f.user_id = g.user_id
+WHERE g.child_id = $1
+ORDER BY g.created_at, g.user_id
+LIMIT 100;
+
+-- invitations_of: read -> invitation
+-- Those that can still be accepted, newest first.
+SELECT id, email, created_at, expires_at
+FROM children.guardian_invitations
+WHERE child_id = $1 AND ended_at IS NULL AND expires_at > aipoten.app_now()
+ORDER BY created_at DESC, id DESC
+LIMIT 100;
+
+-- guardianship_lock: write -> relation_row
+-- What the user is to the child. Whoever changes who guards a child locks it first, so the counts below hold until COMMIT.
+SELECT g.relation
+FROM children.children c JOIN children.child_guardians g ON g.child_id = c.id
+WHERE c.id = $1 AND g.user_id = $2 AND c.deleted_at IS NULL
+FOR UPDATE OF c;
+
+-- guardians_count: write -> guardian_counts
+-- $2: who invites.
+SELECT (SELECT count(*) FROM children.child_guardians WHERE child_id = $1) AS guardians,
+       (SELECT count(*) FROM children.guardian_invitations
+        WHERE child_id = $1 AND ended_at IS NULL AND expires_at > aipoten.app_now()) AS invited,
+       (SELECT count(*) FROM children.guardian_invitations
+        WHERE invited_by = $2 AND created_at > aipoten.app_now() - interval '1 day') AS invited_today;
+
+-- address_known: write -> known_address
+-- Whose address $2 is, and whether that user guards the child already; no row: of nobody who has an account.
+SELECT f.user_id AS id,
+       EXISTS (SELECT FROM children.child_guardians g WHERE g.child_id = $1 AND g.user_id = f.user_id) AS guards
+FROM accounts.guardian_facts f
+WHERE f.address_digest = aipoten.address_digest($2);
+
+-- invitation_replace: write
+-- A new invitation of the same address takes the place of the one before.
+UPDATE children.guardian_invitations
+SET ended_at = aipoten.app_now(), email = NULL, address_digest = NULL, token_hash = NULL
+WHERE child_id = $1 AND address_digest = aipoten.address_digest($2) AND ended_at IS NULL;
+
+-- invitation_insert: write -> invitation
+-- $4: the address, sealed; $5: the address.
+INSERT INTO children.guardian_invitations (id, child_id, invited_by, email, address_digest, token_hash, expires_at)
+VALUES ($1, $2, $3, $4, aipoten.address_digest($5), $6, $7)
+RETURNING id, email, created_at, expires_at;
+
+-- invitation_open: write -> open_invitation
+-- By its token's hash, while it can be accepted; $3: who accepts. The child is locked as by guardianship_lock.
+SELECT i.id, coalesce(f.address_digest = i.address_digest, false) AS theirs, coalesce(f.address_verified, false) AS verified
+FROM children.guardian_invitations i
+    JOIN children.children c ON c.id = i.child_id
+    LEFT JOIN accounts.guardian_facts f ON f.user_id = $3
+WHERE i.child_id = $1 AND i.token_hash = $2 AND i.expires_at > aipoten.app_now() AND c.deleted_at IS NULL
+FOR UPDATE OF c, i;
+
+-- invitation_end: write -> key_row
+UPDATE children.guardian_invitations
+SET ended_at = aipoten.app_now(), email = NULL, address_digest = NULL, token_hash = NULL
+WHERE id = $1 AND child_id = $2 AND ended_at IS NULL
+RETURNING id;
+
+-- invitation_decline: write -> key_row
+UPDATE children.guardian_invitations
+SET ended_at = aipoten.app_now(), email = NULL, address_digest = NULL, token_hash = NULL
+WHERE child_id = $1 AND token_hash = $2 AND expires_at > aipoten.app_now()
+RETURNING id;
+
+-- guardian_insert: write -> guardian
+-- Who guards the child already goes on as before.
+WITH added AS (
+    INSERT INTO children.child_guardians (child_id, user_id, relation) VALUES ($1, $2, 'guardian')
+    ON CONFLICT (child_id, user_id) DO UPDATE SET relation = child_guardians.relation
+    RETURNING user_id, relation, created_at
+)
+SELECT added.user_id, f.name, added.relation, added.created_at
+FROM added JOIN accounts.guardian_facts f ON f.user_id = added.user_id;
+
+-- guardian_remove: write -> relation_row
+DELETE FROM children.child_guardians WHERE child_id = $1 AND user_id = $2 RETURNING relation;
+
+-- owner_succeed: write
+-- A child whose owner left belongs to the guardian who has been one for longest.
+UPDATE children.child_guardians SET relation = 'owner'
+WHERE child_id = $1 AND user_id = (SELECT o.user_id FROM children.child_guardians o WHERE o.child_id = $1
+                                   ORDER BY o.created_at, o.user_id LIMIT 1);
+
+-- invitations_expire: write
+-- What nobody can accept any more forgets whom it was for.
+UPDATE children.guardian_invitations
+SET ended_at = aipoten.app_now(), email = NULL, address_digest = NULL, token_hash = NULL
+WHERE ended_at IS NULL AND expires_at <= aipoten.app_now();
+
+-- invitations_forget: write
+-- Counted for a day (guardians_count), then gone.
+DELETE FROM children.guardian_invitations
+WHERE ended_at IS NOT NULL AND created_at < aipoten.app_now() - interval '1 day';
+
+-- invitations_stale: write -> sealed_invitation
+SELECT id, email
+FROM children.guardian_invitations
+WHERE id > $2 AND substring(email FROM 1 FOR octet_length($1::bytea)) <> $1
+ORDER BY id
+LIMIT 50
+FOR UPDATE SKIP LOCKED;
+
+-- invitations_stale_count: slow -> total_row
+SELECT count(*) AS total
+FROM children.guardian_invitations
+WHERE substring(email FROM 1 FOR octet_length($1::bytea)) <> $1;
+
+-- invitation_reseal: write
+UPDATE children.guardian_invitations SET email = $2 WHERE id = $1;

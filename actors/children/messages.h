@@ -82,6 +82,38 @@ MESSAGE(measurement_create, MEASUREMENT_CREATE);
 #define MEASUREMENT_PARAMS(FIELD) ID_PARAMS(FIELD) PAGE_PARAMS(FIELD)
 MESSAGE(measurement_params, MEASUREMENT_PARAMS);
 
+/* --- guardians ---------------------------------------------------------------------------------------------------- */
+
+#define GUARDIAN(FIELD)                                                                                            \
+    FIELD(uuid, user_id, .required = true)                                                                         \
+    FIELD(text, name, .required = true)                                                                            \
+    FIELD(text, relation, .required = true, .meaning = "owner: may invite, remove others, and delete the child; guardian") \
+    FIELD(time, created_at, .required = true)
+MESSAGE(guardian, GUARDIAN);
+
+#define GUARDIAN_PARAMS(FIELD) ID_PARAMS(FIELD) FIELD(uuid, user_id, .required = true)
+MESSAGE(guardian_params, GUARDIAN_PARAMS);
+
+#define INVITATION(FIELD)                                                                                          \
+    FIELD(uuid, id, .required = true)                                                                              \
+    FIELD(text, email, .required = true, .sealed = "children.guardian_invitations")                                \
+    FIELD(time, created_at, .required = true)                                                                      \
+    FIELD(time, expires_at, .required = true)
+MESSAGE(invitation, INVITATION);
+
+#define INVITATION_CREATE(FIELD)                                                                                   \
+    FIELD(text, email, .required = true, .max = 254, .format = FORMAT_EMAIL,                                       \
+        .meaning = "Who has no account with this address yet can register one")
+MESSAGE(invitation_create, INVITATION_CREATE);
+
+#define INVITATION_PARAMS(FIELD) ID_PARAMS(FIELD) FIELD(uuid, invitation_id, .required = true)
+MESSAGE(invitation_params, INVITATION_PARAMS);
+
+#define INVITATION_TOKEN(FIELD)                                                                                    \
+    FIELD(text, token, .required = true, .min = 1, .max = 100, .format = FORMAT_TOKEN, .secret = true,             \
+        .meaning = "From the mail")
+MESSAGE(invitation_token, INVITATION_TOKEN);
+
 /* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
@@ -95,6 +127,31 @@ MESSAGE(birth_row, BIRTH_ROW);
 
 #define CONSENT_ROW(FIELD) FIELD(text, kind)
 MESSAGE(consent_row, CONSENT_ROW);
+
+#define RELATION_ROW(FIELD) FIELD(text, relation)
+MESSAGE(relation_row, RELATION_ROW);
+
+#define GUARDIAN_COUNTS(FIELD)                                                                                     \
+    FIELD(integer, guardians)                                                                                      \
+    FIELD(integer, invited)                                                                                        \
+    FIELD(integer, invited_today)
+MESSAGE(guardian_counts, GUARDIAN_COUNTS);
+
+#define KNOWN_ADDRESS(FIELD)                                                                                       \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(boolean, guards)
+MESSAGE(known_address, KNOWN_ADDRESS);
+
+#define OPEN_INVITATION(FIELD)                                                                                     \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(boolean, theirs)                                                                                         \
+    FIELD(boolean, verified)
+MESSAGE(open_invitation, OPEN_INVITATION);
+
+#define SEALED_INVITATION(FIELD)                                                                                   \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(bytes, email)
+MESSAGE(sealed_invitation, SEALED_INVITATION);
 
 /* The stored bytes themselves, for sealing them anew. */
 #define SEALED_ROW(FIELD)                                                                                          \

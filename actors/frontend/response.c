@@ -250,6 +250,8 @@ static void owed_headers(exchange_t *exchange, int status)
         response_header(exchange, &H2O_TOKEN_WWW_AUTHENTICATE->buf, TEXT("Bearer realm=\"aipoten\""));
     if (status == 503 && !has_header(exchange->req, H2O_TOKEN_RETRY_AFTER))
         response_header(exchange, &H2O_TOKEN_RETRY_AFTER->buf, TEXT("1"));
+    if (status == 429 && !has_header(exchange->req, H2O_TOKEN_RETRY_AFTER)) /* an actor's limit, which counts by days */
+        response_header(exchange, &H2O_TOKEN_RETRY_AFTER->buf, TEXT("3600"));
 }
 
 void response_send(exchange_t *exchange, int status, text_t type, text_t packed_headers, text_t body)

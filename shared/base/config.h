@@ -70,6 +70,11 @@ typedef struct config {
         int64_t drain_timeout;
     } actor;
     struct {
+        int64_t max_guardians;          /* of one child, those who are invited included */
+        int64_t invitation_lifetime;
+        int64_t max_invitations;        /* by one user in a day */
+    } children;
+    struct {
         const char *url;
     } redis;
     struct {

@@ -134,6 +134,13 @@ const config_row_t config_rows[] = {
     {"actor.drain_timeout", CONFIG_DURATION, AT(actor.drain_timeout), "10s", 0, 10 * MINUTE,
         .meaning = "the hard deadline of an actor's graceful stop"},
 
+    {"children.max_guardians", CONFIG_INTEGER, AT(children.max_guardians), "4", 1, 100,
+        .meaning = "of one child, those who are invited included"},
+    {"children.invitation_lifetime", CONFIG_DURATION, AT(children.invitation_lifetime), "7d", SECOND, 90 * DAY,
+        .meaning = "an invitation to guard a child can be accepted this long"},
+    {"children.max_invitations", CONFIG_INTEGER, AT(children.max_invitations), "10", 1, 10000,
+        .meaning = "invitations that one user may send in a day"},
+
     {"redis.url", CONFIG_TEXT, AT(redis.url), "", .refuse = config_refuse_redis, .environment = "REDIS_URL",
         .meaning = "what several machines share; empty: a single machine goes on without"},
 

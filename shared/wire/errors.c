@@ -26,6 +26,8 @@ const error_row_t errors[ERROR_CODES] = {
         {"다른 곳에서 사용 중이므로 처리할 수 없습니다.", "It is in use elsewhere, so this cannot be done."}},
     [ERROR_LAST_ADMIN] = {"LAST_ADMIN", 409,
         {"관리자는 최소 한 명이 있어야 합니다.", "There must be at least one administrator."}},
+    [ERROR_LAST_GUARDIAN] = {"LAST_GUARDIAN", 409,
+        {"아이에게는 보호자가 최소 한 명 있어야 합니다.", "A child must have at least one guardian."}},
     [ERROR_CONSENT_REQUIRED] = {"CONSENT_REQUIRED", 422,
         {"먼저 필요한 동의를 해 주세요.", "Please give the necessary consents first."}},
     [ERROR_UNPROCESSABLE] = {"UNPROCESSABLE", 422,

@@ -18,7 +18,8 @@ from harness.system import BUILD, ROOT
 from harness.wait import wait_until
 
 # Who may read what another owns: the published views, each named here on purpose.
-PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('children.guardians', 'aipoten_admin')}
+PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guardian_facts', 'aipoten_children'),
+             ('children.guardians', 'aipoten_admin')}
 
 
 # --- ownership: the running system's database ---------------------------------------------------------------------------------

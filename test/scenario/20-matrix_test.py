@@ -2,6 +2,8 @@
 against OpenAPI by the client; what it writes is read again in PostgreSQL, and what is refused must have written nothing.
 
 A new endpoint gets its rows in MATRIX; without them test_every_operation_has_its_rows fails."""
+import hashlib
+
 import pytest
 
 from harness import people
@@ -69,6 +71,27 @@ class World:
     unknown = UNKNOWN
 
     @property
+    def guardian_id(self):
+        return self.child and self.person(GUARDIAN).id
+
+    @property
+    def invitation(self):
+        """Of the other parent, whose address is verified, to the child."""
+        def make():
+            other = self.person(OTHER_PARENT)
+            self.database.rows('UPDATE accounts.users SET email_verified_at = now() WHERE id = %s', other.id)
+            return self.parent.client.post(f'/api/v1/children/{self.child}/guardians', {'email': other.email}).expect(201).data['id']
+        return self.once('invitation', make)
+
+    @property
+    def invitation_token(self):
+        """The real one stands in the mail only: another one takes its place."""
+        token = f'{self.child}-token'
+        self.database.rows('UPDATE children.guardian_invitations SET token_hash = %s WHERE id = %s',
+                           hashlib.sha256(token.encode()).digest(), self.invitation)
+        return token
+
+    @property
     def refresh_token(self):
         return self.parent.refresh_token
 
@@ -112,6 +135,16 @@ def children_of(world, who):
 def measurements(world, _):
     return world.database.rows('SELECT measured_on::text, weight::float FROM children.child_measurements WHERE child_id = %s'
                                ' ORDER BY measured_on', world.child)
+
+
+def guardians(world, _):
+    return world.database.rows('SELECT user_id, relation FROM children.child_guardians WHERE child_id = %s ORDER BY created_at,'
+                               ' user_id', world.child)
+
+
+def invitations(world, _):
+    return world.database.rows('SELECT id, ended_at IS NULL AS live FROM children.guardian_invitations WHERE child_id = %s'
+                               ' ORDER BY created_at', world.child)
 
 
 # --- what a success must have written: (world, before, after, answer) --------------------------------------------------------
@@ -168,6 +201,23 @@ def wrote_measurement(world, before, after, _):
     assert after == before + [{'measured_on': world.body['measured_on'], 'weight': world.body['weight']}]
 
 
+def wrote_invitation(_, before, after, answer):
+    assert before == [] and after == [{'id': answer.data['id'], 'live': True}]
+
+
+def ended_invitation(_, before, after, __):
+    assert [row['live'] for row in before] == [True] and [row['live'] for row in after] == [False]
+
+
+def wrote_guardian(world, before, after, answer):
+    assert after == before + [{'user_id': world.person(OTHER_PARENT).id, 'relation': 'guardian'}]
+    assert answer.data['user_id'] == world.person(OTHER_PARENT).id
+
+
+def removed_guardian(world, before, after, _):
+    assert after == [row for row in before if row['user_id'] != world.person(GUARDIAN).id] and len(after) == 1
+
+
 # --- the matrix ---------------------------------------------------------------------------------------------------------------
 
 ALL_200 = {ANYONE: 200, PARENT: 200, THERAPIST: 200, ADMIN: 200}
@@ -181,6 +231,9 @@ CHILD_CHANGED = {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THE
 CHILD_DELETED = {ANYONE: 401, PARENT: 200, GUARDIAN: 403, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
 CHILD_UNKNOWN = {ANYONE: 401, PARENT: 404, THERAPIST: 403, ADMIN: 403}
 CHILD_LOOKED = {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
+CHILD_GUARDED = {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 200}
+CHILD_INVITED = {ANYONE: 401, PARENT: 201, GUARDIAN: 403, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}
+CHILD_ACCEPTED = {ANYONE: 401, PARENT: 403, GUARDIAN: 403, OTHER_PARENT: 201, THERAPIST: 403, ADMIN: 403}
 SESSION_ENDED = {ANYONE: 401, PARENT: 200, OTHER_PARENT: 404, THERAPIST: 404, ADMIN: 404}
 
 
@@ -194,6 +247,10 @@ def logging_in(world):
 
 def refreshing(world):
     return {'refresh_token': world.refresh_token}
+
+
+def accepting(world):
+    return {'token': world.invitation_token}
 
 
 CONSENT = {'kind': 'marketing', 'granted': True}
@@ -247,6 +304,30 @@ MATRIX = [
     ('children.measure', '/api/v1/children/{unknown}/measurements', MEASURED, CHILD_UNKNOWN, None, None),
     ('children.access_log', '/api/v1/children/{child}/access-log', None, CHILD_LOOKED, None, None),
     ('children.access_log', '/api/v1/children/{unknown}/access-log', None, CHILD_UNKNOWN, None, None),
+
+    ('children.guardians', '/api/v1/children/{child}/guardians', None, CHILD_GUARDED, None, None),
+    ('children.guardians', '/api/v1/children/{unknown}/guardians', None, {**CHILD_UNKNOWN, ADMIN: 404}, None, None),
+    ('children.guardians.invite', '/api/v1/children/{child}/guardians', {'email': 'second@example.org'}, CHILD_INVITED,
+     invitations, wrote_invitation),
+    ('children.guardians.invite', '/api/v1/children/{unknown}/guardians', {'email': 'second@example.org'}, CHILD_UNKNOWN, None,
+     None),
+    ('children.guardians.accept', '/api/v1/children/{child}/guardians/accept', accepting, CHILD_ACCEPTED, guardians,
+     wrote_guardian),
+    ('children.guardians.accept', '/api/v1/children/{unknown}/guardians/accept', {'token': 'x'}, CHILD_UNKNOWN, None, None),
+    ('children.guardians.decline', '/api/v1/children/{child}/guardians/decline', accepting, {**ALL_200, OTHER_PARENT: 200},
+     invitations, ended_invitation),
+    ('children.guardians.decline', '/api/v1/children/{unknown}/guardians/decline', {'token': 'x'}, dict.fromkeys(ALL_200, 404),
+     None, None),
+    ('children.guardians.remove', '/api/v1/children/{child}/guardians/{guardian_id}', None, CHILD_CHANGED, guardians,
+     removed_guardian),
+    ('children.guardians.remove', '/api/v1/children/{unknown}/guardians/{unknown}', None, CHILD_UNKNOWN, None, None),
+    ('children.invitations', '/api/v1/children/{child}/guardians/invitations', None,
+     {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 403, ADMIN: 403}, None, None),
+    ('children.invitations', '/api/v1/children/{unknown}/guardians/invitations', None, CHILD_UNKNOWN, None, None),
+    ('children.invitations.withdraw', '/api/v1/children/{child}/guardians/invitations/{invitation}', None, CHILD_DELETED,
+     invitations, ended_invitation),
+    ('children.invitations.withdraw', '/api/v1/children/{unknown}/guardians/invitations/{unknown}', None, CHILD_UNKNOWN, None,
+     None),
 ]
 
 
@@ -262,7 +343,8 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     world = World(system, database)
     row = next((row for row in system.openapi.operations if row.id == operation), None)
     assert row is not None, f'the OpenAPI document has no operation {operation}'
-    names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown') if f'{{{name}}}' in path}
+    names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
+                                                 'invitation') if f'{{{name}}}' in path}
     world.body = body(world) if callable(body) else body
     client = world.client(who)
     before = state(world, who) if state else None
