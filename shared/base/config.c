@@ -345,6 +345,25 @@ static void defaults_set(config_t *config)
             panic("the default of %s: %s", config_rows[i].name, reason);
 }
 
+/* A provider that has a client id is asked at addresses that must be safe, and has all that it needs. */
+static int oauth_check(reader_t *reader)
+{
+    const config_t *config = reader->config;
+    const char *team = config->oauth.apple.team_id, *key = config->oauth.apple.key_id;
+
+    for (int i = 0; i < config_row_count; i++) {
+        const config_row_t *row = &config_rows[i];
+        if (row->refuse != config_refuse_url || config->oauth.plain_loopback)
+            continue;
+        if (strncmp(*(const char **)row_member(row, config), "http:", 5) == 0)
+            return refuse(reader, (size_t)reader->lines[i], "%s: https is wanted, unless oauth.plain_loopback is on", row->name);
+    }
+    if (config->oauth.apple.client_id[0] != '\0' && (team[0] == '\0' || key[0] == '\0'))
+        return refuse(reader, (size_t)reader->lines[row_find("oauth.apple.client_id")],
+            "oauth.apple.client_id: is of no use without oauth.apple.team_id and key_id");
+    return 0;
+}
+
 /* What a single row cannot know. */
 static int config_check(reader_t *reader)
 {
@@ -366,7 +385,7 @@ static int config_check(reader_t *reader)
     if (config->listen.https_port != 0 && config->listen.https_port == config->listen.http_port)
         return refuse(reader, (size_t)reader->lines[row_find("listen.http_port")],
             "listen.http_port: the same as listen.https_port");
-    return 0;
+    return oauth_check(reader);
 }
 
 static int config_read(text_t yaml, const char *name, config_t *out, char *error, size_t error_size)

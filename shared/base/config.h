@@ -11,6 +11,15 @@ typedef struct {
     int count;
 } config_list_t;
 
+/* A company whose users may log in here; those without a client id may not. What a provider has no use for is NULL. */
+typedef struct {
+    const char *client_id, *scope;
+    const char *authorization_url, *token_url; /* as the browser is sent there; as we ask there */
+    const char *keys_url, *issuer;             /* of those that sign ID tokens */
+    const char *user_url;                      /* of those that tell who it is on request */
+    const char *team_id, *key_id;              /* apple: whose key signs our secret */
+} oauth_config_t;
+
 /* Durations are milliseconds, sizes bytes. */
 typedef struct config {
     struct {
@@ -49,6 +58,15 @@ typedef struct config {
         int64_t access_lifetime, refresh_lifetime;
         int64_t bcrypt_cost;
     } auth;
+    struct {
+        config_list_t redirect_uris; /* where a provider may send a user's browser back to */
+        int64_t state_lifetime;      /* from the beginning of a log-in to its end */
+        int64_t timeout;             /* of one question to a provider */
+        int64_t keys_lifetime;       /* a provider's keys are asked for again after this */
+        int64_t transfers;           /* questions to providers at a time, of one instance */
+        bool plain_loopback;         /* plain http to this machine is fine: tests, development */
+        oauth_config_t google, kakao, naver, apple;
+    } oauth;
     struct {
         int64_t hsts_max_age; /* 0: no Strict-Transport-Security */
     } security;

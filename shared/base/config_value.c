@@ -147,6 +147,40 @@ const char *config_refuse_origin(const char *value)
     return NULL;
 }
 
+/* Printable, without a fragment. */
+static bool is_absolute(const char *value)
+{
+    for (const char *p = value; *p != '\0'; p++)
+        if (!isgraph((unsigned char)*p) || strchr("#\"<>\\^`{|}", *p) != NULL)
+            return false;
+    return strlen(value) <= 1000;
+}
+
+const char *config_refuse_url(const char *value)
+{
+    static const char wanted[] = "a URL like https://id.example.com/token, or http:// on the loopback";
+    static const char *const begins[] = {"https://", "http://127.0.0.1", "http://localhost", "http://[::1]"};
+    for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
+        const char *rest = value + strlen(begins[i]);
+        if (text_starts_with(text_of(value), text_of(begins[i])) && (i == 0 ? isalnum((unsigned char)*rest) : *rest == ':' || *rest == '/'))
+            return is_absolute(value) && strchr(value, '@') == NULL ? NULL : wanted;
+    }
+    return wanted;
+}
+
+/* An app's own scheme is fine (RFC 8252, section 7.1); what runs in a browser is not. */
+const char *config_refuse_redirect(const char *value)
+{
+    static const char wanted[] = "a redirect URI like https://app.example.com/login or com.example.app:/login";
+    size_t scheme = strcspn(value, ":");
+    if (!islower((unsigned char)value[0]) || value[scheme] == '\0' || value[scheme + 1] != '/' || !is_absolute(value))
+        return wanted;
+    for (size_t i = 0; i < scheme; i++)
+        if (!islower((unsigned char)value[i]) && !isdigit((unsigned char)value[i]) && strchr("+-.", value[i]) == NULL)
+            return wanted;
+    return NULL;
+}
+
 const char *config_refuse_level(const char *value)
 {
     static const char *const levels[] = {"debug", "info", "warning", "error"};

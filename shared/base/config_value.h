@@ -26,7 +26,7 @@ typedef struct {
     const char *meaning;
 } config_row_t;
 
-enum { CONFIG_ROWS_MAX = 128 };
+enum { CONFIG_ROWS_MAX = 256 };
 extern const config_row_t config_rows[];
 extern const int config_row_count;
 /* Settings of which the first must not exceed the second. */
@@ -45,6 +45,8 @@ void config_number_format(enum config_type type, int64_t value, char *out, size_
 const char *config_refuse_address(const char *value);
 const char *config_refuse_network(const char *value);
 const char *config_refuse_origin(const char *value);
+const char *config_refuse_url(const char *value);
+const char *config_refuse_redirect(const char *value);
 const char *config_refuse_level(const char *value);
 const char *config_refuse_redis(const char *value);
 const char *config_refuse_user(const char *value);
