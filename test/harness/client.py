@@ -39,14 +39,17 @@ class Client:
             self.connection.close()
             self.connection = None
 
+    @staticmethod
+    def answer_of(response, method, path):
+        return Answer(response.status, response.getheaders(), response.read(), method, path)
+
     def exchange(self, method, path, body, headers):
         """On a kept connection that the server closed meanwhile, once more on a new one, as every HTTP client does."""
         kept = self.connection is not None
         self.connection = self.connection or self.connect()
         try:
             self.connection.request(method, path, body=body, headers=headers)
-            response = self.connection.getresponse()
-            return Answer(response.status, response.getheaders(), response.read(), method, path)
+            return self.answer_of(self.connection.getresponse(), method, path)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             self.close()
             if not kept:

@@ -54,3 +54,10 @@ def newcomer(system, role='parent', consents=True):
     Client(system).post('/api/v1/auth/register', body).expect(201)
     person = log_in(system, body['email'], body['password'])
     return person.consent() if consents and role == 'parent' else person
+
+
+def another_admin(system):
+    """An administrator of one's own, made as the interface allows: another one changes the role."""
+    person = newcomer(system, consents=False)
+    demo(system, 'admin').client.patch(f'/api/v1/admin/users/{person.id}', {'role': 'admin'}).expect(200)
+    return log_in(system, person.email, person.password)
