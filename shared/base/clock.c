@@ -12,20 +12,20 @@
 enum { YEAR_FIRST = 1900, YEAR_LAST = 2199 };
 
 #ifdef AIPOTEN_TEST
-static int64_t clock_shift(void)
+int64_t clock_shift(void)
 {
     static bool known;
     static int64_t shift;
 
     if (!known) {
         const char *seconds = getenv("AIPOTEN_CLOCK_SHIFT");
-        shift = seconds ? strtoll(seconds, NULL, 10) * CLOCK_SECOND : 0;
+        shift = seconds ? strtoll(seconds, NULL, 10) : 0;
         known = true;
     }
     return shift;
 }
 #else
-static int64_t clock_shift(void)
+int64_t clock_shift(void)
 {
     return 0;
 }
@@ -40,7 +40,7 @@ static int64_t clock_read(clockid_t id)
 
 int64_t clock_now(void)
 {
-    return clock_read(CLOCK_REALTIME) + clock_shift();
+    return clock_read(CLOCK_REALTIME) + clock_shift() * CLOCK_SECOND;
 }
 
 int64_t clock_monotonic(void)

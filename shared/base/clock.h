@@ -5,6 +5,8 @@
 
 /* Wall clock, microseconds since 1970-01-01T00:00:00Z. */
 int64_t clock_now(void);
+/* Seconds by which the wall clock is shifted; 0 but in test builds. */
+int64_t clock_shift(void);
 /* Monotonic, microseconds; for durations and deadlines only, never shifted. */
 int64_t clock_monotonic(void);
 

@@ -156,8 +156,10 @@ PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
 {
     char name[64];
     snprintf(name, sizeof name, "aipoten %s.%d %s", lanes->process->service, lanes->process->number, role);
+    char all[240]; /* SQL's clock is this process's (aipoten.app_now) */
+    snprintf(all, sizeof all, "%s -c aipoten.clock_shift=%lld", options, (long long)clock_shift());
     const char *keywords[] = {"dbname", "application_name", "options", "keepalives_idle", "tcp_user_timeout", NULL};
-    const char *values[] = {lanes->url, name, options, "30", "10000", NULL};
+    const char *values[] = {lanes->url, name, clock_shift() ? all : options, "30", "10000", NULL};
     PGconn *pg = PQconnectStartParams(keywords, values, 1);
     if (!pg)
         panic("out of memory: a connection");
