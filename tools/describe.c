@@ -168,6 +168,9 @@ static void row_check(const actor_t *actor, const endpoint_t *row)
         {row->shape == SHAPE_NOTHING && output, "SHAPE_NOTHING answers no data, but output is set"},
         {row->shape != SHAPE_NOTHING && !output, "an answer with data needs output; without data it is SHAPE_NOTHING"},
         {row->status != 0 && (row->status < 200 || row->status > 299), "status must be that of a success"},
+        {row->other_status != 0 && (row->other_status < 200 || row->other_status > 299 || row->other_status == row->status),
+            "other_status must be that of another success"},
+        {row->rate == RATE_MAIL && row->roles == ANYONE, "mails are counted for the caller: RATE_MAIL needs roles"},
         {(row->roles & ~(unsigned)MEMBER) != 0, "roles must be ANYONE or a set of PARENT, THERAPIST, ADMIN"},
         {service_find(service) < 0, "is answered by a service that shared/shm/services.c does not have"},
     };
@@ -274,7 +277,7 @@ static void string_write(FILE *out, const char *name, const char *value)
 static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
 {
     static const char *const rates[] = {[RATE_API] = "RATE_API", [RATE_LOGIN] = "RATE_LOGIN", [RATE_UPLOAD] = "RATE_UPLOAD",
-        [RATE_NONE] = "RATE_NONE"};
+        [RATE_MAIL] = "RATE_MAIL", [RATE_NONE] = "RATE_NONE"};
     static const char *const bodies[] = {[BODY_NONE] = "BODY_NONE", [BODY_FIELDS] = "BODY_FIELDS", [BODY_RAW] = "BODY_RAW",
         [BODY_FORM] = "BODY_FORM"};
     enum body_kind body = row->input != NULL && row->body == BODY_NONE ? BODY_FIELDS : row->body;

@@ -101,13 +101,18 @@ static json_t *data_schema(components_t *components, const endpoint_t *row)
     return row->shape == SHAPE_LIST ? pack("{s:s, s:o}", "type", "array", "items", reference) : reference;
 }
 
-static json_t *success_response(components_t *components, const endpoint_t *row)
+static const char *status_words(int status)
+{
+    return status == 201 ? "Created" : status == 202 ? "Accepted" : "Done";
+}
+
+static json_t *success_response(components_t *components, const endpoint_t *row, int status)
 {
     json_t *properties = pack("{s:{s:b}, s:o}", "success", "const", 1, "data", data_schema(components, row));
     json_object_set_new(properties, "meta",
         row->shape == SHAPE_LIST ? pack("{s:s}", "$ref", "#/components/schemas/page_meta")
                                  : pack("{s:s, s:b}", "type", "object", "additionalProperties", 0));
-    json_t *response = pack("{s:s, s:{s:{s:{s:s, s:o, s:[s, s, s], s:b}}}}", "description", row->status == 201 ? "Created" : "Done", "content",
+    json_t *response = pack("{s:s, s:{s:{s:{s:s, s:o, s:[s, s, s], s:b}}}}", "description", status_words(status), "content",
         "application/json", "schema", "type", "object", "properties", properties, "required", "success", "data", "meta",
         "additionalProperties", 0);
     if (row->writes)
@@ -115,6 +120,13 @@ static json_t *success_response(components_t *components, const endpoint_t *row)
             "This is the answer to an earlier request under the same Idempotency-Key", "schema", "type", "string", "const",
             "true"));
     return response;
+}
+
+static void success_add(json_t *responses, components_t *components, const endpoint_t *row, int status)
+{
+    char key[8];
+    snprintf(key, sizeof(key), "%d", status);
+    json_object_set_new(responses, key, success_response(components, row, status));
 }
 
 /* --- parameters and bodies ---------------------------------------------------------------------------------------- */
@@ -222,8 +234,7 @@ static const char *role_names(unsigned roles, char *out, size_t size)
 
 static json_t *operation_json(components_t *components, const endpoint_t *row)
 {
-    char roles[80], status[8];
-    snprintf(status, sizeof(status), "%d", row->status ? row->status : 200);
+    char roles[80];
     json_t *operation = pack("{s:s, s:s, s:[o]}", "operationId", row->operation, "summary", row->summary, "tags", tag_of(row));
     if (row->roles == ANYONE)
         json_object_set_new(operation, "security", json_array());
@@ -236,7 +247,10 @@ static json_t *operation_json(components_t *components, const endpoint_t *row)
     json_decref(parameters);
     if (has_body(row))
         json_object_set_new(operation, "requestBody", body_json(components, row));
-    json_t *responses = pack("{s:o}", status, success_response(components, row));
+    json_t *responses = json_object();
+    success_add(responses, components, row, row->status ? row->status : 200);
+    if (row->other_status)
+        success_add(responses, components, row, row->other_status);
     errors_add(responses, response_errors(row));
     json_object_set_new(operation, "responses", responses);
     return operation;

@@ -71,3 +71,11 @@ bool limits_upload(limits_t *all, uuid_t user, int64_t now)
     text_t key = {.data = (const char *)user.bytes, .length = sizeof(user.bytes)};
     return check(all, "upload", key, limits.config->rate.upload_per_hour, 3600 * CLOCK_SECOND, now);
 }
+
+bool limits_mail(limits_t *all, uuid_t user, int64_t now)
+{
+    if (!limits.config->rate.enabled)
+        return true;
+    text_t key = {.data = (const char *)user.bytes, .length = sizeof(user.bytes)};
+    return check(all, "mail", key, limits.config->rate.mail_per_hour, 3600 * CLOCK_SECOND, now);
+}

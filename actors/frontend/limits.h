@@ -1,6 +1,6 @@
 /* limits: request rates per client (product.md, section 9): every request of an address, log-ins of an
- * address and into an account, uploads of a user. Counted in shared memory by shm/rate.h, by all frontends
- * together. */
+ * address and into an account, uploads of a user, mails that a user asks for. Counted in shared memory by
+ * shm/rate.h, by all frontends together. */
 #pragma once
 #include "actor/route.h"
 #include "address.h"
@@ -20,3 +20,4 @@ bool limits_account(limits_t *, text_t account, int64_t now);
 /* Passwords that somebody who is logged in tries on their own account: like logins into it. */
 bool limits_password(limits_t *, uuid_t user, int64_t now);
 bool limits_upload(limits_t *, uuid_t user, int64_t now);
+bool limits_mail(limits_t *, uuid_t user, int64_t now);

@@ -148,8 +148,10 @@ static bool check_token(exchange_t *exchange)
         return fail_token(exchange, reason);
     if (!(roles >> exchange->token.role & 1))
         return fail(exchange, ERROR_FORBIDDEN);
-    if (exchange->destination->rate == RATE_UPLOAD &&
-        !limits_upload(&exchange->limits, exchange->token.user, exchange->now))
+    enum rate_class class = exchange->destination->rate;
+    if (class == RATE_UPLOAD && !limits_upload(&exchange->limits, exchange->token.user, exchange->now))
+        return fail_rate(exchange);
+    if (class == RATE_MAIL && !limits_mail(&exchange->limits, exchange->token.user, exchange->now))
         return fail_rate(exchange);
     return true;
 }

@@ -8,7 +8,7 @@
 #pragma once
 #include "call.h"
 
-enum rate_class { RATE_API, RATE_LOGIN, RATE_UPLOAD, RATE_NONE };
+enum rate_class { RATE_API, RATE_LOGIN, RATE_UPLOAD, RATE_MAIL, RATE_NONE };
 enum shape { SHAPE_ONE, SHAPE_LIST, SHAPE_NOTHING };
 
 enum { ANYONE = 0, PARENT = 1 << ROLE_PARENT, THERAPIST = 1 << ROLE_THERAPIST, ADMIN = 1 << ROLE_ADMIN,
@@ -29,6 +29,7 @@ typedef struct endpoint {
     const message_t *output;   /* data */
     enum shape shape;
     int status;                /* of success; 0: 200 */
+    int other_status;          /* of another success, given by reply_other_status; 0: none */
     enum body_kind body;       /* BODY_FIELDS is implied by input */
     enum rate_class rate;
     const char *rate_field;    /* input field that is counted beside the address: of RATE_LOGIN an account's e-mail; else a

@@ -63,6 +63,8 @@ void reply_rows(call_t *, const rows_t *, const page_t *);
 void reply_values(call_t *, const void *values, size_t count, const page_t *);
 /* {"success": true, "data": null} */
 void reply_nothing(call_t *);
+/* After a success: its status is the row's other_status. */
+void reply_other_status(call_t *);
 /* A response header. */
 void reply_header(call_t *, const char *name, text_t value);
 /* An error as the answer of a handler that returns: its transaction commits. */

@@ -123,6 +123,13 @@ void reply_nothing(call_t *call)
         buffer_add_text(&job_of(call)->body, TEXT("null,\"meta\":{}}"));
 }
 
+void reply_other_status(call_t *call)
+{
+    job_t *job = job_of(call);
+    insist(job->status && job->status < 400 && call->endpoint->other_status);
+    job->status = call->endpoint->other_status;
+}
+
 void reply_header(call_t *call, const char *name, text_t value)
 {
     job_t *job = job_of(call);

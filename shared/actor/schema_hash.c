@@ -62,7 +62,8 @@ static uint64_t endpoint_hash(const endpoint_t *row)
     const char *const strings[] = {row->operation, row->method, row->path, row->rate_field, row->headers, row->event};
     for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
         hash = string_mix(hash, strings[i]);
-    const int64_t numbers[] = {row->roles, row->shape, row->status, row->body, row->rate, row->writes, row->internal};
+    const int64_t numbers[] = {row->roles, row->shape, row->status, row->other_status, row->body, row->rate, row->writes,
+        row->internal};
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         hash = number_mix(hash, numbers[i]);
     hash = message_mix(hash, row->params);

@@ -51,7 +51,7 @@ typedef struct config {
     } cors;
     struct {
         bool enabled;
-        int64_t api_per_minute, login_per_minute, upload_per_hour;
+        int64_t api_per_minute, login_per_minute, upload_per_hour, mail_per_hour;
     } rate;
     struct {
         const char *issuer, *audience;

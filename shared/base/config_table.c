@@ -85,6 +85,8 @@ const config_row_t config_rows[] = {
         .meaning = "log-ins of one address, and into one account"},
     {"rate.upload_per_hour", CONFIG_INTEGER, AT(rate.upload_per_hour), "10", 1, 1000000,
         .meaning = "uploads of one user"},
+    {"rate.mail_per_hour", CONFIG_INTEGER, AT(rate.mail_per_hour), "5", 1, 1000000,
+        .meaning = "mails that one user asks for"},
 
     {"auth.issuer", CONFIG_TEXT, AT(auth.issuer), "aipoten", .refuse = config_refuse_name,
         .meaning = "iss of access tokens"},
