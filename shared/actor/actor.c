@@ -7,6 +7,7 @@
 #include "event.h"
 #include "once.h"
 #include "outgoing.h"
+#include "retention.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -26,6 +27,7 @@ enum {
     CHORE_EVENTS = 0,
     CHORE_TIDY,
     CHORE_ACTOR,
+    CHORE_RETENTION,
     CHORES,
 };
 
@@ -105,6 +107,8 @@ static void counters_declare(void)
     context.counters.asked = counter_declare(self, "calls_asked", "calls", "calls that other actors answered");
     context.counters.replayed =
         counter_declare(self, "calls_replayed", "calls", "requests answered from the record of calls, not done again");
+    context.counters.removed =
+        counter_declare(self, "retention_removed", "rows", "removed because their time was over (retention.*)");
     context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
     context.counters.stack =
         counter_declare(self, "coroutine_stack", "bytes", "the most of a coroutine's stack that was ever used");
@@ -255,6 +259,7 @@ int actor_main(const actor_t *actor)
     life.chores[CHORE_EVENTS].step = actor->data_keys ? event_dispatch : NULL; /* who cannot seal cannot emit */
     life.chores[CHORE_TIDY].step = once_tidy;
     life.chores[CHORE_ACTOR].step = actor->chore;
+    life.chores[CHORE_RETENTION].step = actor->retention_count ? retention_step : NULL;
     process_join(&context.process);
     const config_t *config = &context.process.config;
     coroutine_configure((size_t)config->actor.max_coroutines, (size_t)config->actor.coroutine_stack);

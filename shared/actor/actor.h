@@ -38,6 +38,7 @@ typedef struct endpoint {
     const char *headers;       /* request headers that are passed on, lower case, separated by spaces */
     enum error_code errors[8]; /* beyond those that follow from the row; for OpenAPI */
     bool writes;               /* changes something: never retried by the frontend on its own */
+    bool brief;                /* what it answers is soon worth nothing: kept for an Idempotency-Key an hour, not a day */
 } endpoint_t;
 
 /* Can a client call it? Others are called by actors alone: event, internal. */
@@ -46,6 +47,7 @@ static inline bool endpoint_is_route(const endpoint_t *endpoint)
     return endpoint->event == NULL && !endpoint->internal;
 }
 
+struct retention;
 typedef struct actor {
     const char *name;
     const endpoint_t *endpoints;
@@ -59,6 +61,8 @@ typedef struct actor {
      * when READY. Returns the milliseconds until the next step, negative: there is none any more. A step that failed
      * (call_fail, no database) is run again after ten seconds. May be NULL. */
     int64_t (*chore)(call_t *);
+    const struct retention *retentions; /* what it keeps for a time only (retention.h); may be NULL */
+    int retention_count;
 } actor_t;
 
 /* Runs until told to stop; the process's exit status. */

@@ -93,6 +93,9 @@ void call_commit(call_t *call)
     job_running(job);
     if (status != DB_OK)
         call_fail(call, ERROR_UNAVAILABLE);
+    if (job->emitted)
+        actor_event_committed();
+    job->emitted = false;
 }
 
 /* --- SQL ---------------------------------------------------------------------------------------------------------- */
@@ -207,6 +210,11 @@ param_t bind_sealed(call_t *call, const char *table, const char *column, uuid_t 
     if (!plain.data)
         return bind_null();
     return bind_bytes(seal(call->arena, &context.data_keys, (seal_place_t){table, column, row}, plain));
+}
+
+void call_answer_of(call_t *call, uuid_t user)
+{
+    job_of(call)->once.principal = user;
 }
 
 const key_ring_t *call_data_keys(const call_t *call)

@@ -78,6 +78,10 @@ _Noreturn void call_fail_problems(call_t *, enum error_code, const problems_t *)
 /* The value of a request header that the row names; data NULL when it was not sent. */
 text_t call_header(call_t *, const char *name);
 
+/* The answer is this user's, although nobody is logged in: so it stands in the record of calls (once.h), from where it can be
+ * removed when it must not be given again. */
+void call_answer_of(call_t *, uuid_t user);
+
 /* --- the actor around it ------------------------------------------------------------------------------------------ */
 
 /* Lets the process do everything else that is ready before the handler goes on: before work that keeps the processor for

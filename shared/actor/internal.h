@@ -43,7 +43,7 @@ typedef struct job {
     int step;          /* calls to other actors in this run of the handler (calls.c) */
     buffer_t heard;    /* the last answer to them */
     struct {           /* its place in the record of calls (once.h) */
-        uuid_t id;
+        uuid_t id, principal;
         int slot;
         bool keyed, doubtful;
         digest_t body_hash;
@@ -72,7 +72,7 @@ typedef struct {
     key_ring_t data_keys;
     struct {
         _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries,
-            *stack, *asked;
+            *removed, *stack, *asked;
     } counters;
 } actor_context_t;
 extern actor_context_t context;

@@ -14,6 +14,7 @@ enum {
     TIDY_BATCH = 1000,    /* keys forgotten in one step */
     TIDY_NEXT_BATCH = 50, /* milliseconds until the next step, when there was a whole one */
     KEY_LIFETIME_HOURS = 24,
+    BRIEF_LIFETIME_HOURS = 1,
     EVENT_LIFETIME_DAYS = 30,
 };
 
@@ -40,8 +41,11 @@ static const struct {
     [ADD_KEY] = {"once_add_key",
         "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5)", LANE_WRITE},
     [FORGET_KEYS] = {"once_forget_keys",
-        "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE created_at < $1"
-        " AND (created_at < $2 OR operation <> ALL (string_to_array($3::text, ' '))) ORDER BY created_at LIMIT $4)",
+        "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE"
+        " created_at < CASE WHEN operation = ANY (string_to_array($5::text, ' ')) THEN $6::timestamptz"
+        " WHEN operation = ANY (string_to_array($3::text, ' ')) THEN $2::timestamptz"
+        " ELSE $1::timestamptz END AND created_at < $6"
+        " ORDER BY created_at LIMIT $4)",
         LANE_WRITE},
     [COUNT_OLD_KEYS] = {"once_count_old_keys",
         "SELECT count(*) AS total FROM %s.keyed_calls WHERE substring(answer FROM 1 FOR octet_length($1::bytea)) <> $1",
@@ -117,6 +121,7 @@ void once_begin(job_t *job)
     job->once.keyed = key.length > 0;
     job->once.doubtful = job->once.keyed || job->resent;
     job->once.id = call->id;
+    job->once.principal = call->principal.user;
     job->once.slot = (int)(hour_of(call->id) % RING);
     text_t body[] = {job->packed_params, job->packed_body};
     job->once.body_hash = digest_of(body, ARRAY_SIZE(body));
@@ -213,7 +218,7 @@ static text_t answer_seal(job_t *job)
 enum db_status once_commit(job_t *job)
 {
     param_t place[] = {bind_integer(job->once.slot), bind_uuid(job->once.id), bind_text(text_of(job->call.endpoint->operation)),
-        uuid_is_zero(job->call.principal.user) ? bind_null() : bind_uuid(job->call.principal.user),
+        uuid_is_zero(job->once.principal) ? bind_null() : bind_uuid(job->once.principal),
         bind_bytes(body_hash_seal(job)), bind_bytes(answer_seal(job))};
     bool keyed = job->once.keyed; /* the same parameters but for the slot */
     return transaction_commit_after(&job->transaction, &statements[keyed ? ADD_KEY : ADD_CALL], place + keyed,
@@ -224,11 +229,21 @@ enum db_status once_commit(job_t *job)
 
 /* The rows that take events: a dead delivery may be retried long after a client would have given up. And those that the handlers
  * of events may ask, since their calls are repeated with them. */
-static text_t event_operations(arena_t *arena)
+static bool serves_actors(const endpoint_t *endpoint)
+{
+    return !endpoint_is_route(endpoint);
+}
+
+static bool answers_brief(const endpoint_t *endpoint)
+{
+    return endpoint->brief;
+}
+
+static text_t operations_where(arena_t *arena, bool (*fits)(const endpoint_t *))
 {
     buffer_t names = {0};
     for (int i = 0; i < context.actor->endpoint_count; i++)
-        if (!endpoint_is_route(&context.actor->endpoints[i]))
+        if (fits(&context.actor->endpoints[i]))
             buffer_format(&names, "%s ", context.actor->endpoints[i].operation);
     text_t copy = arena_copy(arena, buffer_text(&names));
     buffer_free(&names);
@@ -244,7 +259,9 @@ int64_t once_tidy(call_t *call)
             db_query(call, &statements[EMPTY_FIRST + passed % RING]);
     int64_t now = clock_now();
     const rows_t *rows = db_query(call, &statements[FORGET_KEYS], bind_time(now - KEY_LIFETIME_HOURS * 3600 * CLOCK_SECOND),
-        bind_time(now - EVENT_LIFETIME_DAYS * CLOCK_DAY), bind_text(event_operations(call->arena)), bind_integer(TIDY_BATCH));
+        bind_time(now - EVENT_LIFETIME_DAYS * CLOCK_DAY), bind_text(operations_where(call->arena, serves_actors)),
+        bind_integer(TIDY_BATCH), bind_text(operations_where(call->arena, answers_brief)),
+        bind_time(now - BRIEF_LIFETIME_HOURS * 3600 * CLOCK_SECOND));
     emptied_hour = hour;
     return rows->affected == TIDY_BATCH ? TIDY_NEXT_BATCH : TIDY_EVERY;
 }

@@ -25,7 +25,8 @@ static inline bool once_doubtful(const job_t *job)
 bool once_replay(job_t *);
 /* COMMIT with the call's row before it. DB_CONSTRAINT: another run of this call committed. */
 enum db_status once_commit(job_t *);
-/* Empties what nobody can ask for any more: an hour's calls, a day's keys. Milliseconds until the next time. */
+/* Empties what nobody can ask for any more: an hour's calls, a day's keys (an hour's, where the row says brief). Milliseconds
+ * until the next time. */
 int64_t once_tidy(call_t *);
 /* Answers kept for an Idempotency-Key whose sealed bytes do not begin with `newest`: they are never sealed anew, only forgotten
  * after a day. */

@@ -57,6 +57,8 @@ typedef struct config {
         const char *issuer, *audience;
         int64_t access_lifetime, refresh_lifetime;
         int64_t bcrypt_cost;
+        int64_t verification_lifetime, reset_lifetime; /* of the tokens in mails */
+        int64_t restore_within; /* a deleted account comes back by a login; then it is erased */
     } auth;
     struct {
         config_list_t redirect_uris; /* where a provider may send a user's browser back to */
@@ -67,6 +69,10 @@ typedef struct config {
         bool plain_loopback;         /* plain http to this machine is fine: tests, development */
         oauth_config_t google, kakao, naver, apple;
     } oauth;
+    struct {
+        int64_t every;            /* between two looks */
+        int64_t sessions, tokens; /* after their end */
+    } retention;
     struct {
         int64_t hsts_max_age; /* 0: no Strict-Transport-Security */
     } security;
