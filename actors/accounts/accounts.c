@@ -1,14 +1,15 @@
 /* accounts: users, their sessions and their consents.
  *
- * Owns accounts.users, accounts.auth_sessions and accounts.consents; publishes the view
+ * Owns accounts.users, auth_sessions, email_verifications, password_resets and consents; publishes the view
  * accounts.current_consents. Runs as two services: accounts, and accounts-hash for the rows that compute a
  * bcrypt hash.
  *
  * What always holds: a password is stored only as its bcrypt hash, a refresh token only as its digest, a
- * phone number only sealed; no transaction is open while a hash is computed; a session that was revoked
+ * phone number only sealed, a mail's token only as its digest; no transaction is open while a hash is computed; a session that was revoked
  * refuses its access tokens from the next request on, also after the shared memory was lost (accounts_start).
  */
 #include "accounts.h"
+#include "actor/retention.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
@@ -43,7 +44,8 @@ static const endpoint_t endpoints[] = {
         .pool = "accounts-hash",
         .headers = "user-agent",
         .errors = {ERROR_INVALID_CREDENTIALS, ERROR_SUSPENDED},
-        .writes = true},
+        .writes = true,
+        .brief = true},
     {.operation = "auth.refresh",
         .method = "POST",
         .path = "/api/v1/auth/refresh",
@@ -54,7 +56,8 @@ static const endpoint_t endpoints[] = {
         .output = &tokens_message,
         .headers = AUTH_HEADERS,
         .errors = {ERROR_UNAUTHENTICATED, ERROR_CSRF},
-        .writes = true},
+        .writes = true,
+        .brief = true},
     {.operation = "auth.logout",
         .method = "POST",
         .path = "/api/v1/auth/logout",
@@ -65,6 +68,50 @@ static const endpoint_t endpoints[] = {
         .shape = SHAPE_NOTHING,
         .headers = AUTH_HEADERS,
         .errors = {ERROR_UNAUTHENTICATED, ERROR_CSRF},
+        .writes = true},
+
+    {.operation = "auth.email.verify",
+        .method = "POST",
+        .path = "/api/v1/auth/email/verify",
+        .handler = verification_verify,
+        .summary = "Verify an e-mail address by the token that was mailed to it",
+        .roles = ANYONE,
+        .input = &email_verify_message,
+        .shape = SHAPE_NOTHING,
+        .errors = {ERROR_UNPROCESSABLE},
+        .writes = true},
+    {.operation = "auth.email.verification",
+        .method = "POST",
+        .path = "/api/v1/auth/email/verification",
+        .handler = verification_again,
+        .summary = "Send another mail that verifies the e-mail address; the token of the one before ends",
+        .roles = MEMBER,
+        .shape = SHAPE_NOTHING,
+        .status = 202,
+        .rate = RATE_MAIL,
+        .errors = {ERROR_INVALID_STATE},
+        .writes = true},
+    {.operation = "auth.password.reset",
+        .method = "POST",
+        .path = "/api/v1/auth/password/reset",
+        .handler = password_reset,
+        .summary = "Ask for a mail with a token (202, whoever has the address), or set a new password by it (200)",
+        .roles = ANYONE,
+        .input = &password_reset_message,
+        .shape = SHAPE_NOTHING,
+        .status = 202,
+        .other_status = 200,
+        .rate = RATE_LOGIN,
+        .rate_field = "email",
+        .pool = "accounts-hash",
+        .errors = {ERROR_UNPROCESSABLE},
+        .writes = true},
+    {.operation = "auth.password.reset_send",
+        .event = "password.reset_requested",
+        .handler = password_reset_send,
+        .summary = "Mail a token, if an account has the address",
+        .input = &reset_requested_message,
+        .shape = SHAPE_NOTHING,
         .writes = true},
 
     {.operation = "users.me",
@@ -85,6 +132,18 @@ static const endpoint_t endpoints[] = {
         .pool = "accounts-hash",
         .rate_field = "current_password",
         .errors = {ERROR_INVALID_CREDENTIALS},
+        .writes = true},
+    {.operation = "users.me.delete",
+        .method = "DELETE",
+        .path = "/api/v1/users/me",
+        .handler = user_me_delete,
+        .summary = "Delete the own account; a login within 30 days (auth.restore_within) brings it back",
+        .roles = MEMBER,
+        .input = &user_delete_message,
+        .shape = SHAPE_NOTHING,
+        .pool = "accounts-hash",
+        .rate_field = "current_password",
+        .errors = {ERROR_INVALID_CREDENTIALS, ERROR_LAST_ADMIN},
         .writes = true},
     {.operation = "users.me.sessions",
         .method = "GET",
@@ -144,6 +203,25 @@ static const endpoint_t endpoints[] = {
         .output = &admin_user_message,
         .errors = {ERROR_CONFLICT, ERROR_LAST_ADMIN, ERROR_INVALID_STATE},
         .writes = true},
+    {.operation = "admin.users.delete",
+        .method = "DELETE",
+        .path = "/api/v1/admin/users/:id",
+        .handler = admin_user_delete,
+        .summary = "Delete a user's account",
+        .roles = ADMIN,
+        .params = &id_params_message,
+        .shape = SHAPE_NOTHING,
+        .errors = {ERROR_CONFLICT, ERROR_LAST_ADMIN, ERROR_INVALID_STATE},
+        .writes = true},
+};
+
+/* --- what is kept for a time only --------------------------------------------------------------------------------- */
+
+static const retention_t retentions[] = {
+    {"sessions", offsetof(config_t, retention.sessions), .statement = &SQL_sessions_purge},
+    {"email_verifications", offsetof(config_t, retention.tokens), .statement = &SQL_verifications_purge},
+    {"password_resets", offsetof(config_t, retention.tokens), .statement = &SQL_resets_purge},
+    {"deleted_accounts", offsetof(config_t, auth.restore_within), .step = users_erase},
 };
 
 /* --- start -------------------------------------------------------------------------------------------------------- */
@@ -194,4 +272,6 @@ const actor_t accounts_actor = {.name = "accounts",
     .statement_count = accounts_statement_count,
     .data_keys = "data_keys.accounts",
     .start = accounts_start,
-    .chore = accounts_reseal};
+    .chore = accounts_reseal,
+    .retentions = retentions,
+    .retention_count = ARRAY_SIZE(retentions)};

@@ -2,6 +2,7 @@
  * handlers take. */
 #pragma once
 #include "accounts.sql.h"
+#include "actor/events.h"
 #include "crypto/keys.h"
 #include "messages.h"
 #include "refresh_token.h"
@@ -54,6 +55,30 @@ void sessions_refuse(call_t *, const rows_t *);
 /* A token issued until now is refused for as long as it could live. */
 void subject_refuse(segment_t *, const config_t *, uuid_t session_or_user);
 
+/* The same for all of a user's, and for access tokens of sessions that nobody knows of any more. */
+void user_sessions_end(call_t *, uuid_t user, text_t reason);
+
+/* verification.c */
+void verification_verify(call_t *);
+void verification_again(call_t *);
+void verification_send(call_t *, const mailbox_t *);
+/* A mail's token that works no more, or never did: ends the call. */
+_Noreturn void token_refuse(call_t *);
+
+/* password_reset.c */
+void password_reset(call_t *);
+void password_reset_send(call_t *);
+
+/* deletion.c */
+void user_me_delete(call_t *);
+void admin_user_delete(call_t *);
+/* Brings a deleted account back, if nothing came between. */
+void account_restore(call_t *, const credentials_t *);
+/* An account that was deleted before then is not to come back. */
+int64_t restorable_since(call_t *);
+/* A retention step: user.erased for each whose time is over. */
+int64_t users_erase(call_t *, int64_t before, int64_t most);
+
 /* users.c */
 void user_me(call_t *);
 void user_me_patch(call_t *);
@@ -68,3 +93,5 @@ void consent_create(call_t *);
 /* admin.c */
 void admin_user_list(call_t *);
 void admin_user_patch(call_t *);
+/* Locks all administrators; at least one other than `target` must be left, and the caller must still be one. */
+void admins_check(call_t *, uuid_t target);

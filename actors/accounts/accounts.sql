@@ -10,24 +10,34 @@ SELECT id FROM accounts.users WHERE lower(email) = lower($1);
 -- user_create: write -> user
 INSERT INTO accounts.users (id, email, password_hash, name, phone, phone_index, role, language)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-RETURNING id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at;
+RETURNING id, email, name, phone, role, status, language, email_verified_at IS NOT NULL AS email_verified,
+    email_verified_at, created_at, updated_at;
 
 -- credentials_find: read -> credentials
-SELECT id, password_hash, role, status FROM accounts.users WHERE lower(email) = lower($1) AND status <> 'deleted';
+-- A deleted account as it was before, as long as it may come back: deleted after $2.
+SELECT id, password_hash, password_version, role, coalesce(deleted_from, status) AS status, status = 'deleted' AS deleted
+FROM accounts.users
+WHERE lower(email) = lower($1) AND (status IN ('active', 'suspended') OR (status = 'deleted' AND deleted_at > $2));
 
 -- credentials_get: read -> credentials
-SELECT id, password_hash, role, status FROM accounts.users WHERE id = $1 AND status = 'active';
+SELECT id, password_hash, password_version, role, status, false AS deleted
+FROM accounts.users WHERE id = $1 AND status = 'active';
+
+-- password_rehash: write
+-- The same password at another cost. One that somebody else did meanwhile is left.
+UPDATE accounts.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2;
 
 -- session_create: write -> user
 -- The user's row is locked against a suspension or a new password that runs beside this: either that one sees this session
 -- and ends it, or this one sees that it may not begin.
 WITH who AS (
-    SELECT * FROM accounts.users WHERE id = $1 AND password_hash = $2 AND status = 'active' FOR SHARE
+    SELECT * FROM accounts.users WHERE id = $1 AND password_version = $2 AND status = 'active' FOR SHARE
 ), opened AS (
     INSERT INTO accounts.auth_sessions (id, user_id, refresh_hash, delivery, user_agent, expires_at)
     SELECT $3, who.id, $4, $5, $6, $7 FROM who
 )
-SELECT id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at FROM who;
+SELECT id, email, name, phone, role, status, language, email_verified_at IS NOT NULL AS email_verified,
+    email_verified_at, created_at, updated_at FROM who;
 
 -- --- sessions -----------------------------------------------------------------------------------------------------------------
 
@@ -75,20 +85,23 @@ SELECT id FROM accounts.auth_sessions WHERE revoked_at > $1;
 -- --- users --------------------------------------------------------------------------------------------------------------------
 
 -- user_get: read -> user
-SELECT id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at
+SELECT id, email, name, phone, role, status, language, email_verified_at IS NOT NULL AS email_verified,
+    email_verified_at, created_at, updated_at
 FROM accounts.users WHERE id = $1 AND status = 'active';
 
 -- user_update: write -> user
--- $3: does the phone change? $7 and $8: the password's old and new hash, or both null.
+-- $3: does the phone change? $7 and $8: the version of the password that was checked and the new hash, or both null.
 UPDATE accounts.users
 SET name = coalesce($2, name),
     phone = CASE WHEN $3 THEN $4 ELSE phone END,
     phone_index = CASE WHEN $3 THEN $5 ELSE phone_index END,
     language = coalesce($6, language),
     password_hash = coalesce($8, password_hash),
+    password_version = password_version + ($8::text IS NOT NULL)::integer,
     updated_at = aipoten.app_now()
-WHERE id = $1 AND status = 'active' AND ($7::text IS NULL OR password_hash = $7)
-RETURNING id, email, name, phone, role, status, language, email_verified_at, created_at, updated_at;
+WHERE id = $1 AND status = 'active' AND ($7::integer IS NULL OR password_version = $7)
+RETURNING id, email, name, phone, role, status, language, email_verified_at IS NOT NULL AS email_verified,
+    email_verified_at, created_at, updated_at;
 
 -- phones_stale: write -> sealed_phone
 -- The next users after $2 whose number is sealed with another key than the newest: $1 is how its values begin. Those
@@ -107,6 +120,99 @@ WHERE substring(phone FROM 1 FOR octet_length($1::bytea)) <> $1;
 
 -- phone_reseal: write
 UPDATE accounts.users SET phone = $2 WHERE id = $1;
+
+-- --- mails and their tokens ---------------------------------------------------------------------------------------------------
+
+-- mailbox_lock: write -> mailbox
+-- Whoever changes a user's tokens locks the user first.
+SELECT id, email, name, language, email_verified_at IS NOT NULL AS email_verified
+FROM accounts.users WHERE id = $1 AND status = 'active' FOR NO KEY UPDATE;
+
+-- mailbox_find: write -> mailbox
+-- Also of a deleted account that may come back: by a login, with the new password.
+SELECT id, email, name, language, email_verified_at IS NOT NULL AS email_verified
+FROM accounts.users
+WHERE lower(email) = lower($1) AND (status = 'active' OR (status = 'deleted' AND deleted_from = 'active' AND deleted_at > $2))
+FOR NO KEY UPDATE;
+
+-- verifications_spend: write
+UPDATE accounts.email_verifications SET spent_at = aipoten.app_now() WHERE user_id = $1 AND spent_at IS NULL;
+
+-- verification_create: write
+INSERT INTO accounts.email_verifications (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, $4);
+
+-- verification_find: read -> owner
+SELECT user_id FROM accounts.email_verifications
+WHERE token_hash = $1 AND spent_at IS NULL AND expires_at > aipoten.app_now();
+
+-- verification_use: write -> owner
+UPDATE accounts.email_verifications SET spent_at = aipoten.app_now()
+WHERE token_hash = $1 AND spent_at IS NULL AND expires_at > aipoten.app_now()
+RETURNING user_id;
+
+-- email_verified_set: write
+UPDATE accounts.users
+SET email_verified_at = coalesce(email_verified_at, aipoten.app_now()), updated_at = aipoten.app_now()
+WHERE id = $1;
+
+-- resets_spend: write
+UPDATE accounts.password_resets SET spent_at = aipoten.app_now() WHERE user_id = $1 AND spent_at IS NULL;
+
+-- reset_create: write
+INSERT INTO accounts.password_resets (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, $4);
+
+-- reset_find: read -> owner
+SELECT user_id FROM accounts.password_resets
+WHERE token_hash = $1 AND spent_at IS NULL AND expires_at > aipoten.app_now();
+
+-- password_set: write -> only_id
+-- First of its transaction: a login that runs beside it either sees the new version, or is seen and ended.
+UPDATE accounts.users
+SET password_hash = $2, password_version = password_version + 1, updated_at = aipoten.app_now()
+WHERE id = $1 AND (status = 'active' OR (status = 'deleted' AND deleted_from = 'active' AND deleted_at > $3))
+RETURNING id;
+
+-- reset_use: write -> owner
+UPDATE accounts.password_resets SET spent_at = aipoten.app_now()
+WHERE token_hash = $1 AND spent_at IS NULL AND expires_at > aipoten.app_now()
+RETURNING user_id;
+
+-- --- deletion -----------------------------------------------------------------------------------------------------------------
+
+-- user_delete: write -> mailbox
+UPDATE accounts.users
+SET status = 'deleted', deleted_from = status, deleted_at = aipoten.app_now(), updated_at = aipoten.app_now()
+WHERE id = $1 AND status IN ('active', 'suspended')
+RETURNING id, email, name, language, email_verified_at IS NOT NULL AS email_verified;
+
+-- user_restore: write -> only_id
+-- $2: the version of the password that was shown, $3: deleted before then it is too late.
+UPDATE accounts.users
+SET status = 'active', deleted_from = NULL, deleted_at = NULL, updated_at = aipoten.app_now()
+WHERE id = $1 AND password_version = $2 AND status = 'deleted' AND deleted_from = 'active' AND deleted_at > $3
+RETURNING id;
+
+-- users_erase: write -> only_id
+-- The next $2 users who were deleted before $1. One who logs in at this moment is left for the next look.
+UPDATE accounts.users
+SET status = 'erasing', updated_at = aipoten.app_now()
+WHERE id IN (SELECT id FROM accounts.users WHERE status = 'deleted' AND deleted_at <= $1
+             ORDER BY deleted_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- --- what is kept for a time only -----------------------------------------------------------------------------------------------
+
+-- sessions_purge: write
+DELETE FROM accounts.auth_sessions
+WHERE id IN (SELECT id FROM accounts.auth_sessions WHERE revoked_at < $1 OR expires_at < $1 LIMIT $2);
+
+-- verifications_purge: write
+DELETE FROM accounts.email_verifications
+WHERE id IN (SELECT id FROM accounts.email_verifications WHERE spent_at < $1 OR expires_at < $1 LIMIT $2);
+
+-- resets_purge: write
+DELETE FROM accounts.password_resets
+WHERE id IN (SELECT id FROM accounts.password_resets WHERE spent_at < $1 OR expires_at < $1 LIMIT $2);
 
 -- --- consents -----------------------------------------------------------------------------------------------------------------
 
@@ -170,7 +276,7 @@ FROM (SELECT FROM accounts.users
 SELECT id FROM accounts.users WHERE role = 'admin' AND status = 'active' ORDER BY id FOR NO KEY UPDATE;
 
 -- user_lock: write -> standing
-SELECT id, role, status FROM accounts.users WHERE id = $1 FOR NO KEY UPDATE;
+SELECT id, password_version, role, status FROM accounts.users WHERE id = $1 FOR NO KEY UPDATE;
 
 -- user_standing_update: write -> admin_user
 -- $4: false writes nothing new, only gives the row.

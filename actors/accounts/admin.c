@@ -92,9 +92,7 @@ static void own_record_check(call_t *call, uuid_t target, const admin_user_patch
     call_fail_field(call, ERROR_CONFLICT, message_has(in, role) ? "role" : "status", PROBLEM_OWN_ROLE);
 }
 
-/* Locks all administrators; at least one other than `target` must be left, and the caller must still be one.
- */
-static void admins_check(call_t *call, uuid_t target)
+void admins_check(call_t *call, uuid_t target)
 {
     const rows_t *rows = db_query(call, &SQL_admins_lock);
     int others = 0;
@@ -129,11 +127,13 @@ void admin_user_patch(call_t *call)
     own_record_check(call, params->id, in);
     admins_check(call, params->id);
     const standing_t *now = row_or_404(call, db_query(call, &SQL_user_lock, bind_uuid(params->id)));
-    if (now->status == USER_DELETED)
+    enum user_step step =
+        message_has(in, status) && in->status == USER_SUSPENDED ? STEP_SUSPEND : STEP_REINSTATE;
+    enum user_status reached = user_state_next((enum user_status)now->status, step);
+    if (reached == USER_NO_WAY)
         call_fail(call, ERROR_INVALID_STATE);
 
-    enum user_status status =
-        message_has(in, status) ? (enum user_status)in->status : (enum user_status)now->status;
+    enum user_status status = message_has(in, status) ? reached : (enum user_status)now->status;
     int role = message_has(in, role) ? in->role : now->role;
     bool changes = status != (enum user_status)now->status || role != now->role;
     reply_row(call, db_query(call, &SQL_user_standing_update, bind_uuid(params->id),
@@ -142,8 +142,6 @@ void admin_user_patch(call_t *call)
     record_read_emit(call, "user", params->id, 1); /* the answer shows the whole record */
     if (!changes)
         return;
-    db_query(call, &SQL_sessions_end_all, bind_uuid(params->id),
-        bind_text(status == USER_SUSPENDED ? TEXT("suspended") : TEXT("role")));
-    subject_refuse(call_segment(call), call_config(call), params->id);
+    user_sessions_end(call, params->id, status == USER_SUSPENDED ? TEXT("suspended") : TEXT("role"));
     change_log(call, params->id, status, role);
 }

@@ -37,13 +37,24 @@ void account_register(call_t *call)
     uuid_t id = uuid_new();
     digest_t index = phone_index(call->arena, accounts_keys()->index, in->phone);
     db_on_violation(call, "users_email_key", ERROR_EMAIL_TAKEN);
-    reply_row(call, db_query(call, &SQL_user_create, bind_uuid(id), bind_text(in->email), bind_text(hash),
-                        bind_text(in->name), bind_sealed(call, "accounts.users", "phone", id, in->phone),
-                        bind_bytes(digest_text(&index)), BIND(registration, in, role),
-                        bind_text(text_of(language_name(call->language)))));
+    const rows_t *rows = db_query(call, &SQL_user_create, bind_uuid(id), bind_text(in->email), bind_text(hash),
+        bind_text(in->name), bind_sealed(call, "accounts.users", "phone", id, in->phone),
+        bind_bytes(digest_text(&index)), BIND(registration, in, role),
+        bind_text(text_of(language_name(call->language))));
+    reply_row(call, rows);
+    mailbox_t to = {.id = id, .email = in->email, .name = in->name, .language = (int)call->language};
+    verification_send(call, &to);
 }
 
 /* --- logging in --------------------------------------------------------------------------------------------------- */
+
+/* The password as the configuration wants it hashed now. Its user notices nothing but a slower login. */
+static text_t password_fresh(call_t *call, text_t password, text_t stored)
+{
+    if (password_cost(stored) == (int)call_config(call)->auth.bcrypt_cost)
+        return stored;
+    return password_new(call, password);
+}
 
 /* The new session in the tables, and its user; NULL when the user was suspended or changed the password
  * meanwhile. */
@@ -53,7 +64,7 @@ static const user_t *session_open(
     digest_t digest = refresh_token_digest(call->arena, token);
     int64_t expires = clock_now() + call_config(call)->auth.refresh_lifetime * CLOCK_MILLISECOND;
     return row_first(
-        call, db_query(call, &SQL_session_create, bind_uuid(known->id), bind_text(known->password_hash),
+        call, db_query(call, &SQL_session_create, bind_uuid(known->id), bind_integer(known->password_version),
                   bind_uuid(made.session), bind_bytes(digest_text(&digest)),
                   bind_text(text_of(deliveries[delivery])),
                   bind_text(agent_label(call->arena, call_header(call, "user-agent"))), bind_time(expires)));
@@ -62,11 +73,16 @@ static const user_t *session_open(
 void account_login(call_t *call)
 {
     const login_t *in = call->input;
-    const credentials_t *known = row_first(call, db_query(call, &SQL_credentials_find, bind_text(in->email)));
+    const credentials_t *known = row_first(call, db_query(call, &SQL_credentials_find, bind_text(in->email), bind_time(restorable_since(call))));
     if (!password_right(call, in->password, known ? known->password_hash : (text_t){0}))
         call_fail(call, ERROR_INVALID_CREDENTIALS);
     if (known->status == USER_SUSPENDED)
         call_fail(call, ERROR_SUSPENDED);
+    text_t fresh = password_fresh(call, in->password, known->password_hash);
+    if (known->deleted)
+        account_restore(call, known);
+    if (!text_equal(fresh, known->password_hash))
+        db_query(call, &SQL_password_rehash, bind_uuid(known->id), bind_text(known->password_hash), bind_text(fresh));
 
     enum delivery delivery =
         message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY;
@@ -79,6 +95,8 @@ void account_login(call_t *call)
     tokens_t tokens = tokens_give(call, user->id, (enum role)(user->role + 1), token, made, delivery);
     login_result_t result = {0};
     message_merge(&tokens_message, &tokens, &login_result_message, &result);
+    message_set(&result, restored, known->deleted);
     message_set(&result, user, user);
+    call_answer_of(call, user->id);
     reply_value(call, &result);
 }

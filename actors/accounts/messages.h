@@ -2,6 +2,7 @@
  * struct, the validation, the JSON and the OpenAPI document come from it. */
 #pragma once
 #include "actor/actor.h"
+#include "user_state.h"
 
 #define NAMES static const char *const
 #define NAMES_END __attribute__((unused))
@@ -11,8 +12,8 @@ NAMES user_roles[] NAMES_END = {"parent", "therapist", "admin", NULL};
 /* An admin is made by another admin, never by registering (product.md, section 2). */
 NAMES register_roles[] NAMES_END = {"parent", "therapist", NULL};
 
-enum user_status { USER_ACTIVE, USER_SUSPENDED, USER_DELETED };
-NAMES user_statuses[] NAMES_END = {"active", "suspended", "deleted", NULL};
+/* Order of enum user_status. */
+NAMES user_statuses[] NAMES_END = {"active", "suspended", "deleted", "erasing", "erased", NULL};
 NAMES settable_statuses[] NAMES_END = {"active", "suspended", NULL};
 
 /* Order of enum language. */
@@ -69,6 +70,7 @@ MESSAGE(tokens, TOKENS);
     FIELD(choice, role, .required = true, .names = user_roles)                                               \
     FIELD(choice, status, .required = true, .names = user_statuses)                                          \
     FIELD(choice, language, .required = true, .names = user_languages)                                       \
+    FIELD(boolean, email_verified, .required = true)                                                         \
     FIELD(time, email_verified_at, .nullable = true)                                                         \
     FIELD(time, created_at, .required = true)                                                                \
     FIELD(time, updated_at, .required = true)
@@ -76,6 +78,8 @@ MESSAGE(user, USER);
 
 #define LOGIN_RESULT(FIELD)                                                                                  \
     TOKENS(FIELD)                                                                                            \
+    FIELD(boolean, restored, .required = true,                                                               \
+        .meaning = "The account had been deleted; this login brought it back")                              \
     FIELD(object, user, .required = true, .message = &user_message)
 MESSAGE(login_result, LOGIN_RESULT);
 
@@ -99,9 +103,52 @@ MESSAGE(sealed_phone, SEALED_PHONE);
 #define CREDENTIALS(FIELD)                                                                                   \
     FIELD(uuid, id)                                                                                          \
     FIELD(text, password_hash, .nullable = true)                                                             \
+    FIELD(integer, password_version)                                                                         \
     FIELD(choice, role, .names = user_roles)                                                                 \
-    FIELD(choice, status, .names = user_statuses)
+    FIELD(choice, status, .names = user_statuses)                                                            \
+    FIELD(boolean, deleted)
 MESSAGE(credentials, CREDENTIALS);
+
+/* --- mails and their tokens --------------------------------------------------------------------------------------- */
+
+#define EMAIL_VERIFY(FIELD)                                                                                  \
+    FIELD(text, token, .required = true, .min = 1, .max = 200, .format = FORMAT_TOKEN, .secret = true,       \
+        .meaning = "From the mail; works once")
+MESSAGE(email_verify, EMAIL_VERIFY);
+
+/* Either the address alone, or the other two. */
+#define PASSWORD_RESET(FIELD)                                                                                \
+    FIELD(text, email, .max = 254, .format = FORMAT_EMAIL,                                                   \
+        .meaning = "Alone: a mail with a token is sent to it, if an account has it")                         \
+    FIELD(text, token, .min = 1, .max = 200, .format = FORMAT_TOKEN, .secret = true,                         \
+        .meaning = "From the mail, with new_password; works once")                                           \
+    FIELD(text, new_password, .format = FORMAT_PASSWORD, .secret = true,                                     \
+        .meaning = "8 to 72 bytes; ends all sessions of the user")
+MESSAGE(password_reset, PASSWORD_RESET);
+
+/* Event password.reset_requested, from this actor to itself: whether an account has the address is looked up only when the
+ * client has its answer. */
+#define RESET_REQUESTED(FIELD) FIELD(text, email, .required = true, .max = 254)
+MESSAGE(reset_requested, RESET_REQUESTED);
+
+/* Whom a mail is for; never leaves the actor but in a mail. */
+#define MAILBOX(FIELD)                                                                                       \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(text, email)                                                                                       \
+    FIELD(text, name)                                                                                        \
+    FIELD(choice, language, .names = user_languages)                                                         \
+    FIELD(boolean, email_verified)
+MESSAGE(mailbox, MAILBOX);
+
+#define OWNER(FIELD) FIELD(uuid, user_id)
+MESSAGE(owner, OWNER);
+
+/* --- deletion ----------------------------------------------------------------------------------------------------- */
+
+#define USER_DELETE(FIELD)                                                                                   \
+    FIELD(text, current_password, .min = 1, .max = 256, .secret = true,                                      \
+        .meaning = "Required of an account that has a password")
+MESSAGE(user_delete, USER_DELETE);
 
 /* --- sessions ----------------------------------------------------------------------------------------------------- */
 
@@ -183,6 +230,7 @@ MESSAGE(total, TOTAL);
 
 #define STANDING(FIELD)                                                                                      \
     FIELD(uuid, id)                                                                                          \
+    FIELD(integer, password_version)                                                                         \
     FIELD(choice, role, .names = user_roles)                                                                 \
     FIELD(choice, status, .names = user_statuses)
 MESSAGE(standing, STANDING);

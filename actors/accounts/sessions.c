@@ -23,6 +23,12 @@ void sessions_refuse(call_t *call, const rows_t *rows)
     }
 }
 
+void user_sessions_end(call_t *call, uuid_t user, text_t reason)
+{
+    db_query(call, &SQL_sessions_end_all, bind_uuid(user), bind_text(reason));
+    subject_refuse(call_segment(call), call_config(call), user);
+}
+
 /* --- refresh ------------------------------------------------------------------------------------------------------ */
 
 static enum refresh_verdict family_judge(call_t *call, const family_t *family, const shown_token_t *shown)
@@ -59,6 +65,7 @@ static void family_rotate(call_t *call, const family_t *family, enum delivery de
         bind_integer(made.rotation), bind_text(text_of(deliveries[delivery])), bind_time(expires));
     tokens_t tokens =
         tokens_give(call, family->user_id, (enum role)(family->role + 1), token, made, delivery);
+    call_answer_of(call, family->user_id);
     reply_value(call, &tokens);
 }
 

@@ -19,7 +19,8 @@ void user_me(call_t *call)
 /* --- changing it -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    text_t old_hash, new_hash; /* data NULL: the password stays */
+    int64_t version; /* of the password that was checked */
+    text_t hash;     /* data NULL: the password stays */
 } password_change_t;
 
 static void password_fields_check(call_t *call, const user_patch_t *in)
@@ -40,7 +41,7 @@ static password_change_t password_change(call_t *call, const user_patch_t *in)
     if (!password_right(call, in->current_password, known->password_hash))
         call_fail(call, ERROR_INVALID_CREDENTIALS);
     return (password_change_t){
-        .old_hash = known->password_hash, .new_hash = password_new(call, in->new_password)};
+        .version = known->password_version, .hash = password_new(call, in->new_password)};
 }
 
 static param_t phone_index_bind(call_t *call, text_t phone)
@@ -64,12 +65,11 @@ void user_me_patch(call_t *call)
     bool phone_changes = message_has(in, phone) || message_is_null(in, phone);
     const rows_t *rows = db_query(call, &SQL_user_update, bind_uuid(user), BIND(user_patch, in, name),
         bind_boolean(phone_changes), bind_sealed(call, "accounts.users", "phone", user, in->phone),
-        phone_index_bind(call, in->phone), BIND(user_patch, in, language), bind_text(password.old_hash),
-        bind_text(password.new_hash));
-    if (rows->count == 0 && password.new_hash.data != NULL)
+        phone_index_bind(call, in->phone), BIND(user_patch, in, language), password.hash.data != NULL ? bind_integer(password.version) : bind_null(), bind_text(password.hash));
+    if (rows->count == 0 && password.hash.data != NULL)
         call_fail(call, ERROR_INVALID_CREDENTIALS);
     reply_row(call, own_row(call, rows));
-    if (password.new_hash.data != NULL)
+    if (password.hash.data != NULL)
         sessions_refuse(call,
             db_query(call, &SQL_sessions_end_others, bind_uuid(user), bind_uuid(call->principal.session)));
 }

@@ -161,20 +161,40 @@ text_t password_hash(arena_t *arena, text_t password, int cost)
     return arena_copy(arena, text_of(hash));
 }
 
+int password_cost(text_t stored)
+{
+    if (stored.length < 7 || !text_starts_with(stored, TEXT("$2b$")) || stored.data[6] != '$')
+        return -1;
+    int64_t cost;
+    return text_to_int((text_t){.data = stored.data + 4, .length = 2}, &cost) ? (int)cost : -1;
+}
+
+/* The work of one hash, for nothing. */
+static void bcrypt_in_vain(text_t password, int cost)
+{
+    char setting[CRYPT_OUTPUT_SIZE], hash[CRYPT_OUTPUT_SIZE];
+    new_salt(cost, setting);
+    bcrypt(is_password(password) ? password : TEXT("nobody"), setting, hash);
+}
+
+/* Nobody may tell by the clock that there was nothing to compare with, nor that the hash is of an older, lower cost: each step
+ * doubles the work, so what cost n lacks of cost m is one hash each of n, n + 1 … m - 1. */
 bool password_matches(text_t password, text_t stored, int cost)
 {
     char setting[CRYPT_OUTPUT_SIZE], hash[CRYPT_OUTPUT_SIZE];
-    bool known =
-        is_password(password) && stored.length < sizeof(setting) && text_starts_with(stored, TEXT("$2b$"));
+    int done = password_cost(stored);
 
-    if (known) {
+    if (is_password(password) && stored.length < sizeof(setting) && done > 0) {
         memcpy(setting, stored.data, stored.length);
         setting[stored.length] = '\0';
-        if (bcrypt(password, setting, hash))
-            return secret_equal(text_of(hash), stored);
+        if (bcrypt(password, setting, hash)) {
+            if (secret_equal(text_of(hash), stored))
+                return true;
+            for (; done < cost; done++)
+                bcrypt_in_vain(password, done);
+            return false;
+        }
     }
-    /* Nobody may tell by the clock that there was nothing to compare with. */
-    new_salt(cost, setting);
-    bcrypt(is_password(password) ? password : TEXT("nobody"), setting, hash);
+    bcrypt_in_vain(password, cost);
     return false;
 }

@@ -20,8 +20,10 @@ bool base64url_decode(arena_t *, text_t encoded, text_t *data);
 /* Same, into `size` bytes at `out`; false as well when they do not suffice. */
 bool base64url_decode_into(text_t encoded, void *out, size_t size, size_t *length);
 
+/* Of a stored hash; -1 when it is none. */
+int password_cost(text_t stored);
 /* bcrypt "$2b$". 55 ms at cost 10: only in hashing instances. `password` is 1 to 72 bytes without NUL. */
 text_t password_hash(arena_t *, text_t password, int cost);
 /* Constant time in the comparison. An empty `stored` still takes the time of a hash and gives false, so that an unknown
- * e-mail address cannot be told by the clock. */
+ * e-mail address cannot be told by the clock; a wrong password takes that time also against a hash of a lower cost. */
 bool password_matches(text_t password, text_t stored, int cost);

@@ -223,6 +223,8 @@ static const struct {
         {"자신의 역할이나 상태는 바꿀 수 없습니다.", "You cannot change this of your own account."}},
     {PROBLEM_EMPTY, ANY, ANY, {"비어 있을 수 없습니다.", "Must not be empty."}},
     {PROBLEM_TOO_EARLY, ANY, ANY, {"너무 이른 날짜입니다.", "Is too early."}},
+    {PROBLEM_SPENT, ANY, ANY,
+        {"이미 사용되었거나 만료된 값입니다. 새로 요청해 주세요.", "Does not work, or no more. Please ask for a new one."}},
 };
 
 static const char *sentence_of(const problem_t *problem, enum language language)

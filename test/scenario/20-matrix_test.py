@@ -6,13 +6,15 @@ import hashlib
 
 import pytest
 
-from harness import people
+from harness import mail, people
 from harness.client import Client
 
 # Who calls. `parent` owns the child, the session and the record that a path names; `guardian` was invited to the child; the
 # others are strangers to them. `anyone` has no token.
 ANYONE, PARENT, GUARDIAN, OTHER_PARENT, THERAPIST, ADMIN = 'anyone', 'parent', 'guardian', 'other parent', 'therapist', 'admin'
-ROLES = {ANYONE: 'anyone', PARENT: 'parent', GUARDIAN: 'parent', OTHER_PARENT: 'parent', THERAPIST: 'therapist', ADMIN: 'admin'}
+NEW_ADMIN = 'new admin'  # one that a row may change, or do away with
+ROLES = {ANYONE: 'anyone', PARENT: 'parent', GUARDIAN: 'parent', OTHER_PARENT: 'parent', THERAPIST: 'therapist', ADMIN: 'admin',
+         NEW_ADMIN: 'admin'}
 UNKNOWN = '01890000-0000-7000-8000-000000000000'
 
 
@@ -30,6 +32,8 @@ class World:
     def person(self, who):
         if who == ADMIN:
             return people.demo(self.system, 'admin')
+        if who == NEW_ADMIN:
+            return self.once(who, lambda: people.another_admin(self.system))
         return self.once(who, lambda: people.newcomer(self.system, ROLES[who]))
 
     def client(self, who):
@@ -122,6 +126,22 @@ def target_user(world, _):
                                world.caller_id)
 
 
+def verification(world, who):
+    return world.database.rows('SELECT u.email_verified_at IS NOT NULL AS verified, count(v) AS tokens, count(v.spent_at) AS spent'
+                               ' FROM accounts.users u LEFT JOIN accounts.email_verifications v ON v.user_id = u.id'
+                               ' WHERE u.id = %s GROUP BY u.id', world.parent.id if who == ANYONE else world.person(who).id)
+
+
+def standing(world, who):
+    return world.database.rows('SELECT u.status, u.password_version, count(s) FILTER (WHERE s.revoked_at IS NULL) AS live'
+                               ' FROM accounts.users u LEFT JOIN accounts.auth_sessions s ON s.user_id = u.id'
+                               ' WHERE u.id = %s GROUP BY u.id', world.parent.id if who == ANYONE else world.person(who).id)
+
+
+def standing_of_parent(world, _):
+    return standing(world, PARENT)
+
+
 def child_row(world, _):
     return world.database.rows('SELECT name, notes, medical_history, deleted_at FROM children.children WHERE id = %s',
                                world.child)
@@ -178,6 +198,22 @@ def wrote_consent(world, before, after, _):
 
 def wrote_status(world, before, after, answer):
     assert before != after and answer.data['status'] == world.body['status']
+
+
+def verified(_, before, after, __):
+    assert not before[0]['verified'] and after[0]['verified'] and after[0]['spent'] == before[0]['spent'] + 1
+
+
+def wrote_token(_, before, after, __):
+    assert after[0]['tokens'] == before[0]['tokens'] + 1 and after[0]['spent'] == before[0]['spent'] + 1
+
+
+def set_password(_, before, after, __):
+    assert after[0]['password_version'] == before[0]['password_version'] + 1 and after[0]['live'] == 0 < before[0]['live']
+
+
+def deleted_account(_, before, after, __):
+    assert before[0]['status'] == 'active' and after[0]['status'] == 'deleted' and after[0]['live'] == 0
 
 
 def wrote_child(world, before, after, answer):
@@ -253,6 +289,18 @@ def accepting(world):
     return {'token': world.invitation_token}
 
 
+def verifying(world):
+    return {'token': mail.planted(world.database, 'email_verifications', world.caller.id if world.caller else world.parent.id)}
+
+
+def resetting(world):
+    return {'token': mail.planted(world.database, 'password_resets', world.parent.id), 'new_password': 'another horse 2'}
+
+
+def own_password(world):
+    return {'current_password': world.caller.password if world.caller else 'none'}
+
+
 CONSENT = {'kind': 'marketing', 'granted': True}
 CHILD_PATCH = {'name': '김바다', 'notes': '땅콩 알레르기'}
 MEASURED = {'measured_on': '2025-03-20', 'weight': 9.4}
@@ -271,7 +319,19 @@ MATRIX = [
     ('auth.logout', '/api/v1/auth/logout', {}, {PARENT: 200}, sessions, ended_session),
     ('auth.logout', '/api/v1/auth/logout', {}, {ANYONE: 401}, sessions, None),
 
+    ('auth.email.verify', '/api/v1/auth/email/verify', verifying, {ANYONE: 200, PARENT: 200, THERAPIST: 200}, verification, verified),
+    ('auth.email.verify', '/api/v1/auth/email/verify', {'token': 'A' * 43}, {ADMIN: 422}, None, None),
+    ('auth.email.verification', '/api/v1/auth/email/verification', None, {ANYONE: 401, PARENT: 202, THERAPIST: 202}, verification,
+     wrote_token),
+    ('auth.email.verification', '/api/v1/auth/email/verification', None, {NEW_ADMIN: 202}, verification, wrote_token),
+    ('auth.password.reset', '/api/v1/auth/password/reset', resetting, ALL_200, standing_of_parent, set_password),
+    ('auth.password.reset', '/api/v1/auth/password/reset', lambda world: {'email': world.parent.email},
+     dict.fromkeys(ALL_200, 202), None, None),
+
     ('users.me', '/api/v1/users/me', None, MEMBERS_200, None, None),
+    ('users.me.delete', '/api/v1/users/me', own_password, {ANYONE: 401, PARENT: 200, THERAPIST: 200, NEW_ADMIN: 200}, standing,
+     deleted_account),
+    ('users.me.delete', '/api/v1/users/me', {'current_password': 'wrong horse 1'}, {PARENT: 401}, standing, None),
     ('users.me.update', '/api/v1/users/me', {'name': '박새이름'}, {ANYONE: 401, PARENT: 200, THERAPIST: 200}, users_of, wrote_name),
     ('users.me.update', '/api/v1/users/me', {'name': '관리자'}, {ADMIN: 200}, users_of, wrote_name),
     ('users.me.sessions', '/api/v1/users/me/sessions', None, MEMBERS_200, None, None),
@@ -286,6 +346,10 @@ MATRIX = [
     ('admin.users.update', '/api/v1/admin/users/{caller_id}', {'role': 'parent'}, {ADMIN: 409}, target_user, None),
     ('admin.users.update', '/api/v1/admin/users/{unknown}', {'status': 'suspended'},
      {ANYONE: 401, PARENT: 403, THERAPIST: 403, ADMIN: 404}, target_user, None),
+
+    ('admin.users.delete', '/api/v1/admin/users/{user}', None, ADMINS_200, standing_of_parent, deleted_account),
+    ('admin.users.delete', '/api/v1/admin/users/{caller_id}', None, {ADMIN: 409}, target_user, None),
+    ('admin.users.delete', '/api/v1/admin/users/{unknown}', None, {ANYONE: 401, PARENT: 403, THERAPIST: 403, ADMIN: 404}, None, None),
 
     ('admin.audit_logs', '/api/v1/admin/audit-logs?limit=5', None, ADMINS_200, None, None),
 
@@ -345,8 +409,9 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     assert row is not None, f'the OpenAPI document has no operation {operation}'
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
                                                  'invitation') if f'{{{name}}}' in path}
-    world.body = body(world) if callable(body) else body
     client = world.client(who)
+    world.caller = world.person(who) if who != ANYONE else None
+    world.body = body(world) if callable(body) else body
     before = state(world, who) if state else None
 
     answer = client.request(row.method, path.format(**names), world.body).expect(status)

@@ -133,11 +133,23 @@ static void passwords(void **state)
     assert_false(password_matches(TEXT("x"), TEXT("x"), 4));
 }
 
-/* An unknown address takes as long as a wrong password. */
+static void cost(void **state)
+{
+    (void)state;
+    assert_int_equal(password_cost(password_hash(arena, TEXT("correct horse"), 4)), 4);
+    assert_int_equal(password_cost(password_hash(arena, TEXT("correct horse"), 5)), 5);
+    assert_int_equal(password_cost(TEXT("")), -1);
+    assert_int_equal(password_cost((text_t){0}), -1);
+    assert_int_equal(password_cost(TEXT("$2b$1x$abc")), -1);
+    assert_int_equal(password_cost(TEXT("$2a$10$abc")), -1);
+    assert_int_equal(password_cost(TEXT("$2b$10")), -1);
+}
+
+/* An unknown address takes as long as a wrong password, also as one of a hash made when hashing was quicker. */
 static void timing(void **state)
 {
     (void)state;
-    text_t hash = password_hash(arena, TEXT("correct horse"), 8);
+    text_t hash = password_hash(arena, TEXT("correct horse"), 8), older = password_hash(arena, TEXT("correct horse"), 4);
     int64_t begin = clock_monotonic();
     for (int i = 0; i < 5; i++)
         password_matches(TEXT("wrong horse"), hash, 8);
@@ -147,11 +159,16 @@ static void timing(void **state)
         password_matches(TEXT("wrong horse"), TEXT(""), 8);
     int64_t unknown = clock_monotonic() - begin;
     assert_true(unknown > wrong / 3 && unknown < wrong * 3);
+    begin = clock_monotonic();
+    for (int i = 0; i < 5; i++)
+        assert_false(password_matches(TEXT("wrong horse"), older, 8));
+    wrong = clock_monotonic() - begin;
+    assert_true(unknown > wrong / 3 && unknown < wrong * 3);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(digests), cmocka_unit_test(comparing),
-        cmocka_unit_test(base64), cmocka_unit_test(passwords), cmocka_unit_test(timing)};
+        cmocka_unit_test(base64), cmocka_unit_test(passwords), cmocka_unit_test(cost), cmocka_unit_test(timing)};
     return cmocka_run_group_tests_name("crypto/hash", tests, make, destroy);
 }
