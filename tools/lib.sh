@@ -153,8 +153,12 @@ wait_for() {
   done
 }
 
-# A zombie is gone too: in a container nobody may come to collect it.
-pid_gone() { [ ! -d "/proc/$1" ] || [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
+# A zombie is gone too: in a container nobody may come to collect it. So is what is collected while we look.
+pid_gone() {
+  local state
+  state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) || true
+  [[ $state = '' || $state = [ZX] ]]
+}
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # A free loopback port, at random so that two systems starting at once do not meet.

@@ -87,7 +87,7 @@ class Killer:
             self.system.services('postgres_start')
         except Refused:
             return False
-        return True
+        return self.postgres_answers()
 
     def kill_backend(self):
         """One of its processes: PostgreSQL then ends all others and recovers by itself."""

@@ -22,6 +22,7 @@ def test_pid_of(tmp_path):
         own = comm.read().strip()
     assert shell(f'pid_of {file} {own}') == str(os.getpid())
     assert shell(f'pid_of {file} postgres', check=False).returncode != 0, 'the pid of another program'
+    assert shell(f'sed() {{ return 1; }}; pid_of {file} {own}', check=False).returncode != 0, 'collected while we look'
     child = subprocess.Popen(['true'])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     file.write_text(f'{child.pid}\n')
