@@ -7,6 +7,7 @@
  * requests are held, for http.patience at most: what dies is back sooner. */
 #include "relay.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/panic.h"
 #include "counters.h"
@@ -78,6 +79,7 @@ static void entry_send(pending_entry_t *entry, upstream_t *upstream, exchange_t 
     upstream->in_flight++;
     now_set(frontend.self, exchange->destination->operation, exchange->call, exchange->trace);
     relay.busy = true;
+    fault_point("relay.before_send");
     upstream_send(upstream, buffer_text(&relay.packed));
 }
 
@@ -164,10 +166,12 @@ static void on_reply(text_t packed)
         count(COUNTER_BAD_REPLIES, 1);
         return;
     }
+    fault_point("relay.answered");
     entry_release(entry);
     if (exchange != NULL)
         response_send(
             exchange, (int)reply.status, TYPE_JSON, reply.headers, response_copy(exchange, reply.body));
+    fault_point("relay.responded");
 }
 
 /* --- when it takes too long, or the actor dies -------------------------------------------------------------------- */

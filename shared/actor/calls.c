@@ -4,6 +4,7 @@
 #include "outgoing.h"
 #include "registry.h"
 #include "../base/clock.h"
+#include "../base/fault.h"
 #include "../base/log.h"
 #include "../base/panic.h"
 
@@ -132,11 +133,12 @@ answer_t actor_call_at(
     int64_t since = clock_monotonic();
     for (int sent = 0;;) {
         outgoing_t out;
+        fault_point("ask.before_send");
         outgoing_send(&out, service, &request, call->deadline, &job->heard);
         outgoing_wait(&out);
         job_running(job);
-        if (out.status == OUTGOING_ANSWERED)
-            counter_add(context.counters.asked, 1);
+        fault_point("ask.answered");
+        counter_add(context.counters.asked, out.status == OUTGOING_ANSWERED);
         if (out.status == OUTGOING_ANSWERED)
             return answer_read(call, operation, exchange, &out);
         if (out.status == OUTGOING_LATE)

@@ -8,6 +8,7 @@
 #include "outgoing.h"
 #include "registry.h"
 #include "../base/clock.h"
+#include "../base/fault.h"
 #include "../base/log.h"
 #include "../base/panic.h"
 #include <stdio.h>
@@ -124,6 +125,7 @@ void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_
     db_query(call, &statements[EMIT], bind_uuid(id), bind_text(text_of(type)), bind_uuid(aggregate), bind_bytes(sealed),
         bind_text(subscribers));
     job_of(call)->emitted = true;
+    fault_point("event.emitted");
 }
 
 /* --- delivering --------------------------------------------------------------------------------------------------- */
@@ -238,7 +240,9 @@ int64_t event_dispatch(call_t *call)
     tidy_now_and_then(call);
     if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
         return IDLE_MILLISECONDS;
+    fault_point("event.before_take");
     call_commit(call); /* what was taken is taken, and no connection is held meanwhile */
+    fault_point("event.taken");
     delivery_t *deliveries = arena_allocate(call->arena, (size_t)rows->count * sizeof(*deliveries));
     for (int i = 0; i < rows->count; i++) {
         deliveries[i].taken = row_at(call, rows, i);
@@ -247,10 +251,13 @@ int64_t event_dispatch(call_t *call)
     for (int i = 0; i < rows->count; i++)
         if (!deliveries[i].error)
             delivery_send(&deliveries[i]);
+    fault_point("event.sent");
     for (int i = 0; i < rows->count; i++)
         outgoing_wait(&deliveries[i].out);
     job_running(job_of(call));
+    fault_point("event.answered");
     settle(call, deliveries, rows->count);
+    fault_point("event.settled"); /* and its COMMIT is the call's */
     counter_add(context.counters.deliveries, rows->count);
     return rows->count == BATCH ? 0 : 1;
 }

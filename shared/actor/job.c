@@ -6,6 +6,7 @@
 #include "internal.h"
 #include "once.h"
 #include "../base/clock.h"
+#include "../base/fault.h"
 #include "../base/log.h"
 #include "../base/panic.h"
 #include <stdlib.h>
@@ -203,7 +204,9 @@ static bool commit_and_judge(job_t *job)
 {
     if (!job->transaction)
         return false;
+    fault_point("call.before_commit");
     enum db_status status = commit(job);
+    fault_point("call.after_commit");
     job_running(job);
     if (status == DB_UNKNOWN && once_applies(job) && wait_for_truth(job))
         return true;
@@ -222,8 +225,10 @@ static void work(job_t *job)
 {
     if (job->system)
         job->system(&job->call);
-    else if (validate(job) && !(once_doubtful(job) && once_replay(job)))
+    else if (validate(job) && !(once_doubtful(job) && once_replay(job))) {
+        fault_point("call.before_handler");
         job->call.endpoint->handler(&job->call);
+    }
 }
 
 /* One run of the handler. True when it must run again. */
@@ -269,6 +274,7 @@ static void job_run(void *argument)
     }
     if (!job->status)
         panic("handler of %s gave no reply", job->call.endpoint->operation);
+    fault_point("call.before_reply");
     reply_send(job);
     job_running(NULL);
     job_release(job);
@@ -346,6 +352,7 @@ void job_receive(void *argument, text_t value, uint32_t peer)
         return;
     }
     job_fill(job, &request);
+    fault_point("call.received");
     if (request.version != ENVELOPE_VERSION || !job->call.endpoint || jobs_alive > JOBS_MAX || bytes_alive > BYTES_MAX)
         refuse(job, ERROR_UNAVAILABLE);
     else if (request.left <= 0)

@@ -2,6 +2,7 @@
 #include "once.h"
 #include "event.h"
 #include "../base/clock.h"
+#include "../base/fault.h"
 #include "../base/log.h"
 #include "../base/panic.h"
 #include "../crypto/hash.h"
@@ -187,6 +188,7 @@ bool once_replay(job_t *job)
                        : db_query(call, &statements[FIND_CALL], bind_integer(job->once.slot), bind_uuid(job->once.id));
     if (rows->count == 0)
         return false;
+    fault_point("once.replay");
     const record_t *record = row_first(call, rows);
     counter_add(context.counters.replayed, 1);
     text_t body_hash;

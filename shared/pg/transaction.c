@@ -3,6 +3,7 @@
  * connection at their first use there; BEGIN travels with the first statement. */
 #include "internal.h"
 #include "../base/clock.h"
+#include "../base/fault.h"
 #include "../base/log.h"
 #include "../base/panic.h"
 #include <stdio.h>
@@ -268,12 +269,14 @@ void writers_close(lanes_t *lanes)
 /* --- one exchange: what was sent, a Sync, and the answers up to it ------------------------------------------------ */
 
 /* Waits for the answers and gives the last result that is not a Sync, or the first error. NULL: the connection is lost or
- * the deadline came, and the connection must be closed. */
-static PGresult *exchange(writer_t *writer, int64_t deadline)
+ * the deadline came, and the connection must be closed. `committing`: COMMIT is the last of what was sent. */
+static PGresult *exchange(writer_t *writer, int64_t deadline, bool committing)
 {
     PGresult *kept = NULL;
-    if (!PQpipelineSync(writer->pg))
+    if (!PQpipelineSync(writer->pg)) /* and sends what the socket takes now */
         return NULL;
+    if (committing)
+        fault_point("commit.sent");
     for (;;) {
         int left = PQflush(writer->pg);
         while (left >= 0 && !PQisBusy(writer->pg)) {
@@ -346,7 +349,7 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
         send_command(writer, "BEGIN");
     transaction->begun = true;
     bool first = send_statement(writer, statement, params, count);
-    PGresult *result = exchange(writer, deadline);
+    PGresult *result = exchange(writer, deadline, false);
     rows_t *rows;
     if (result)
         rows = rows_of(statement, result);
@@ -398,7 +401,7 @@ static enum db_status commit(transaction_t **take, bool prepared_with_it)
     transaction_t *transaction = *take;
     int64_t limit = clock_monotonic() + END_TIMEOUT * CLOCK_MILLISECOND;
     send_command(transaction->writer, "COMMIT");
-    PGresult *result = exchange(transaction->writer, transaction->deadline > limit ? transaction->deadline : limit);
+    PGresult *result = exchange(transaction->writer, transaction->deadline > limit ? transaction->deadline : limit, true);
     enum db_status status = commit_status(result);
     PQclear(result);
     counter_add(transaction->lanes->counters.transactions, status == DB_OK);
@@ -450,7 +453,7 @@ void transaction_rollback(transaction_t **take)
     bool clean = true;
     if (transaction->writer && transaction->begun) {
         send_command(transaction->writer, "ROLLBACK");
-        PGresult *result = exchange(transaction->writer, clock_monotonic() + END_TIMEOUT * CLOCK_MILLISECOND);
+        PGresult *result = exchange(transaction->writer, clock_monotonic() + END_TIMEOUT * CLOCK_MILLISECOND, false);
         clean = result != NULL;
         PQclear(result);
     }

@@ -1,5 +1,6 @@
 /* link: ZeroMQ sockets on the loop, one outgoing batch per peer and turn. */
 #include "link.h"
+#include "../base/fault.h"
 #include "../base/panic.h"
 #include <errno.h>
 #include <stdio.h>
@@ -97,6 +98,7 @@ static void socket_send(void *socket, buffer_t *batch)
     if (zmq_send(socket, batch->data, batch->length, ZMQ_DONTWAIT) < 0)
         dropped++;
     batch->length = 0;
+    fault_point("link.sent"); /* which thread of ZeroMQ has it now, or the kernel, is not known */
 }
 
 /* --- the caller's side -------------------------------------------------------------------------------------------- */
