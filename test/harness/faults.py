@@ -22,13 +22,14 @@ class Fault:
     """With Fault(system, 'children', 'call.before_commit') as fault: … — then `fault.hit()`."""
 
     def __init__(self, system, service, point, nth=1):
-        self.path = os.path.join(system.var, 'run', f'fault.{service}')
+        self.path = os.path.join(system.var, 'run', 'ipc', f'fault.{service}')
         self.order = f'{point} {nth}\n'
 
     def __enter__(self):
         self.remove()
         with open(self.path + '.new', 'w', encoding='ascii') as file:
             file.write(self.order)
+        os.chmod(self.path + '.new', 0o644)
         os.rename(self.path + '.new', self.path)
         return self
 
