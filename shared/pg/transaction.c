@@ -19,6 +19,7 @@ struct writer {
     int watched; /* events */
     wait_t *wait; /* the coroutine that waits for the socket */
     bool busy;
+    bool commands; /* BEGIN and COMMIT are prepared on it */
     int64_t last_used; /* clock_monotonic(); 0: never yet */
     uint64_t prepared[STATEMENTS_MAX / 64];
 };
@@ -91,10 +92,14 @@ static void on_socket(void *argument, int events)
 {
     writer_t *writer = argument;
     (void)events;
-    if (writer->wait)
+    if (writer->wait) {
         wait_wake(writer->lanes, writer->wait);
-    else if (!writer->busy) /* whatever an idle connection has to say: it is closing */
+    } else if (!writer->busy) { /* whatever an idle connection has to say: it is closing */
         writer_close(writer);
+    } else { /* read when somebody waits for it again */
+        writer->lanes->loop->watch_change(writer->watch, 0);
+        writer->watched = 0;
+    }
 }
 
 static bool wait_socket(writer_t *writer, int events, int64_t deadline)
@@ -106,10 +111,7 @@ static bool wait_socket(writer_t *writer, int events, int64_t deadline)
     writer->wait = &wait;
     bool ready = wait_for(writer->lanes, &wait, deadline);
     writer->wait = NULL;
-    /* What is readable is read only while somebody waits for it. */
-    writer->lanes->loop->watch_change(writer->watch, 0);
-    writer->watched = 0;
-    return ready;
+    return ready; /* watched on: mostly for the same thing again, and each change is a system call */
 }
 
 static void watch_socket(writer_t *writer)
@@ -242,7 +244,8 @@ static void writer_give(writer_t *writer, bool clean)
         writer->busy = false;
         writer->last_used = clock_monotonic();
         lanes->writers_busy--;
-        lanes->loop->watch_change(writer->watch, LOOP_READ); /* to notice that the server closes it */
+        if (writer->watched != LOOP_READ)
+            lanes->loop->watch_change(writer->watch, LOOP_READ); /* to notice that the server closes it */
         writer->watched = LOOP_READ;
         queue_wake(lanes);
     } else {
@@ -307,7 +310,16 @@ static PGresult *exchange(writer_t *writer, int64_t deadline, bool committing)
 
 static void send_command(writer_t *writer, const char *command)
 {
-    PQsendQueryParams(writer->pg, command, 0, NULL, NULL, NULL, NULL, 0);
+    PQsendQueryPrepared(writer->pg, command, 0, NULL, NULL, NULL, 0);
+}
+
+/* The three commands are statements, too: a name costs PostgreSQL less than a text. */
+static void prepare_commands(writer_t *writer)
+{
+    static const char *const commands[] = {"BEGIN", "COMMIT", "ROLLBACK"};
+    for (size_t i = 0; !writer->commands && i < ARRAY_SIZE(commands); i++)
+        PQsendPrepare(writer->pg, commands[i], commands[i], 0, NULL);
+    writer->commands = true;
 }
 
 /* True when the statement was prepared with it. */
@@ -345,8 +357,10 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     writer_t *writer = transaction->writer;
     int64_t deadline = transaction->deadline;
     counter_add(transaction->lanes->counters.queries, 1);
-    if (!transaction->begun)
+    if (!transaction->begun) {
+        prepare_commands(writer);
         send_command(writer, "BEGIN");
+    }
     transaction->begun = true;
     bool first = send_statement(writer, statement, params, count);
     PGresult *result = exchange(writer, deadline, false);
