@@ -26,7 +26,8 @@ MESSAGE(record, RECORD);
 #define RECORD_COUNT(FIELD) FIELD(integer, total)
 MESSAGE(record_count, RECORD_COUNT);
 
-enum { FIND_CALL, FIND_KEY, ADD_CALL, ADD_KEY, FORGET_KEYS, COUNT_OLD_KEYS, EMPTY_FIRST, STATEMENTS = EMPTY_FIRST + RING };
+enum { FIND_CALL, FIND_KEY, ADD_KEY, FORGET_KEYS, COUNT_OLD_KEYS, RING_FIRST, ADD_FIRST = RING_FIRST, EMPTY_FIRST = ADD_FIRST + RING,
+    STATEMENTS = EMPTY_FIRST + RING };
 
 static const struct {
     const char *name, *sql; /* %s: the actor's schema */
@@ -36,9 +37,6 @@ static const struct {
     [FIND_CALL] = {"once_find_call", "SELECT body_hash, answer FROM %1$s.calls WHERE slot = $1 AND id = $2", LANE_READ,
         &record_message},
     [FIND_KEY] = {"once_find_key", "SELECT body_hash, answer FROM %1$s.keyed_calls WHERE id = $1", LANE_READ, &record_message},
-    [ADD_CALL] = {"once_add_call",
-        "INSERT INTO %1$s.calls (slot, id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5, $6)",
-        LANE_WRITE},
     [ADD_KEY] = {"once_add_key",
         "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5)", LANE_WRITE},
     [FORGET_KEYS] = {"once_forget_keys",
@@ -55,27 +53,32 @@ static const struct {
 
 static statement_t statements[STATEMENTS];
 
+/* Of one partition by its own name: PostgreSQL spares itself the way through the parent. Both formats take the slot. */
+static statement_t slot_statement(const char *name, const char *format, int slot, const actor_t *actor)
+{
+    char *own_name = memory_allocate(32), sql[256]; /* lives as long as the process */
+    snprintf(own_name, 32, name, slot);
+    snprintf(sql, sizeof(sql), format, slot);
+    return (statement_t){.name = own_name, .sql = schema_statement(sql, actor->name), .lane = LANE_WRITE};
+}
+
 const statement_t *const *once_statements(const actor_t *actor, int *count)
 {
-    static char names[RING][32];
     const statement_t **all = memory_zeroed((size_t)actor->statement_count + STATEMENTS + EVENT_STATEMENTS, sizeof(*all));
     memcpy(all, actor->statements, (size_t)actor->statement_count * sizeof(*all));
-    for (int i = 0; i < STATEMENTS; i++) {
-        statement_t *statement = &statements[i];
-        if (i < EMPTY_FIRST) {
-            *statement = (statement_t){.name = templates[i].name,
-                .sql = schema_statement(templates[i].sql, actor->name),
-                .lane = templates[i].lane,
-                .row = templates[i].row};
-        } else {
-            char sql[64];
-            snprintf(names[i - EMPTY_FIRST], sizeof(names[0]), "once_empty_%d", i - EMPTY_FIRST);
-            snprintf(sql, sizeof(sql), "TRUNCATE %%1$s.calls_%d", i - EMPTY_FIRST);
-            *statement = (statement_t){
-                .name = names[i - EMPTY_FIRST], .sql = schema_statement(sql, actor->name), .lane = LANE_WRITE};
-        }
-        all[actor->statement_count + i] = statement;
+    for (int i = 0; i < RING_FIRST; i++)
+        statements[i] = (statement_t){.name = templates[i].name,
+            .sql = schema_statement(templates[i].sql, actor->name),
+            .lane = templates[i].lane,
+            .row = templates[i].row};
+    for (int slot = 0; slot < RING; slot++) {
+        statements[ADD_FIRST + slot] = slot_statement("once_add_%d",
+            "INSERT INTO %%s.calls_%d (slot, id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5, $6)", slot,
+            actor);
+        statements[EMPTY_FIRST + slot] = slot_statement("once_empty_%d", "TRUNCATE %%s.calls_%d", slot, actor);
     }
+    for (int i = 0; i < STATEMENTS; i++)
+        all[actor->statement_count + i] = &statements[i];
     event_statements(actor, all + actor->statement_count + STATEMENTS);
     *count = actor->statement_count + STATEMENTS + EVENT_STATEMENTS;
     return all;
@@ -223,7 +226,8 @@ enum db_status once_commit(job_t *job)
         uuid_is_zero(job->once.principal) ? bind_null() : bind_uuid(job->once.principal),
         bind_bytes(body_hash_seal(job)), bind_bytes(answer_seal(job))};
     bool keyed = job->once.keyed; /* the same parameters but for the slot */
-    return transaction_commit_after(&job->transaction, &statements[keyed ? ADD_KEY : ADD_CALL], place + keyed,
+    return transaction_commit_after(&job->transaction, &statements[keyed ? ADD_KEY : ADD_FIRST + job->once.slot],
+        place + keyed,
         (int)ARRAY_SIZE(place) - keyed);
 }
 
