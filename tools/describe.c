@@ -166,7 +166,9 @@ static void row_check(const actor_t *actor, const endpoint_t *row)
         {row->writes && actor->data_keys == NULL, "writes, so its actor needs data_keys: the record of calls is sealed"},
         {row->input != NULL && (row->body == BODY_RAW), "a raw body is not decoded: either input or BODY_RAW"},
         {row->shape == SHAPE_NOTHING && output, "SHAPE_NOTHING answers no data, but output is set"},
-        {row->shape != SHAPE_NOTHING && !output, "an answer with data needs output; without data it is SHAPE_NOTHING"},
+        {row->shape == SHAPE_FILE && (output || row->status != 0), "SHAPE_FILE answers a file, with 200 and without output"},
+        {row->shape != SHAPE_NOTHING && row->shape != SHAPE_FILE && !output,
+            "an answer with data needs output; without data it is SHAPE_NOTHING"},
         {row->status != 0 && (row->status < 200 || row->status > 299), "status must be that of a success"},
         {row->other_status != 0 && (row->other_status < 200 || row->other_status > 299 || row->other_status == row->status),
             "other_status must be that of another success"},
@@ -217,7 +219,7 @@ static void internal_check(const actor_t *actor, const endpoint_t *row)
 {
     if (row->method != NULL || row->path != NULL || row->params != NULL || row->headers != NULL || row->event != NULL)
         problem(row, "a row with .internal has no method, path, params, headers or event");
-    if (row->handler == NULL || row->shape == SHAPE_LIST || (row->shape == SHAPE_ONE) != (row->output != NULL))
+    if (row->handler == NULL || row->shape == SHAPE_LIST || row->shape == SHAPE_FILE || (row->shape == SHAPE_ONE) != (row->output != NULL))
         problem(row, "a row with .internal needs .handler, and .output of SHAPE_ONE or SHAPE_NOTHING");
     if (row->writes && actor->data_keys == NULL)
         problem(row, "writes, so its actor needs data_keys: the record of calls is sealed");

@@ -108,6 +108,8 @@ static const char *status_words(int status)
 
 static json_t *success_response(components_t *components, const endpoint_t *row, int status)
 {
+    if (row->shape == SHAPE_FILE)
+        return pack("{s:s, s:{s:{s:{s:s}}}}", "description", "The file", "content", "application/json", "schema", "type", "object");
     json_t *properties = pack("{s:{s:b}, s:o}", "success", "const", 1, "data", data_schema(components, row));
     json_object_set_new(properties, "meta",
         row->shape == SHAPE_LIST ? pack("{s:s}", "$ref", "#/components/schemas/page_meta")

@@ -9,6 +9,7 @@
  * refuses its access tokens from the next request on, also after the shared memory was lost (accounts_start).
  */
 #include "accounts.h"
+#include "actor/personal_data.h"
 #include "actor/retention.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -163,6 +164,35 @@ static const endpoint_t endpoints[] = {
         .shape = SHAPE_NOTHING,
         .writes = true},
 
+    {.operation = "users.me.export.start",
+        .method = "POST",
+        .path = "/api/v1/users/me/export",
+        .handler = export_start,
+        .summary = "Collect everything that is held of the caller; a mail tells when it is ready",
+        .roles = MEMBER,
+        .output = &export_status_message,
+        .status = 202,
+        .errors = {ERROR_IN_PROGRESS, ERROR_RATE_LIMITED},
+        .writes = true},
+    {.operation = "users.me.export",
+        .method = "GET",
+        .path = "/api/v1/users/me/export",
+        .handler = export_show,
+        .summary = "How far the caller's newest export is, and its link when it is ready",
+        .roles = MEMBER,
+        .output = &export_status_message,
+        .errors = {ERROR_NOT_FOUND}},
+    {.operation = "exports.download",
+        .method = "GET",
+        .path = "/api/v1/exports/:id",
+        .handler = export_download,
+        .summary = "The file of an export, by its signed link",
+        .roles = ANYONE,
+        .params = &export_params_message,
+        .shape = SHAPE_FILE,
+        .errors = {ERROR_FORBIDDEN, ERROR_NOT_FOUND}},
+    PERSONAL_DATA_ROW("accounts", accounts_personal_data),
+
     {.operation = "consents.list",
         .method = "GET",
         .path = "/api/v1/consents",
@@ -265,6 +295,15 @@ static void accounts_start(call_t *call)
     sessions_refuse(call, db_query(call, &SQL_sessions_ended_since, bind_time(since)));
 }
 
+/* The soonest of both. */
+static int64_t accounts_chore(call_t *call)
+{
+    static bool resealed;
+    int64_t exports = exports_work(call), reseal = resealed ? -1 : accounts_reseal(call);
+    resealed |= reseal < 0;
+    return reseal < 0 || reseal > exports ? exports : reseal;
+}
+
 const actor_t accounts_actor = {.name = "accounts",
     .endpoints = endpoints,
     .endpoint_count = ARRAY_SIZE(endpoints),
@@ -272,6 +311,6 @@ const actor_t accounts_actor = {.name = "accounts",
     .statement_count = accounts_statement_count,
     .data_keys = "data_keys.accounts",
     .start = accounts_start,
-    .chore = accounts_reseal,
+    .chore = accounts_chore,
     .retentions = retentions,
     .retention_count = ARRAY_SIZE(retentions)};

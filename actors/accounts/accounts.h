@@ -86,6 +86,16 @@ void user_me_patch(call_t *);
 /* reseal.c */
 int64_t accounts_reseal(call_t *);
 
+/* exports.c, export_job.c */
+void export_start(call_t *);
+void export_show(call_t *);
+void export_download(call_t *);
+/* Background work: milliseconds until the next step. */
+int64_t exports_work(call_t *);
+
+/* personal.c */
+void accounts_personal_data(call_t *);
+
 /* consents.c */
 void consent_list(call_t *);
 void consent_create(call_t *);

@@ -284,3 +284,96 @@ UPDATE accounts.users
 SET status = $2, role = $3, updated_at = CASE WHEN $4 THEN aipoten.app_now() ELSE updated_at END
 WHERE id = $1
 RETURNING id, email, name, role, status, language, email_verified_at, created_at, updated_at;
+
+-- --- what is held of a person (shared/actor/personal_data.h) --------------------------------------------------------------------
+
+-- person_user: slow -> user
+SELECT id, email, name, phone, role, status, language, email_verified_at IS NOT NULL AS email_verified,
+    email_verified_at, created_at, updated_at
+FROM accounts.users
+WHERE id = $1 AND id > $2
+LIMIT $3;
+
+-- person_sessions: slow -> personal_session
+SELECT id, user_agent, delivery, created_at, last_used_at, expires_at, revoked_at
+FROM accounts.auth_sessions
+WHERE user_id = $1 AND id > $2
+ORDER BY id
+LIMIT $3;
+
+-- person_consents: slow -> personal_consent
+SELECT id, kind, version, granted, created_at
+FROM accounts.consents
+WHERE user_id = $1 AND id > $2
+ORDER BY id
+LIMIT $3;
+
+-- --- exports ------------------------------------------------------------------------------------------------------------------
+
+-- export_latest: read -> export_row
+SELECT id, user_id, file, state, created_at, ready_at, expires_at, size
+FROM accounts.exports
+WHERE user_id = $1
+ORDER BY created_at DESC, id DESC
+LIMIT 1;
+
+-- export_create: write -> export_row
+-- One at a time: exports_running_key.
+INSERT INTO accounts.exports (id, user_id) VALUES ($1, $2)
+RETURNING id, user_id, file, state, created_at, ready_at, expires_at, size;
+
+-- export_find: read -> export_row
+SELECT id, user_id, file, state, created_at, ready_at, expires_at, size
+FROM accounts.exports
+WHERE id = $1 AND state = 'ready' AND expires_at > aipoten.app_now();
+
+-- export_due: read -> total
+SELECT count(*) AS total
+FROM (SELECT FROM accounts.exports WHERE state = 'collecting' AND taken_until <= aipoten.app_now() LIMIT 1) AS waiting;
+
+-- export_take: write -> export_taken
+-- The next one that nobody works at, or whose process died: it begins anew, in the file $1. $2: for so many seconds at first.
+WITH next AS (
+    SELECT id, file FROM accounts.exports
+    WHERE state = 'collecting' AND taken_until <= aipoten.app_now()
+    ORDER BY created_at, id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE accounts.exports e
+SET file = $1, taken_until = aipoten.app_now() + $2::integer * interval '1 second'
+FROM next
+WHERE e.id = next.id
+RETURNING e.id, e.user_id, next.file AS before;
+
+-- export_keep: write -> only_id
+-- No row: somebody else works at it, or nobody wants it any more.
+UPDATE accounts.exports SET taken_until = aipoten.app_now() + $3::integer * interval '1 second'
+WHERE id = $1 AND file = $2 AND state = 'collecting'
+RETURNING id;
+
+-- export_lock: write -> export_row
+SELECT id, user_id, file, state, created_at, ready_at, expires_at, size
+FROM accounts.exports
+WHERE id = $1 AND file = $2
+FOR UPDATE;
+
+-- export_finish: write
+UPDATE accounts.exports SET state = 'ready', ready_at = aipoten.app_now(), expires_at = $2, size = $3 WHERE id = $1;
+
+-- export_fail: write
+-- Again after $3 seconds, $4 times at most.
+UPDATE accounts.exports
+SET failures = failures + 1, taken_until = aipoten.app_now() + $3::integer * interval '1 second',
+    state = CASE WHEN failures + 1 < $4::integer THEN state ELSE 'failed' END
+WHERE id = $1 AND file = $2 AND state = 'collecting';
+
+-- export_reader: write -> export_reader
+SELECT id, email, name, language FROM accounts.users WHERE id = $1 AND status = 'active';
+
+-- exports_over: write -> export_file
+-- Their hour is over, or a day since they failed.
+DELETE FROM accounts.exports
+WHERE (state = 'ready' AND expires_at <= aipoten.app_now() - interval '1 minute')
+   OR (state = 'failed' AND created_at <= aipoten.app_now() - interval '1 day')
+RETURNING id, file;

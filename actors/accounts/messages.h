@@ -234,3 +234,73 @@ MESSAGE(total, TOTAL);
     FIELD(choice, role, .names = user_roles)                                                                 \
     FIELD(choice, status, .names = user_statuses)
 MESSAGE(standing, STANDING);
+
+/* --- what is held of a person ------------------------------------------------------------------------------------- */
+
+#define PERSONAL_SESSION(FIELD)                                                                              \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(text, user_agent, .nullable = true)                                                                \
+    FIELD(choice, delivery, .names = deliveries)                                                             \
+    FIELD(time, created_at)                                                                                  \
+    FIELD(time, last_used_at)                                                                                \
+    FIELD(time, expires_at)                                                                                  \
+    FIELD(time, revoked_at, .nullable = true)
+MESSAGE(personal_session, PERSONAL_SESSION);
+
+#define PERSONAL_CONSENT(FIELD)                                                                              \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(choice, kind, .names = consent_kinds)                                                              \
+    FIELD(integer, version)                                                                                  \
+    FIELD(boolean, granted)                                                                                  \
+    FIELD(time, created_at)
+MESSAGE(personal_consent, PERSONAL_CONSENT);
+
+/* --- exports ------------------------------------------------------------------------------------------------------ */
+
+enum export_state { EXPORT_COLLECTING, EXPORT_READY, EXPORT_FAILED, EXPORT_EXPIRED };
+NAMES export_states[] NAMES_END = {"collecting", "ready", "failed", "expired", NULL};
+
+#define EXPORT_STATUS(FIELD)                                                                                 \
+    FIELD(choice, state, .required = true, .names = export_states)                                           \
+    FIELD(time, created_at, .required = true)                                                                \
+    FIELD(time, ready_at, .nullable = true)                                                                  \
+    FIELD(time, expires_at, .nullable = true, .meaning = "The link works until then; the file is removed")   \
+    FIELD(integer, size, .nullable = true, .meaning = "Bytes")                                               \
+    FIELD(text, link, .nullable = true,                                                                      \
+        .meaning = "Path and query; whoever has it can read the file, so keep it to yourself")
+MESSAGE(export_status, EXPORT_STATUS);
+
+#define EXPORT_PARAMS(FIELD)                                                                                 \
+    ID_PARAMS(FIELD)                                                                                         \
+    FIELD(integer, expires, .required = true, .min = 1, .max = 99999999999)                                  \
+    FIELD(text, signature, .required = true, .min = 1, .max = 100, .format = FORMAT_TOKEN)
+MESSAGE(export_params, EXPORT_PARAMS);
+
+#define EXPORT_ROW(FIELD)                                                                                    \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(uuid, user_id)                                                                                     \
+    FIELD(uuid, file, .nullable = true)                                                                      \
+    FIELD(choice, state, .names = export_states)                                                             \
+    FIELD(time, created_at)                                                                                  \
+    FIELD(time, ready_at, .nullable = true)                                                                  \
+    FIELD(time, expires_at, .nullable = true)                                                                \
+    FIELD(integer, size, .nullable = true)
+MESSAGE(export_row, EXPORT_ROW);
+
+#define EXPORT_TAKEN(FIELD)                                                                                  \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(uuid, user_id)                                                                                     \
+    FIELD(uuid, before, .nullable = true)
+MESSAGE(export_taken, EXPORT_TAKEN);
+
+#define EXPORT_FILE(FIELD)                                                                                   \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(uuid, file, .nullable = true)
+MESSAGE(export_file, EXPORT_FILE);
+
+#define EXPORT_READER(FIELD)                                                                                 \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(text, email)                                                                                       \
+    FIELD(text, name)                                                                                        \
+    FIELD(choice, language, .names = user_languages)
+MESSAGE(export_reader, EXPORT_READER);

@@ -8,6 +8,7 @@
 #include "messages.h"
 #include "../../shared/actor/events.h"
 #include "../../shared/actor/page.h"
+#include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/reseal.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
@@ -117,6 +118,14 @@ static void child_access_list(call_t *call)
     reply_values(call, reads, shown, &page);
 }
 
+/* --- what is held of a person ------------------------------------------------------------------------------------- */
+
+static void admin_personal_data(call_t *call)
+{
+    static const personal_section_t sections[] = {{"reads", &SQL_person_reads}, {"read_by", &SQL_person_read_by}};
+    personal_data_reply(call, sections, ARRAY_SIZE(sections));
+}
+
 /* --- background work ---------------------------------------------------------------------------------------------- */
 
 /* The head of today, once: in the table, and in the log, which who may write the table does not reach. */
@@ -159,6 +168,8 @@ static const endpoint_t endpoints[] = {
         .handler = child_access_list, .roles = PARENT,
         .summary = "Who else looked at a child, newest first, for its guardians", .params = &child_access_params_message,
         .output = &child_access_message, .shape = SHAPE_LIST},
+
+    PERSONAL_DATA_ROW("admin", admin_personal_data),
 };
 
 const actor_t admin_actor = {.name = "admin",

@@ -72,3 +72,19 @@ WHERE substring(address FROM 1 FOR octet_length($1::bytea)) <> $1;
 
 -- address_reseal: write
 UPDATE admin.access_addresses SET address = $2 WHERE id = $1;
+
+-- person_reads: slow -> personal_read
+-- What the person read of others.
+SELECT l.id, l.reader_role, a.address, l.record_kind, l.record, l.records, l.operation, l.read_at
+FROM admin.access_log l LEFT JOIN admin.access_addresses a ON a.id = l.id
+WHERE l.reader = $1 AND l.id > $2
+ORDER BY l.id
+LIMIT $3;
+
+-- person_read_by: slow -> child_access
+-- Who read the person's own record.
+SELECT id, reader_role, operation, read_at
+FROM admin.access_log
+WHERE record = $1 AND record_kind = 'user' AND id > $2
+ORDER BY id
+LIMIT $3;

@@ -37,6 +37,19 @@ MESSAGE(child_access, CHILD_ACCESS);
 #define CHILD_ACCESS_PARAMS(FIELD) ID_PARAMS(FIELD) PAGE_PARAMS(FIELD)
 MESSAGE(child_access_params, CHILD_ACCESS_PARAMS);
 
+/* --- what is held of a person -------------------------------------------------------------------------------------- */
+
+#define PERSONAL_READ(FIELD)                                                                                       \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, reader_role)                                                                                       \
+    FIELD(text, address, .nullable = true, .sealed = "admin.access_addresses")                                     \
+    FIELD(text, record_kind)                                                                                       \
+    FIELD(uuid, record)                                                                                            \
+    FIELD(integer, records)                                                                                        \
+    FIELD(text, operation)                                                                                         \
+    FIELD(time, read_at)
+MESSAGE(personal_read, PERSONAL_READ);
+
 /* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 
 #define HEAD_ROW(FIELD)                                                                                            \

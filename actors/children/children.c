@@ -7,6 +7,7 @@
 #include "age.h"
 #include "children.h"
 #include "../../shared/actor/page.h"
+#include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/record_read.h"
 #include "../../shared/base/clock.h"
 
@@ -234,6 +235,8 @@ static const endpoint_t endpoints[] = {
         .path = CHILDREN "/:id/guardians/invitations/:invitation_id", .handler = invitation_withdraw, .roles = PARENT,
         .summary = "Withdraw an invitation, by the owner", .params = &invitation_params_message, .shape = SHAPE_NOTHING,
         .writes = true},
+
+    PERSONAL_DATA_ROW("children", children_personal_data),
 };
 
 /* The soonest of both. */

@@ -22,5 +22,7 @@ int64_t invitations_tidy(call_t *);
 /* measurements.c */
 void measurements_list(call_t *);
 void measurements_create(call_t *);
+/* personal.c */
+void children_personal_data(call_t *);
 /* reseal.c */
 int64_t children_reseal(call_t *);

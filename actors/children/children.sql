@@ -283,3 +283,35 @@ WHERE substring(email FROM 1 FOR octet_length($1::bytea)) <> $1;
 
 -- invitation_reseal: write
 UPDATE children.guardian_invitations SET email = $2 WHERE id = $1;
+
+-- --- what is held of a person (shared/actor/personal_data.h) --------------------------------------------------------------------
+
+-- person_guardianships: slow -> personal_guardianship
+SELECT child_id, relation, created_at
+FROM children.child_guardians
+WHERE user_id = $1 AND child_id > $2
+ORDER BY child_id
+LIMIT $3;
+
+-- person_children: slow -> child_record
+SELECT c.id, c.name, c.birth_date, c.gender, c.gestational_weeks, c.birth_weight, c.current_height, c.current_weight,
+       c.created_at, c.updated_at, c.medical_history, c.family_history, c.treatment_history, c.notes
+FROM children.child_guardians g JOIN children.children c ON c.id = g.child_id
+WHERE g.user_id = $1 AND c.id > $2 AND c.deleted_at IS NULL
+ORDER BY c.id
+LIMIT $3;
+
+-- person_measurements: slow -> personal_measurement
+SELECT m.id, m.child_id, m.measured_on, m.height, m.weight, m.head_circumference, m.created_at
+FROM children.child_guardians g JOIN children.child_measurements m ON m.child_id = g.child_id
+WHERE g.user_id = $1 AND m.id > $2
+ORDER BY m.id
+LIMIT $3;
+
+-- person_invitations: slow -> personal_invitation
+-- Those that the person sent.
+SELECT id, child_id, email, created_at, expires_at
+FROM children.guardian_invitations
+WHERE invited_by = $1 AND id > $2 AND ended_at IS NULL
+ORDER BY id
+LIMIT $3;

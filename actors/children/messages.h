@@ -114,6 +114,32 @@ MESSAGE(invitation_params, INVITATION_PARAMS);
         .meaning = "From the mail")
 MESSAGE(invitation_token, INVITATION_TOKEN);
 
+/* --- what is held of a person -------------------------------------------------------------------------------------- */
+
+#define PERSONAL_GUARDIANSHIP(FIELD)                                                                               \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(text, relation)                                                                                          \
+    FIELD(time, created_at)
+MESSAGE(personal_guardianship, PERSONAL_GUARDIANSHIP);
+
+#define PERSONAL_MEASUREMENT(FIELD)                                                                                \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(date, measured_on)                                                                                       \
+    FIELD(decimal, height, .nullable = true, .scale = 1)                                                           \
+    FIELD(decimal, weight, .nullable = true, .scale = 2)                                                           \
+    FIELD(decimal, head_circumference, .nullable = true, .scale = 1)                                               \
+    FIELD(time, created_at)
+MESSAGE(personal_measurement, PERSONAL_MEASUREMENT);
+
+#define PERSONAL_INVITATION(FIELD)                                                                                 \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(text, email, .sealed = "children.guardian_invitations")                                                  \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(time, expires_at)
+MESSAGE(personal_invitation, PERSONAL_INVITATION);
+
 /* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 
 #define TOTAL_ROW(FIELD) FIELD(integer, total)

@@ -168,7 +168,12 @@ static void on_reply(text_t packed)
     }
     fault_point("relay.answered");
     entry_release(entry);
-    if (exchange != NULL)
+    if (exchange == NULL)
+        return;
+    text_t file = reply.headers.length > 0 ? pairs_get(reply.headers, TEXT(REPLY_FILE_HEADER)) : (text_t){.data = NULL};
+    if (file.data != NULL)
+        response_file(exchange, TYPE_JSON, reply.headers, file);
+    else
         response_send(
             exchange, (int)reply.status, TYPE_JSON, reply.headers, response_copy(exchange, reply.body));
     fault_point("relay.responded");

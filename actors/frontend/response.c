@@ -5,9 +5,15 @@
 #include "base/clock.h"
 #include "base/panic.h"
 #include "counters.h"
+#include "wire/envelope.h"
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499, REQUEST_ID_NAMES = 8 };
+enum { CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499, REQUEST_ID_NAMES = 8, FILE_NAME_MOST = 128,
+    FILE_PIECE = 64 << 10 };
 
 /* Its address marks our responses; their bodies are complete when they are sent. */
 static h2o_generator_t generator;
@@ -190,9 +196,11 @@ void response_common_headers(exchange_t *exchange)
     cors_headers(exchange);
 }
 
+static void file_proceed(h2o_generator_t *, h2o_req_t *);
+
 bool response_is_ours(const h2o_req_t *req)
 {
-    return req->_generator == &generator;
+    return req->_generator == &generator || (req->_generator != NULL && req->_generator->proceed == file_proceed);
 }
 
 /* --- an actor's headers ------------------------------------------------------------------------------------------- */
@@ -200,6 +208,8 @@ bool response_is_ours(const h2o_req_t *req)
 static void add_from_actor(void *argument, text_t name, text_t value)
 {
     exchange_t *exchange = argument;
+    if (text_equal(name, TEXT(REPLY_FILE_HEADER)))
+        return; /* a word to us */
     value = response_copy(exchange, value);
     for (size_t i = 0; i < value.length; i++)
         if ((unsigned char)value.data[i] < ' ' && value.data[i] != '\t')
@@ -254,27 +264,113 @@ static void owed_headers(exchange_t *exchange, int status)
         response_header(exchange, &H2O_TOKEN_RETRY_AFTER->buf, TEXT("3600"));
 }
 
-void response_send(exchange_t *exchange, int status, text_t type, text_t packed_headers, text_t body)
+/* Status and headers; `length` of the body, SIZE_MAX: there is none. */
+static void head_make(exchange_t *exchange, int status, text_t type, text_t packed_headers, size_t length)
 {
     h2o_req_t *req = exchange->req;
     insist(!exchange->answered);
-    bool bodiless = status == 204 || status == 304;
     req->res.status = status;
     req->res.reason = reason_of(status);
-    req->res.content_length = bodiless ? SIZE_MAX : body.length;
+    req->res.content_length = length;
     if (packed_headers.length > 0)
         pairs_walk(packed_headers, add_from_actor, exchange);
-    if (!bodiless && !has_header(req, H2O_TOKEN_CONTENT_TYPE))
+    if (length != SIZE_MAX && !has_header(req, H2O_TOKEN_CONTENT_TYPE))
         response_header(exchange, &H2O_TOKEN_CONTENT_TYPE->buf, type);
     owed_headers(exchange, status);
     response_common_headers(exchange);
     if (frontend_draining)
         req->http1_is_persistent = 0;
+}
+
+void response_send(exchange_t *exchange, int status, text_t type, text_t packed_headers, text_t body)
+{
+    h2o_req_t *req = exchange->req;
+    bool bodiless = status == 204 || status == 304;
+    head_make(exchange, status, type, packed_headers, bodiless ? SIZE_MAX : body.length);
     bool with_body = !bodiless && exchange->method != METHOD_HEAD && body.length > 0;
     finish(exchange, status, with_body ? body.length : 0);
     h2o_iovec_t bytes = {(char *)(uintptr_t)body.data, body.length};
     h2o_start_response(req, &generator);
     h2o_send(req, &bytes, with_body ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+/* --- files -------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    h2o_generator_t generator;
+    int fd;
+    size_t left;
+    char *piece; /* what libh2o is sending */
+} file_t;
+
+static void on_file_gone(void *file)
+{
+    close(((file_t *)file)->fd);
+}
+
+/* The next piece, when the one before is on its way. */
+static void file_proceed(h2o_generator_t *self, h2o_req_t *req)
+{
+    file_t *file = (file_t *)self;
+    ssize_t length = read(file->fd, file->piece, file->left < FILE_PIECE ? file->left : FILE_PIECE);
+    if (length <= 0) { /* shorter than it was: the client must see that something is missing */
+        h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
+        return;
+    }
+    file->left -= (size_t)length;
+    h2o_iovec_t bytes = {file->piece, (size_t)length};
+    h2o_send(req, &bytes, 1, file->left > 0 ? H2O_SEND_STATE_IN_PROGRESS : H2O_SEND_STATE_FINAL);
+}
+
+/* What an actor calls its files: nothing that leads out of their directory, whoever thought of it. */
+static bool file_name_is_sound(text_t name)
+{
+    for (size_t i = 0; i < name.length; i++) {
+        char c = name.data[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && (i == 0 || (c != '-' && c != '.')))
+            return false;
+    }
+    return name.length > 0 && name.length < FILE_NAME_MOST;
+}
+
+/* -1: there is none. */
+static int file_open(text_t name, size_t *size)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    insist(file_name_is_sound(name));
+    int length = snprintf(path, sizeof(path), "%s/%.*s", frontend.files_directory, TEXT_ARG(name));
+    int fd = length < (int)sizeof(path) ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+        *size = (size_t)status.st_size;
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+void response_file(exchange_t *exchange, text_t type, text_t packed_headers, text_t name)
+{
+    h2o_req_t *req = exchange->req;
+    size_t size;
+    int fd = file_open(name, &size);
+    if (fd < 0) {
+        response_error(exchange, ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    file_t *file = h2o_mem_alloc_shared(&req->pool, sizeof(*file), on_file_gone);
+    *file = (file_t){.generator = {.proceed = file_proceed}, .fd = fd, .left = size};
+    head_make(exchange, 200, type, packed_headers, size);
+    bool with_body = exchange->method != METHOD_HEAD;
+    finish(exchange, 200, with_body ? size : 0);
+    h2o_start_response(req, &file->generator);
+    if (with_body) {
+        file->piece = h2o_mem_alloc_pool(&req->pool, FILE_PIECE);
+        file_proceed(&file->generator, req);
+    } else
+        h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 }
 
 void response_error(exchange_t *exchange, enum error_code code, const problems_t *problems)

@@ -7,6 +7,8 @@ void responses_open(void);
 /* An answer in JSON (or of `type`). The body is borrowed until the request ends; see response_copy. At most
  * once for an exchange. `packed_headers`: an actor's map of further headers, may be empty. */
 void response_send(exchange_t *, int status, text_t type, text_t packed_headers, text_t body);
+/* The file of this name in the directory of files, with an actor's headers; 404 when there is none. */
+void response_file(exchange_t *, text_t type, text_t packed_headers, text_t name);
 /* The founding document's error envelope; `problems` may be NULL. */
 void response_error(exchange_t *, enum error_code, const problems_t *problems);
 /* Same, and tells when to try again, in seconds. */

@@ -4,6 +4,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
+#include <stdio.h>
 
 void reply_reset(job_t *job)
 {
@@ -128,6 +129,17 @@ void reply_other_status(call_t *call)
     job_t *job = job_of(call);
     insist(job->status && job->status < 400 && call->endpoint->other_status);
     job->status = call->endpoint->other_status;
+}
+
+void reply_file(call_t *call, const char *name, const char *as)
+{
+    job_t *job = job_of(call);
+    insist(!job->status && call->endpoint->shape == SHAPE_FILE);
+    char disposition[128];
+    snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"", as);
+    job->status = 200;
+    reply_header(call, REPLY_FILE_HEADER, text_of(name));
+    reply_header(call, "content-disposition", text_of(disposition));
 }
 
 void reply_header(call_t *call, const char *name, text_t value)

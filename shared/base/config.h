@@ -94,6 +94,10 @@ typedef struct config {
         int64_t drain_timeout;
     } actor;
     struct {
+        int64_t lifetime; /* of the file and its link */
+        int64_t pause;    /* between two of one user */
+    } export;
+    struct {
         int64_t max_guardians;          /* of one child, those who are invited included */
         int64_t invitation_lifetime;
         int64_t max_invitations;        /* by one user in a day */

@@ -210,6 +210,10 @@ const config_row_t config_rows[] = {
     {"actor.drain_timeout", CONFIG_DURATION, AT(actor.drain_timeout), "10s", 0, 10 * MINUTE,
         .meaning = "the hard deadline of an actor's graceful stop"},
 
+    {"export.lifetime", CONFIG_DURATION, AT(export.lifetime), "1h", SECOND, 7 * DAY,
+        .meaning = "an export of what is held of a user can be fetched this long, then its file is removed"},
+    {"export.pause", CONFIG_DURATION, AT(export.pause), "10m", 0, 365 * DAY,
+        .meaning = "the least time between two exports of one user"},
     {"children.max_guardians", CONFIG_INTEGER, AT(children.max_guardians), "4", 1, 100,
         .meaning = "of one child, those who are invited included"},
     {"children.invitation_lifetime", CONFIG_DURATION, AT(children.invitation_lifetime), "7d", SECOND, 90 * DAY,

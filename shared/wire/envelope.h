@@ -38,6 +38,9 @@ MESSAGE_POSITIONAL(request, REQUEST);
     FIELD(text, tags, .nullable = true, .meaning = "cache tags, separated by spaces")
 MESSAGE_POSITIONAL(reply, REPLY);
 
+/* A reply with this header has no body: the frontend sends the file of that name below its directory of files instead. */
+#define REPLY_FILE_HEADER "x-file"
+
 /* A packed map of strings (headers, params), walked without copying. */
 void pairs_begin(buffer_t *out, int count);
 void pairs_add(buffer_t *out, text_t name, text_t value);

@@ -167,6 +167,11 @@ def invitations(world, _):
                                ' ORDER BY created_at', world.child)
 
 
+def exports(world, who):
+    return world.database.rows('SELECT id FROM accounts.exports WHERE user_id = %s',
+                               world.person(who).id if who != ANYONE else UNKNOWN)
+
+
 # --- what a success must have written: (world, before, after, answer) --------------------------------------------------------
 
 def wrote_user(world, before, after, answer):
@@ -254,6 +259,10 @@ def removed_guardian(world, before, after, _):
     assert after == [row for row in before if row['user_id'] != world.person(GUARDIAN).id] and len(after) == 1
 
 
+def wrote_export(_, before, after, answer):
+    assert len(after) == len(before) + 1 and answer.data['state'] == 'collecting'
+
+
 # --- the matrix ---------------------------------------------------------------------------------------------------------------
 
 ALL_200 = {ANYONE: 200, PARENT: 200, THERAPIST: 200, ADMIN: 200}
@@ -337,6 +346,11 @@ MATRIX = [
     ('users.me.sessions', '/api/v1/users/me/sessions', None, MEMBERS_200, None, None),
     ('users.me.sessions.revoke', '/api/v1/users/me/sessions/{session}', None, SESSION_ENDED, sessions, ended_session),
     ('users.me.sessions.revoke', '/api/v1/users/me/sessions/{unknown}', None, NOT_FOUND, None, None),
+
+    ('users.me.export', '/api/v1/users/me/export', None, NOT_FOUND, None, None),
+    ('users.me.export.start', '/api/v1/users/me/export', None, {ANYONE: 401, PARENT: 202, THERAPIST: 202, ADMIN: 202}, exports,
+     wrote_export),
+    ('exports.download', '/api/v1/exports/{unknown}?expires=1&signature=x', None, dict.fromkeys(ALL_200, 403), None, None),
 
     ('consents.list', '/api/v1/consents', None, MEMBERS_200, None, None),
     ('consents.create', '/api/v1/consents', CONSENT, MEMBERS_201, consents, wrote_consent),
