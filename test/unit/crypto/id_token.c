@@ -260,7 +260,7 @@ static void test_forms(void **state)
     assert_string_equal(judge(TEXT("a.b")), "malformed");
     assert_string_equal(judge(arena_format(arena, "%.*s.x", TEXT_ARG(good))), "malformed");
     assert_string_equal(judge(arena_format(arena, "%.*s=", TEXT_ARG(good))), "malformed");
-    assert_string_equal(judge((text_t){es.data, es.length - 4}), "signature"); /* shorter */
+    assert_string_equal(judge((text_t){es.data, es.length - 2}), "signature"); /* a whole byte shorter */
     char *zero = arena_string(arena, es);
     memset(zero + es.length - 86, 'A', 86); /* r = s = 0 (CVE-2022-21449) */
     assert_string_equal(judge(text_of(zero)), "signature");
