@@ -42,6 +42,11 @@ static struct {
     } chores[CHORES];
     int chore;          /* whose step runs, or ran last */
     int64_t chore_next; /* what it returned */
+    bool chore_runs;
+    struct worker {
+        int64_t at, next;
+        bool runs;
+    } workers[ACTOR_WORKERS_MAX];
     bool events_due; /* one was committed here since the last round began */
     loop_timer_t *timer;
 } life;
@@ -114,8 +119,9 @@ static void counters_declare(void)
         counter_declare(self, "coroutine_stack", "bytes", "the most of a coroutine's stack that was ever used");
 }
 
-static void serve(enum error_code start_failed)
+static void serve(void *argument, enum error_code start_failed)
 {
+    (void)argument;
     if (start_failed == ERROR_UNAVAILABLE || start_failed == ERROR_TIMEOUT) { /* PostgreSQL's fault: once more */
         life.starting = false;
         life.start_at = clock_monotonic() + RETRY_DATABASE * CLOCK_MILLISECOND;
@@ -139,9 +145,9 @@ static void lanes_opened(void)
         return;
     life.starting = true;
     if (context.actor->start)
-        job_system(context.actor->start, serve);
+        job_system(context.actor->start, serve, NULL);
     else
-        serve(ERROR_NONE);
+        serve(NULL, ERROR_NONE);
 }
 
 /* --- while it serves ---------------------------------------------------------------------------------------------- */
@@ -151,8 +157,15 @@ static void run_chore(call_t *call)
     life.chore_next = life.chores[life.chore].step(call);
 }
 
-static void chore_done(enum error_code failed)
+static bool is_pool(void)
 {
+    return strcmp(context.process.service, context.actor->name) != 0;
+}
+
+static void chore_done(void *argument, enum error_code failed)
+{
+    (void)argument;
+    life.chore_runs = false;
     int64_t next = failed ? CHORE_RETRY : life.chore_next;
     life.chores[life.chore].at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
 }
@@ -160,17 +173,48 @@ static void chore_done(enum error_code failed)
 /* One step of one of them at a time. The dispatcher is everybody's, the others are the first instance's and not a pool's. */
 static void chore_begin(int64_t now)
 {
-    bool ours = context.process.number == 1 && strcmp(context.process.service, context.actor->name) == 0;
-    if (!life.ready || life.draining || !job_system_free())
+    bool ours = context.process.number == 1 && !is_pool();
+    if (!life.ready || life.draining || life.chore_runs || !coroutine_available())
         return;
     for (int i = 0; i < CHORES; i++) {
         if (!life.chores[i].step || now < life.chores[i].at || (i != CHORE_EVENTS && !ours))
             continue;
         life.chore = i;
         life.chores[i].at = INT64_MAX; /* until chore_done says */
-        job_system(run_chore, chore_done);
+        life.chore_runs = true;
+        job_system(run_chore, chore_done, NULL);
         return;
     }
+}
+
+static void run_worker(call_t *call)
+{
+    struct worker *worker = job_of(call)->argument;
+    worker->next = context.actor->worker(call, (int)(worker - life.workers));
+}
+
+static void worker_done(void *argument, enum error_code failed)
+{
+    struct worker *worker = argument;
+    int64_t next = failed ? CHORE_RETRY : worker->next;
+    worker->runs = false;
+    worker->at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
+}
+
+/* After each turn, so that one with more to do goes on without waiting for a tick. */
+static bool workers_turn(void *argument)
+{
+    (void)argument;
+    bool any = false;
+    int64_t now = clock_monotonic();
+    for (int i = 0; i < context.actor->workers && life.ready && !life.draining; i++) {
+        struct worker *worker = &life.workers[i];
+        if (worker->runs || worker->at > now || !coroutine_available())
+            continue;
+        worker->runs = any = true;
+        job_system(run_worker, worker_done, worker);
+    }
+    return any;
 }
 
 void actor_event_committed(void)
@@ -182,7 +226,7 @@ void actor_event_committed(void)
 static bool events_turn(void *argument)
 {
     (void)argument;
-    if (!life.events_due || !life.ready || life.draining || !job_system_free())
+    if (!life.events_due || !life.ready || life.draining || life.chore_runs || !coroutine_available())
         return false;
     life.events_due = false;
     life.chores[CHORE_EVENTS].at = 0;
@@ -275,6 +319,9 @@ int actor_main(const actor_t *actor)
     context.lanes = lanes_open(context.loop, &context.process, url, context.statements, context.statement_count);
     outgoing_open(context.loop, &context.process);
     context.loop->add_turn_hook(context.loop, events_turn, NULL);
+    insist(actor->workers <= ACTOR_WORKERS_MAX);
+    if (actor->worker && !is_pool())
+        context.loop->add_turn_hook(context.loop, workers_turn, NULL);
     life.timer = context.loop->timer(context.loop, READY_TICK, starting, NULL);
     context.loop->timer(context.loop, HOUSEKEEPING_TICK, housekeeping, NULL);
     if (!told_to_stop)

@@ -63,7 +63,13 @@ typedef struct actor {
     int64_t (*chore)(call_t *);
     const struct retention *retentions; /* what it keeps for a time only (retention.h); may be NULL */
     int retention_count;
+    /* Background work of every instance of the actor's own service, `workers` of them at a time, each with its index: what
+     * waits long for others (call_leave) belongs here. Otherwise like a chore. */
+    int64_t (*worker)(call_t *, int index);
+    int workers; /* at most ACTOR_WORKERS_MAX */
 } actor_t;
+
+enum { ACTOR_WORKERS_MAX = 16 };
 
 /* Runs until told to stop; the process's exit status. */
 int actor_main(const actor_t *);

@@ -10,6 +10,18 @@ const config_t *call_config(const call_t *call)
     return &context.process.config;
 }
 
+int call_instance(const call_t *call)
+{
+    (void)call;
+    return context.process.number;
+}
+
+const char *call_mail_directory(const call_t *call)
+{
+    (void)call;
+    return context.process.mail_directory;
+}
+
 segment_t *call_segment(const call_t *call)
 {
     (void)call;

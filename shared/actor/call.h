@@ -95,9 +95,17 @@ void call_yield_at(call_t *, const char *file, int line);
 #define call_leave(call) call_leave_at((call), __FILE__, __LINE__)
 void call_leave_at(call_t *, const char *file, int line);
 void call_return(call_t *);
+/* Background work only: what was done so far is committed (the call fails when that fails), before call_leave. */
+void call_commit(call_t *);
+/* Background work only: after a long wait its deadline is once more that of a request. */
+void call_renew(call_t *);
 /* For shared/net, from the start hook. */
 loop_t *call_loop(const call_t *);
 const config_t *call_config(const call_t *);
+/* The number of this instance: mailer.2 is 2. */
+int call_instance(const call_t *);
+/* var/mail, for the mailer. */
+const char *call_mail_directory(const call_t *);
 segment_t *call_segment(const call_t *);
 /* Where files are written that the frontend sends (reply_file): private to the system's processes. */
 const char *call_files(const call_t *);

@@ -24,6 +24,8 @@ typedef struct job {
     int64_t ticket;
     text_t packed_params, packed_body;
     void (*system)(call_t *); /* a call of nobody: start hook, background work; no reply */
+    void (*done)(void *argument, enum error_code failed);
+    void *argument;
 
     rows_t *rows; /* freed when the call ends */
     transaction_t *transaction;
@@ -89,18 +91,15 @@ char *schema_statement(const char *format, const char *schema);
 /* Panics in the handler's name when a transaction is open: it would hold its locks and its connection while `what` lasts. */
 void call_insist_free(call_t *call, const char *file, int line, const char *what);
 
-/* Commits what a call of nobody has done so far; fails it when that fails. */
-void call_commit(call_t *call);
-
 /* --- job.c: the life of a call ------------------------------------------------------------------------------------ */
 
 /* A message from a frontend. */
 void job_receive(void *argument, text_t value, uint32_t peer);
 /* Starts what waits for a coroutine; a turn hook. */
 bool job_turn(void *argument);
-/* Runs `function` as a call of nobody; `done` hears with what it failed. One at a time, when job_system_free. */
-bool job_system_free(void);
-void job_system(void (*function)(call_t *), void (*done)(enum error_code failed));
+/* Runs `function` as a call of nobody; `done` hears with what it failed, and both can tell by `argument` which it is (job_of).
+ * Only when coroutine_available. */
+void job_system(void (*function)(call_t *), void (*done)(void *argument, enum error_code failed), void *argument);
 /* Calls that are queued or run. */
 int job_count(void);
 /* Says that this call runs now (for crash reports and log lines); NULL: none does. */

@@ -22,7 +22,6 @@ enum {
 static job_t *free_jobs, *queue, **queue_end = &queue;
 static int jobs_alive, jobs_free;
 static size_t bytes_alive; /* of their requests */
-static void (*system_done)(enum error_code failed);
 
 int job_count(void)
 {
@@ -264,12 +263,12 @@ static void job_run(void *argument)
         counter_add(context.counters.retries, 1);
     counter_add(context.counters.in_flight, -1);
     if (job->system) {
-        void (*done)(enum error_code) = system_done;
-        system_done = NULL;
+        void (*done)(void *, enum error_code) = job->done;
+        void *whose = job->argument;
         enum error_code failed = job->error;
         job_running(NULL);
         job_release(job);
-        done(failed);
+        done(whose, failed);
         return;
     }
     if (!job->status)
@@ -384,18 +383,20 @@ bool job_turn(void *argument)
     return any;
 }
 
-bool job_system_free(void)
+void call_renew(call_t *call)
 {
-    return !system_done && coroutine_available();
+    insist(job_of(call)->system);
+    call->deadline = clock_monotonic() + context.process.config.http.request_timeout * CLOCK_MILLISECOND;
 }
 
-void job_system(void (*function)(call_t *), void (*done)(enum error_code failed))
+void job_system(void (*function)(call_t *), void (*done)(void *argument, enum error_code failed), void *argument)
 {
-    insist(job_system_free());
+    insist(coroutine_available());
     job_t *job = job_create();
     job->system = function;
+    job->done = done;
+    job->argument = argument;
     job->call.id = uuid_new();
-    job->call.deadline = clock_monotonic() + context.process.config.http.request_timeout * CLOCK_MILLISECOND;
-    system_done = done;
+    call_renew(&job->call);
     coroutine_start(job_run, job);
 }
