@@ -291,21 +291,23 @@ static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
     fprintf(out, ", .body = %s, .writes = %s},\n", bodies[body], row->writes ? "true" : "false");
 }
 
-static bool service_answers(const actor_t *actor, const char *service)
+/* Without its subscriptions: does it answer clients? */
+static bool service_answers(const actor_t *actor, const char *service, bool clients)
 {
     for (int i = 0; i < actor->endpoint_count; i++)
-        if (strcmp(actor->endpoints[i].pool ? actor->endpoints[i].pool : actor->name, service) == 0)
+        if ((!clients || endpoint_is_route(&actor->endpoints[i])) &&
+            strcmp(actor->endpoints[i].pool ? actor->endpoints[i].pool : actor->name, service) == 0)
             return true;
     return false;
 }
 
-/* The services that have rows, with their hashes, as the array `name`. */
-static void services_write(FILE *out, const char *type, const char *name)
+/* The services that have rows, with their hashes, as the array `name`: all, or those that answer clients. */
+static void services_write(FILE *out, const char *type, const char *name, bool clients)
 {
     fprintf(out, "const %s %ss[] = {\n", type, name);
     for (int s = 0; s < service_count; s++)
         for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
-            if (service_answers(actors[a], services[s].name))
+            if (service_answers(actors[a], services[s].name, clients))
                 fprintf(out, "    {.service = \"%s\", .schema_hash = UINT64_C(0x%016llx), .spread = %s},\n",
                     services[s].name, (unsigned long long)actor_schema_hash(actors[a], services[s].name),
                     strcmp(actors[a]->name, services[s].name) == 0 ? "false" : "true");
@@ -335,7 +337,7 @@ static void routes_write(FILE *out, const char *document)
             if (endpoint_is_route(&actors[a]->endpoints[i]))
                 route_write(out, actors[a], &actors[a]->endpoints[i]);
     fputs("};\nconst int route_count = ARRAY_SIZE(routes);\n\n", out);
-    services_write(out, "route_service_t", "route_service");
+    services_write(out, "route_service_t", "route_service", true);
     document_write(out, document);
 }
 
@@ -371,7 +373,7 @@ static void registry_write(FILE *out)
         }
     fprintf(out, "%s};\nconst int registry_count = %d;\n\n", count ? "" : "    {0},\n", count);
     operations_write(out);
-    services_write(out, "upstream_service_t", "registry_service");
+    services_write(out, "upstream_service_t", "registry_service", false);
 }
 
 static FILE *output_open(const char *directory, const char *name)

@@ -364,6 +364,26 @@ static int oauth_check(reader_t *reader)
     return 0;
 }
 
+static bool is_this_machine(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || strncmp(host, "127.", 4) == 0;
+}
+
+/* Addresses, links with tokens and the password never travel through a network in clear. */
+static int mail_check(reader_t *reader)
+{
+    const config_t *config = reader->config;
+    if (strcmp(config->mail.transport, "smtp") != 0)
+        return 0;
+    if (config->mail.host[0] == '\0')
+        return refuse(reader, (size_t)reader->lines[row_find("mail.transport")],
+            "mail.host: is wanted when mail.transport is smtp");
+    if (strcmp(config->mail.tls, "none") == 0 && !is_this_machine(config->mail.host))
+        return refuse(reader, (size_t)reader->lines[row_find("mail.tls")],
+            "mail.tls: none is for a server on this machine only, and mail.host is another");
+    return 0;
+}
+
 /* What a single row cannot know. */
 static int config_check(reader_t *reader)
 {
@@ -385,7 +405,9 @@ static int config_check(reader_t *reader)
     if (config->listen.https_port != 0 && config->listen.https_port == config->listen.http_port)
         return refuse(reader, (size_t)reader->lines[row_find("listen.http_port")],
             "listen.http_port: the same as listen.https_port");
-    return oauth_check(reader);
+    if (oauth_check(reader) != 0)
+        return -1;
+    return mail_check(reader);
 }
 
 static int config_read(text_t yaml, const char *name, config_t *out, char *error, size_t error_size)

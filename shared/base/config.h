@@ -72,6 +72,7 @@ typedef struct config {
     struct {
         int64_t every;            /* between two looks */
         int64_t sessions, tokens; /* after their end */
+        int64_t mails;
     } retention;
     struct {
         int64_t hsts_max_age; /* 0: no Strict-Transport-Security */
@@ -106,8 +107,22 @@ typedef struct config {
         const char *url;
     } redis;
     struct {
+        const char *transport;       /* "smtp" or "file" */
+        const char *host;            /* of the SMTP server */
+        int64_t port;
+        const char *tls;             /* "starttls", "tls" or "none" */
+        const char *ca_file;         /* PEM; empty: the system's */
+        const char *user;            /* empty: no AUTH; its password is the secret smtp_password */
+        const char *from, *from_name;
+        const char *base_url;        /* what links in mails begin with */
+        int64_t timeout;             /* of one mail's way to the server */
+        int64_t attempts;            /* refusals until a mail is dead */
+        int64_t retry_first, retry_most;
+        int64_t requeue;             /* a job not fetched from Redis for so long is put there again */
+    } mail;
+    struct {
         /* instances of each service at start */
-        int64_t frontend, accounts, accounts_hash, children, admin;
+        int64_t frontend, accounts, accounts_hash, children, admin, mailer;
     } instances;
     struct {
         const char *user;         /* children's user when started as root */

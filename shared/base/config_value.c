@@ -181,13 +181,57 @@ const char *config_refuse_redirect(const char *value)
     return NULL;
 }
 
+static const char *refuse_unless(const char *const *words, const char *value, const char *wanted)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(value, *words) == 0)
+            return NULL;
+    return wanted;
+}
+
 const char *config_refuse_level(const char *value)
 {
-    static const char *const levels[] = {"debug", "info", "warning", "error"};
-    for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-        if (strcmp(value, levels[i]) == 0)
-            return NULL;
-    return "debug, info, warning or error";
+    static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+    return refuse_unless(levels, value, "debug, info, warning or error");
+}
+
+const char *config_refuse_transport(const char *value)
+{
+    static const char *const transports[] = {"smtp", "file", NULL};
+    return refuse_unless(transports, value, "smtp or file");
+}
+
+const char *config_refuse_mail_tls(const char *value)
+{
+    static const char *const modes[] = {"starttls", "tls", "none", NULL};
+    return refuse_unless(modes, value, "starttls, tls or none");
+}
+
+/* What may stand between "smtp://" and ":587". */
+const char *config_refuse_host(const char *value)
+{
+    for (const char *p = value; *p != '\0'; p++)
+        if (!isalnum((unsigned char)*p) && strchr("-.:[]", *p) == NULL)
+            return "the name or the address of a server";
+    return NULL;
+}
+
+/* Stands in the header of every mail: nothing that would have to be quoted there. */
+const char *config_refuse_email(const char *value)
+{
+    const char *at = strchr(value, '@');
+    bool good = at != NULL && at != value && at[1] != '\0' && config_refuse_host(at + 1) == NULL;
+    for (const char *p = value; good && p < at; p++)
+        good = isalnum((unsigned char)*p) || strchr("-._+=", *p) != NULL;
+    return good ? NULL : "an e-mail address like noreply@example.com";
+}
+
+const char *config_refuse_line(const char *value)
+{
+    for (const char *p = value; *p != '\0'; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return "one line without control characters";
+    return NULL;
 }
 
 const char *config_refuse_redis(const char *value)

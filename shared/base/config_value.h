@@ -51,3 +51,8 @@ const char *config_refuse_level(const char *value);
 const char *config_refuse_redis(const char *value);
 const char *config_refuse_user(const char *value);
 const char *config_refuse_name(const char *value);
+const char *config_refuse_transport(const char *value);
+const char *config_refuse_mail_tls(const char *value);
+const char *config_refuse_host(const char *value);
+const char *config_refuse_email(const char *value);
+const char *config_refuse_line(const char *value);

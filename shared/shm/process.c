@@ -171,6 +171,7 @@ void process_join(process_t *process)
     process->run_directory = join_environment("AIPOTEN_RUN");
     process->log_directory = join_environment("AIPOTEN_LOG_DIR");
     process->files_directory = join_environment("AIPOTEN_FILES_DIR");
+    process->mail_directory = join_environment("AIPOTEN_MAIL_DIR");
     join_notify();
     int service = service_find(process->service);
     if (service >= 0 && services[service].nice && setpriority(PRIO_PROCESS, 0, services[service].nice) != 0)

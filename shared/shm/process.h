@@ -3,7 +3,7 @@
  *     AIPOTEN_SERVICE=accounts  AIPOTEN_INSTANCE=1  AIPOTEN_SLOT=3  AIPOTEN_RUN=/…/var/run
  *     AIPOTEN_SEGMENT_FD, AIPOTEN_CONFIG_FD, AIPOTEN_SECRETS_FD, AIPOTEN_HTTPS_FD, AIPOTEN_HTTP_FD (-1 or
  * absent: none) AIPOTEN_LOG_DIR=/…/var/log (frontends: the access log), AIPOTEN_FILES_DIR=/…/var/files (what
- * actors write and frontends send), NOTIFY_SOCKET (sd_notify(3))
+ * actors write and frontends send), AIPOTEN_MAIL_DIR=/…/var/mail (mails as files), NOTIFY_SOCKET (sd_notify(3))
  *     AIPOTEN_ADOPTABLE=1 (the supervisor may not trace: the next one must be let at the descriptors, see
  * process.c) */
 #pragma once
@@ -16,7 +16,7 @@ typedef struct {
     const char *service;
     int number;
     uint64_t generation;
-    const char *run_directory, *log_directory, *files_directory;
+    const char *run_directory, *log_directory, *files_directory, *mail_directory;
     segment_t *segment;
     segment_instance_t *self;
     config_t config;

@@ -10,6 +10,7 @@ static const char *const accounts_secrets[] = {"database_url", "jwt_keys", "data
     "token_key", "oauth.google", "oauth.kakao", "oauth.naver", "oauth.apple", NULL};
 static const char *const children_secrets[] = {"database_url", "data_keys.children", NULL};
 static const char *const admin_secrets[] = {"database_url", "data_keys.admin", NULL};
+static const char *const mailer_secrets[] = {"database_url", "data_keys.mailer", "smtp_password", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", NULL};
 
 const service_t services[] = {
@@ -22,6 +23,7 @@ const service_t services[] = {
         .nice = 10},
     {.name = "children", .program = "children", .stage = 1, .secrets = children_secrets, .role = "children"},
     {.name = "admin", .program = "admin", .stage = 1, .secrets = admin_secrets, .role = "admin"},
+    {.name = "mailer", .program = "mailer", .stage = 1, .secrets = mailer_secrets, .role = "mailer"},
     {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},
 };
 const int service_count = ARRAY_SIZE(services);

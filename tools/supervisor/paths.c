@@ -29,7 +29,7 @@ bool paths_join(char *out, size_t out_size, const char *directory, const char *n
 
 int paths_name(paths_t *paths, const char *var, char *error, size_t error_size)
 {
-    *paths = (paths_t){.run_fd = -1, .ipc_fd = -1, .log_fd = -1, .files_fd = -1};
+    *paths = (paths_t){.run_fd = -1, .ipc_fd = -1, .log_fd = -1, .files_fd = -1, .mail_fd = -1};
     if (mkdir(var, 0755) != 0 && errno != EEXIST) {
         snprintf(error, error_size, "cannot make the directory %s: %s", var, strerror(errno));
         return -1;
@@ -42,6 +42,7 @@ int paths_name(paths_t *paths, const char *var, char *error, size_t error_size)
         !paths_join(paths->ipc, PATH_MAX, paths->run, "ipc") ||
         !paths_join(paths->log, PATH_MAX, paths->var, "log") ||
         !paths_join(paths->files, PATH_MAX, paths->var, "files") ||
+        !paths_join(paths->mail, PATH_MAX, paths->var, "mail") ||
         !paths_join(paths->tls, PATH_MAX, paths->var, "tls") ||
         !paths_join(paths->secrets, PATH_MAX, paths->var, "secrets")) {
         snprintf(error, error_size, "the path %s is too long", paths->var);
@@ -120,16 +121,21 @@ int paths_open(paths_t *paths, const char *user, char *error, size_t error_size)
     paths->files_fd = directory_open(paths, paths->files, 0700, true, error, error_size);
     if (paths->files_fd < 0)
         return -1;
+    paths->mail_fd = directory_open(paths, paths->mail, 0700, true, error, error_size);
+    if (paths->mail_fd < 0)
+        return -1;
     bool by_path = !paths->switch_user &&
                    strlen(paths->ipc) + PATHS_NAME_ROOM < sizeof(((struct sockaddr_un *)0)->sun_path);
     if (by_path) {
         memcpy(paths->child_run, paths->ipc, PATH_MAX);
         memcpy(paths->child_log, paths->log, PATH_MAX);
         memcpy(paths->child_files, paths->files, PATH_MAX);
+        memcpy(paths->child_mail, paths->mail, PATH_MAX);
     } else {
         snprintf(paths->child_run, PATH_MAX, "/proc/self/fd/%d", CHILD_IPC_FD);
         snprintf(paths->child_log, PATH_MAX, "/proc/self/fd/%d", CHILD_LOG_FD);
         snprintf(paths->child_files, PATH_MAX, "/proc/self/fd/%d", CHILD_FILES_FD);
+        snprintf(paths->child_mail, PATH_MAX, "/proc/self/fd/%d", CHILD_MAIL_FD);
     }
     return 0;
 }

@@ -4,6 +4,7 @@
  *     var/run/ipc   sockets of the actors, notify                           the children's user's, 0700
  *     var/log       supervisor.log, SERVICE.N.log, the access logs
  *     var/files     files that are sent to clients, below exports and the like; the children's user's, 0700
+ *     var/mail      mails as files, where mail.transport is file; the children's user's, 0700
  *     var/secrets   keys and passwords, 0700        var/tls   the certificate of the first run
  *
  * Children reach var/run/ipc, var/log and var/files by a descriptor (CHILD_IPC_FD …) whenever the path
@@ -19,15 +20,16 @@
 enum { PATHS_NAME_ROOM = 48 };
 
 typedef struct {
-    char var[PATH_MAX], run[PATH_MAX], ipc[PATH_MAX], log[PATH_MAX], files[PATH_MAX], secrets[PATH_MAX],
+    char var[PATH_MAX], run[PATH_MAX], ipc[PATH_MAX], log[PATH_MAX], files[PATH_MAX], mail[PATH_MAX], secrets[PATH_MAX],
         tls[PATH_MAX];
-    int run_fd, ipc_fd, log_fd, files_fd; /* the directories, close-on-exec */
-    uid_t uid;                            /* children run as this user */
+    int run_fd, ipc_fd, log_fd, files_fd, mail_fd; /* the directories, close-on-exec */
+    uid_t uid;                                     /* children run as this user */
     gid_t gid;
     bool switch_user; /* we are root, they are not */
     bool adoptable; /* children must let a later supervisor at their descriptors: we have no CAP_SYS_PTRACE */
     char user[64];
-    char child_run[PATH_MAX], child_log[PATH_MAX], child_files[PATH_MAX]; /* how children name them */
+    char child_run[PATH_MAX], child_log[PATH_MAX], child_files[PATH_MAX],
+        child_mail[PATH_MAX]; /* how children name them */
 } paths_t;
 
 /* The directories' names only. 0, or -1 with a reason. */

@@ -77,6 +77,7 @@ static void environment_make(environment_t *environment, const instance_t *insta
     environment_add(environment, "AIPOTEN_RUN", supervisor->paths.child_run);
     environment_add(environment, "AIPOTEN_LOG_DIR", supervisor->paths.child_log);
     environment_add(environment, "AIPOTEN_FILES_DIR", supervisor->paths.child_files);
+    environment_add(environment, "AIPOTEN_MAIL_DIR", supervisor->paths.child_mail);
     environment_add(environment, "NOTIFY_SOCKET", notify);
     environment_add_number(environment, "AIPOTEN_SEGMENT_FD", CHILD_SEGMENT_FD);
     environment_add_number(environment, "AIPOTEN_CONFIG_FD", CHILD_CONFIG_FD);
@@ -255,7 +256,8 @@ int spawn(instance_t *instance, char *error, size_t error_size)
             [CHILD_IPC_FD] = supervisor->paths.ipc_fd, [CHILD_LOG_FD] = supervisor->paths.log_fd,
             [CHILD_HTTPS_FD] = service->listens ? supervisor->https_fd : -1,
             [CHILD_HTTP_FD] = service->listens ? supervisor->http_fd : -1,
-            [CHILD_FILES_FD] = supervisor->paths.files_fd};
+            [CHILD_FILES_FD] = supervisor->paths.files_fd,
+            [CHILD_MAIL_FD] = supervisor->paths.mail_fd};
         environment_t environment = {.count = 0};
         environment_make(&environment, instance);
         result = child_start(instance, sources, program, environment.variables, error, error_size);

@@ -13,6 +13,7 @@ enum {
     CHILD_HTTPS_FD,
     CHILD_HTTP_FD,
     CHILD_FILES_FD, /* last: places never change, a later supervisor takes what stands before it from there */
+    CHILD_MAIL_FD,
     CHILD_FD_END
 };
 

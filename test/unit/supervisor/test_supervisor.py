@@ -55,7 +55,7 @@ class System:
         self.config = directory / "test.yaml"
         self.settings = {"listen": {"https_port": free_port(), "http_port": free_port()},
                          "http": {"drain_timeout": "500ms"}, "actor": {"drain_timeout": "500ms"},
-                         "instances": {"frontend": 2, "accounts": 2, "accounts-hash": 1, "admin": 0, "children": 1},
+                         "instances": {"frontend": 2, "accounts": 2, "accounts-hash": 1, "admin": 0, "mailer": 0, "children": 1},
                          "supervisor": {"user": "nobody", **DURATIONS, **settings}}
         self.write_config()
         self.environment = {**os.environ, "AIPOTEN_VAR": str(self.var), "AIPOTEN_CHILD_PLANS": str(self.plans),
