@@ -16,7 +16,8 @@ int64_t restorable_since(call_t *call)
 static text_t last_day(call_t *call)
 {
     char day[11];
-    date_format(date_today_seoul() + (int32_t)(call_config(call)->auth.restore_within * CLOCK_MILLISECOND / CLOCK_DAY), day);
+    date_format(
+        date_today_seoul() + (int32_t)(call_config(call)->auth.restore_within * CLOCK_MILLISECOND / CLOCK_DAY), day);
     return arena_copy(call->arena, text_of(day));
 }
 

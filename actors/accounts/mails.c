@@ -18,8 +18,8 @@ bool mail_token_digest(arena_t *arena, text_t token, digest_t *out)
     return true;
 }
 
-void mail_emit(call_t *call, enum mail_template template, const mailbox_t *to, const char *name, text_t value,
-    int64_t not_after)
+void mail_emit(
+    call_t *call, enum mail_template template, const mailbox_t *to, const char *name, text_t value, int64_t not_after)
 {
     mail_field_t field = {0};
     message_set(&field, name, text_of(name));

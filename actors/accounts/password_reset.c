@@ -74,8 +74,8 @@ void password_reset(call_t *call)
 void password_reset_send(call_t *call)
 {
     const reset_requested_t *in = call->input;
-    const mailbox_t *to = row_first(
-        call, db_query(call, &SQL_mailbox_find, bind_text(in->email), bind_time(restorable_since(call))));
+    const mailbox_t *to =
+        row_first(call, db_query(call, &SQL_mailbox_find, bind_text(in->email), bind_time(restorable_since(call))));
     reply_nothing(call);
     if (to == NULL)
         return;

@@ -69,7 +69,9 @@ void user_me_patch(call_t *call)
     if (rows->count == 0 && password.hash.data != NULL)
         call_fail(call, ERROR_INVALID_CREDENTIALS);
     reply_row(call, own_row(call, rows));
-    if (password.hash.data != NULL)
-        sessions_refuse(call,
-            db_query(call, &SQL_sessions_end_others, bind_uuid(user), bind_uuid(call->principal.session)));
+    if (password.hash.data == NULL)
+        return;
+    sessions_refuse(call,
+        db_query(call, &SQL_sessions_end_others, bind_uuid(user), bind_uuid(call->principal.session)));
+    db_query(call, &SQL_resets_spend, bind_uuid(user)); /* a mail that was asked for before sets none any more */
 }

@@ -10,8 +10,8 @@ void verification_send(call_t *call, const mailbox_t *to)
     int64_t expires = clock_now() + call_config(call)->auth.verification_lifetime * CLOCK_MILLISECOND;
     mail_token_t token = mail_token_new(call->arena);
     db_query(call, &SQL_verifications_spend, bind_uuid(to->id));
-    db_query(call, &SQL_verification_create, bind_uuid(uuid_new()), bind_uuid(to->id), bind_bytes(digest_text(&token.digest)),
-        bind_time(expires));
+    db_query(call, &SQL_verification_create, bind_uuid(uuid_new()), bind_uuid(to->id),
+        bind_bytes(digest_text(&token.digest)), bind_time(expires));
     mail_emit(call, MAIL_EMAIL_VERIFICATION, to, "token", token.text, expires);
 }
 

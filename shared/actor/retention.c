@@ -17,8 +17,9 @@ static int64_t batch(call_t *call, const retention_t *row)
 {
     int64_t keep = *(const int64_t *)((const char *)call_config(call) + row->keep);
     int64_t before = clock_now() - keep * CLOCK_MILLISECOND;
-    int64_t removed = row->step ? row->step(call, before, RETENTION_BATCH)
-                                : db_query(call, row->statement, bind_time(before), bind_integer(RETENTION_BATCH))->affected;
+    int64_t removed = row->step
+                          ? row->step(call, before, RETENTION_BATCH)
+                          : db_query(call, row->statement, bind_time(before), bind_integer(RETENTION_BATCH))->affected;
     call_commit(call); /* only what is committed is counted */
     return removed;
 }

@@ -200,6 +200,14 @@ def test_reset_expired(system, newcomer, database):
     people.log_in(system, person.email, person.password)
 
 
+def test_reset_after_the_password_was_changed(system, newcomer, database):
+    person = newcomer(consents=False)
+    token = mail.planted(database, 'password_resets', person.id)
+    person.client.patch(ME, {'current_password': person.password, 'new_password': NEW}).expect(200)
+    refused_token(Client(system).post(RESET, {'token': token, 'new_password': 'third horse 3'}))
+    people.log_in(system, person.email, NEW)
+
+
 def test_a_token_of_one_kind_is_none_of_the_other(system, newcomer, database):
     person = newcomer(consents=False)
     refused_token(Client(system).post(RESET, {'token': mail.planted(database, 'email_verifications', person.id),
