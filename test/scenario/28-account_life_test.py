@@ -1,6 +1,8 @@
 """An account's life: its address is verified, its password set anew, it is deleted, comes back, or is erased; what ends by itself
 is removed. All of it is read again in PostgreSQL."""
+import base64
 import concurrent.futures
+import hashlib
 import statistics
 import time
 import uuid
@@ -19,6 +21,10 @@ NEW = 'another horse 2'
 def at_once(calls):
     with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def digest(token):
+    return hashlib.sha256(base64.urlsafe_b64decode(token + '=')).digest()
 
 
 def refused_token(answer):
@@ -256,6 +262,34 @@ def test_reset_refuses(system, body, status, fields):
 def test_reset_is_hashed_in_the_pool(system):
     row = next(row for row in system.ctl('routes', '-j')['routes'] if row['operation'] == 'auth.password.reset')
     assert row['service'] == 'accounts-hash' and row['rate'] == 'login'
+
+
+# --- mails -------------------------------------------------------------------------------------------------------------------
+
+def test_mails_carry_what_works(system, newcomer, database):
+    """The whole way: what stands in the mail verifies the address, sets the password; the mail of the deletion says until when."""
+    person = newcomer(consents=False)
+    token = mail.token(mail.wait_mail(system, person.email, 'verify-email'))
+    stored = database.value('SELECT token_hash FROM accounts.email_verifications WHERE user_id = %s AND spent_at IS NULL', person.id)
+    assert bytes(stored) == digest(token)
+    Client(system).post(VERIFY, {'token': token}).expect(200)
+
+    ask(system, person.email.upper()).expect(202)
+    first = mail.token(mail.wait_mail(system, person.email, 'reset-password'))
+    ask(system, person.email).expect(202)
+    wait_until(lambda: len(resets(database, person)) == 2, 10, 'the second request')
+    second = mail.token(mail.wait_mail(system, person.email, 'reset-password', count=2))
+    refused_token(Client(system).post(RESET, {'token': first, 'new_password': NEW}))
+    Client(system).post(RESET, {'token': second, 'new_password': NEW}).expect(200)
+
+    again = people.log_in(system, person.email, NEW)
+    before = len(mail.mails(system, person.email))
+    people_delete(again)
+    said = wait_until(lambda: mail.mails(system, person.email)[before:], 20, 'the mail of the deletion')[-1]
+    assert mail.token(said) is None
+    day = database.value("SELECT to_char(deleted_at AT TIME ZONE 'Asia/Seoul' + interval '30 days', 'YYYY-MM-DD')"
+                         ' FROM accounts.users WHERE id = %s', person.id)
+    assert day in mail.text(said)
 
 
 # --- deletion ----------------------------------------------------------------------------------------------------------------
