@@ -119,6 +119,18 @@ def test_logins_into_an_account(own):
     at(own, '192.0.2.31').post(LOGIN, raw=raw, headers={'content-type': 'application/json'}).expect(429)
 
 
+def test_password_resets_count_like_logins(own):
+    """Of an address, and for an account; whether anybody has it makes no difference."""
+    reset = '/api/v1/auth/password/reset'
+    client = at(own, '192.0.2.70')
+    statuses = [client.post(reset, {'email': f'asked{number}@example.com'}).status for number in range(5)]
+    assert statuses[:3] == [202] * 3 and statuses[4] == 429
+    at(own, '192.0.2.70').post(reset, {'token': 'A' * 43, 'new_password': 'long enough 1'}).expect(429)
+    for email in ('asked.often@example.com', people.DEMO['parent']):
+        statuses = [at(own, f'192.0.2.{80 + number}').post(reset, {'email': email}).status for number in range(5)]
+        assert statuses[:3] == [202] * 3 and statuses[4] == 429
+
+
 def test_the_right_password_is_counted_too(own):
     email = people.DEMO['therapist']
     statuses = [log_in(at(own, f'192.0.2.{40 + number}'), email, people.PASSWORD).status for number in range(4)]
