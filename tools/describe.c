@@ -236,6 +236,10 @@ static void pair_check(const endpoint_t *row, const endpoint_t *other)
 {
     if (strcmp(row->operation, other->operation) == 0)
         problem(row, "two rows have this operation: %s and %s", place_of(row), place_of(other));
+    size_t actor = strcspn(row->operation, ".") + 1;
+    if (row->event != NULL && other->event != NULL && strcmp(row->event, other->event) == 0 &&
+        strncmp(row->operation, other->operation, actor) == 0)
+        problem(row, "an actor gets an event once: %s takes %s as well", other->operation, row->event);
     if (!endpoint_is_route(row) || !endpoint_is_route(other))
         return;
     if (strcmp(row->method, other->method) == 0 && paths_are_one(row->path, other->path))

@@ -1,7 +1,9 @@
 /* event: emitting in the caller's transaction, and delivering.
  *
  * A delivery is taken by setting its next_at into the future: whoever dies with it leaves it to the next round of any instance.
- * Only the first delivery of an aggregate can be taken, so order holds however many instances dispatch. The subscriber does
+ * Only the first delivery of an aggregate can be taken, the others say that they wait; so order holds however many instances
+ * dispatch, and a round costs the same however many wait. Who emits, or finishes a delivery, locks the aggregate first, by a
+ * statement of its own, so that the next one sees what the lock's last holder did. The subscriber does
  * its part once: the delivery travels as a call under the key of its event (once.h), so a second delivery gets the first's
  * answer. No connection is held while a delivery travels. */
 #include "event.h"
@@ -15,6 +17,7 @@
 
 enum {
     BATCH = 32,
+    MEMORY_PART = 4, /* of actor.request_memory, for the bodies of a round; one is always taken */
     IDLE_MILLISECONDS = 1000, /* between rounds when nobody emits: what other processes left */
     TAKEN_SECONDS = 15,       /* longer than a delivery's deadline */
     DELIVERY_MILLISECONDS = 8000,
@@ -33,35 +36,59 @@ MESSAGE(taken, TAKEN);
 
 #define DUE(FIELD) FIELD(boolean, due)
 MESSAGE(due, DUE);
+#define LOCKED(FIELD) FIELD(integer, locks)
+MESSAGE(locked, LOCKED);
+#define SEALED_EVENTS(FIELD) FIELD(integer, total)
+MESSAGE(sealed_events, SEALED_EVENTS);
 
-enum { EMIT, PEEK, TAKE, DONE, FAILED, TIDY };
+enum { LOCK, EMIT, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY, COUNT_OLD };
+
+/* One aggregate of this actor's, as a key of advisory locks. */
+#define LOCK_KEY(aggregate) "pg_advisory_xact_lock(hashtextextended('%1$s ' || " aggregate "::text, 0))"
+/* "admin:17 admin:18" as rows. */
+#define KEYS_OF_1                                                                                                  \
+    "(SELECT split_part(x, ':', 1) AS subscriber, split_part(x, ':', 2)::bigint AS position"                         \
+    " FROM unnest(string_to_array($1::text, ' ')) AS x)"
 
 static const struct {
     const char *name, *sql; /* %s: the actor's schema */
     const message_t *row;
     enum lane lane;
 } templates[EVENT_STATEMENTS] = {
+    [LOCK] = {"event_lock", "SELECT count(" LOCK_KEY("$1::uuid") ") AS locks", &locked_message, LANE_WRITE},
     [EMIT] = {"event_emit", "WITH e AS (INSERT INTO %1$s.events (id, type, aggregate, body) VALUES ($1, $2, $3, $4)"
                             " RETURNING position, aggregate)"
-                            " INSERT INTO %1$s.deliveries (subscriber, position, aggregate)"
-                            " SELECT s, e.position, e.aggregate FROM e, unnest(string_to_array($5::text, ' ')) AS s",
+                            " INSERT INTO %1$s.deliveries (subscriber, position, aggregate, waits)"
+                            " SELECT s, e.position, e.aggregate, EXISTS (SELECT FROM %1$s.deliveries b WHERE b.subscriber = s"
+                            " AND b.aggregate = e.aggregate) FROM e, unnest(string_to_array($5::text, ' ')) AS s",
         NULL, LANE_WRITE},
     [PEEK] = {"event_peek",
-        "SELECT EXISTS (SELECT FROM %1$s.deliveries WHERE next_at <= aipoten.app_now() AND dead_at IS NULL) AS due",
+        "SELECT EXISTS (SELECT FROM %1$s.deliveries WHERE next_at <= aipoten.app_now() AND dead_at IS NULL AND NOT waits)"
+        " AS due",
         &due_message, LANE_READ},
     [TAKE] = {"event_take",
-        "WITH due AS (SELECT d.subscriber, d.position FROM %1$s.deliveries d"
-        " WHERE d.next_at <= aipoten.app_now() AND d.dead_at IS NULL AND NOT EXISTS (SELECT FROM %1$s.deliveries earlier"
-        " WHERE earlier.subscriber = d.subscriber AND earlier.aggregate = d.aggregate AND earlier.position < d.position)"
-        " ORDER BY d.next_at, d.position LIMIT $1 FOR UPDATE SKIP LOCKED)"
+        "WITH due AS (SELECT d.subscriber, d.position, d.next_at FROM %1$s.deliveries d"
+        " WHERE d.next_at <= aipoten.app_now() AND d.dead_at IS NULL AND NOT d.waits"
+        " ORDER BY d.next_at, d.position LIMIT $1 FOR UPDATE SKIP LOCKED), sized AS (SELECT due.subscriber, due.position, e.id,"
+        " e.type, e.body, row_number() OVER w AS number, sum(octet_length(e.body)) OVER w AS bytes"
+        " FROM due JOIN %1$s.events e USING (position) WINDOW w AS (ORDER BY due.next_at, due.position, due.subscriber))"
         " UPDATE %1$s.deliveries t SET next_at = aipoten.app_now() + $2::integer * interval '1 second'"
-        " FROM due, %1$s.events e WHERE t.subscriber = due.subscriber AND t.position = due.position"
-        " AND e.position = t.position RETURNING t.subscriber, t.position, e.id, e.type, e.body, t.attempts::bigint",
+        " FROM sized s WHERE t.subscriber = s.subscriber AND t.position = s.position AND (s.number = 1 OR s.bytes <= $3::bigint)"
+        " RETURNING t.subscriber, t.position, s.id, s.type, s.body, t.attempts::bigint",
         &taken_message, LANE_WRITE},
+    /* In one order, so that two of them do not wait for each other. */
+    [LOCK_DONE] = {"event_lock_done",
+        "SELECT count(" LOCK_KEY("a.aggregate") ") AS locks FROM (SELECT DISTINCT d.aggregate FROM %1$s.deliveries d JOIN "
+        KEYS_OF_1 " AS k USING (subscriber, position) ORDER BY 1) AS a",
+        &locked_message, LANE_WRITE},
     [DONE] = {"event_done",
-        "WITH done AS (DELETE FROM %1$s.deliveries d USING (SELECT split_part(x, ':', 1) AS subscriber,"
-        " split_part(x, ':', 2)::bigint AS position FROM unnest(string_to_array($1::text, ' ')) AS x) AS k"
-        " WHERE d.subscriber = k.subscriber AND d.position = k.position RETURNING d.subscriber, d.position)"
+        "WITH done AS (DELETE FROM %1$s.deliveries d USING " KEYS_OF_1 " AS k"
+        " WHERE d.subscriber = k.subscriber AND d.position = k.position RETURNING d.subscriber, d.position, d.aggregate),"
+        " next AS (SELECT f.subscriber, f.position FROM done CROSS JOIN LATERAL (SELECT b.subscriber, b.position"
+        " FROM %1$s.deliveries b WHERE b.subscriber = done.subscriber AND b.aggregate = done.aggregate"
+        " AND b.position > done.position ORDER BY b.position LIMIT 1) AS f),"
+        " woken AS (UPDATE %1$s.deliveries d SET waits = false, next_at = aipoten.app_now() FROM next"
+        " WHERE d.subscriber = next.subscriber AND d.position = next.position AND d.waits)"
         " DELETE FROM %1$s.events e USING done WHERE e.position = done.position AND NOT EXISTS (SELECT FROM"
         " %1$s.deliveries o WHERE o.position = e.position AND (o.subscriber, o.position) NOT IN"
         " (SELECT subscriber, position FROM done))",
@@ -77,6 +104,9 @@ static const struct {
         "DELETE FROM %1$s.events e WHERE e.created_at < aipoten.app_now() - interval '1 minute' AND NOT EXISTS"
         " (SELECT FROM %1$s.deliveries d WHERE d.position = e.position)",
         NULL, LANE_WRITE},
+    [COUNT_OLD] = {"event_count_old",
+        "SELECT count(*) AS total FROM %1$s.events WHERE substring(body FROM 1 FOR octet_length($1::bytea)) <> $1",
+        &sealed_events_message, LANE_SLOW},
 };
 
 static statement_t statements[EVENT_STATEMENTS];
@@ -122,6 +152,7 @@ void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_
     uuid_t id = uuid_new();
     text_t sealed = seal(call->arena, &context.data_keys, place_of(id), buffer_text(&packed));
     buffer_free(&packed);
+    db_query(call, &statements[LOCK], bind_uuid(aggregate));
     db_query(call, &statements[EMIT], bind_uuid(id), bind_text(text_of(type)), bind_uuid(aggregate), bind_bytes(sealed),
         bind_text(subscribers));
     job_of(call)->emitted = true;
@@ -214,8 +245,10 @@ static void settle(call_t *call, const delivery_t *deliveries, int count)
                 (long long)deliveries[i].taken->position);
     text_t list = arena_copy(call->arena, buffer_text(&done));
     buffer_free(&done);
-    if (list.length)
+    if (list.length) {
+        db_query(call, &statements[LOCK_DONE], bind_text(list));
         db_query(call, &statements[DONE], bind_text(list));
+    }
     for (int i = 0; i < count; i++)
         if (!delivery_succeeded(&deliveries[i]))
             delivery_fail(call, &deliveries[i]);
@@ -231,12 +264,19 @@ static void tidy_now_and_then(call_t *call)
     db_query(call, &statements[TIDY]);
 }
 
+int64_t event_sealed_before(call_t *call, text_t newest)
+{
+    const sealed_events_t *sealed = row_first(call, db_query(call, &statements[COUNT_OLD], bind_bytes(newest)));
+    return sealed->total;
+}
+
 int64_t event_dispatch(call_t *call)
 {
     const due_t *peek = row_first(call, db_query(call, &statements[PEEK]));
     if (!peek->due)
         return IDLE_MILLISECONDS;
-    const rows_t *rows = db_query(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS));
+    const rows_t *rows = db_query(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS),
+        bind_integer(context.process.config.actor.request_memory / MEMORY_PART));
     tidy_now_and_then(call);
     if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
         return IDLE_MILLISECONDS;

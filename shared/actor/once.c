@@ -12,6 +12,7 @@
 enum {
     RING = 6,             /* partitions of calls, one an hour */
     TIDY_EVERY = 600000,  /* milliseconds */
+    TIDY_SURE = 61000,    /* after the clock was set */
     TIDY_BATCH = 1000,    /* keys forgotten in one step */
     TIDY_NEXT_BATCH = 50, /* milliseconds until the next step, when there was a whole one */
     KEY_LIFETIME_HOURS = 24,
@@ -25,8 +26,10 @@ enum {
 MESSAGE(record, RECORD);
 #define RECORD_COUNT(FIELD) FIELD(integer, total)
 MESSAGE(record_count, RECORD_COUNT);
+#define RECENT(FIELD) FIELD(boolean, recent)
+MESSAGE(recent, RECENT);
 
-enum { FIND_CALL, FIND_KEY, ADD_KEY, FORGET_KEYS, COUNT_OLD_KEYS, RING_FIRST, ADD_FIRST = RING_FIRST, EMPTY_FIRST = ADD_FIRST + RING,
+enum { FIND_CALL, FIND_KEY, ADD_KEY, FORGET_KEYS, COUNT_OLD_KEYS, FIND_RECENT, RING_FIRST, ADD_FIRST = RING_FIRST, EMPTY_FIRST = ADD_FIRST + RING,
     STATEMENTS = EMPTY_FIRST + RING };
 
 static const struct {
@@ -47,8 +50,12 @@ static const struct {
         " ORDER BY created_at LIMIT $4)",
         LANE_WRITE},
     [COUNT_OLD_KEYS] = {"once_count_old_keys",
-        "SELECT count(*) AS total FROM %s.keyed_calls WHERE substring(answer FROM 1 FOR octet_length($1::bytea)) <> $1",
+        "SELECT count(*) AS total FROM %1$s.keyed_calls WHERE substring(answer FROM 1 FOR octet_length($1::bytea)) <> $1"
+        " AND operation <> ALL (string_to_array($2::text, ' '))",
         LANE_SLOW, &record_count_message},
+    /* Ids of calls begin with their time. */
+    [FIND_RECENT] = {"once_find_recent",
+        "SELECT EXISTS (SELECT FROM %1$s.calls WHERE slot = $1 AND id > $2) AS recent", LANE_READ, &recent_message},
 };
 
 static statement_t statements[STATEMENTS];
@@ -192,6 +199,13 @@ bool once_replay(job_t *job)
     if (rows->count == 0)
         return false;
     fault_point("once.replay");
+    /* An event's answer is always the same, and its record is kept for longer than the key that sealed it need be. */
+    if (call->endpoint->event) {
+        counter_add(context.counters.replayed, 1);
+        reply_reset(job);
+        reply_nothing(call);
+        return job->replayed = true;
+    }
     const record_t *record = row_first(call, rows);
     counter_add(context.counters.replayed, 1);
     text_t body_hash;
@@ -256,24 +270,53 @@ static text_t operations_where(arena_t *arena, bool (*fits)(const endpoint_t *))
     return copy;
 }
 
+static bool takes_event(const endpoint_t *endpoint)
+{
+    return endpoint->event != NULL;
+}
+
+/* Has the clock been set since the last look? What it says now need not be true, nor what it said when calls were recorded. At
+ * the first look nobody knows. */
+static bool clock_was_set(int64_t now)
+{
+    static int64_t difference;
+    int64_t before = difference;
+    difference = now - clock_monotonic();
+    return llabs(difference - before) > 60 * CLOCK_SECOND;
+}
+
+/* Empties a partition, unless calls of the last hour, or of what is the future now, stand in it: the clock was set back. */
+static void partition_empty(call_t *call, int64_t slot, int64_t now)
+{
+    uuid_t hour_ago = {{0}};
+    for (int i = 0; i < 6; i++)
+        hour_ago.bytes[i] = (uint8_t)((now / CLOCK_MILLISECOND - 3600000) >> (40 - 8 * i));
+    const recent_t *found = row_first(call, db_query(call, &statements[FIND_RECENT], bind_integer(slot), bind_uuid(hour_ago)));
+    if (!found->recent)
+        db_query(call, &statements[EMPTY_FIRST + slot]);
+}
+
 int64_t once_tidy(call_t *call)
 {
     static int64_t emptied_hour;
-    int64_t hour = clock_now() / (3600 * CLOCK_SECOND);
-    if (hour != emptied_hour)
+    int64_t now = clock_now(), hour = now / (3600 * CLOCK_SECOND);
+    bool unsure = clock_was_set(now);
+    if (hour != emptied_hour && !unsure)
         for (int64_t passed = hour - 4; passed <= hour - 2; passed++)
-            db_query(call, &statements[EMPTY_FIRST + passed % RING]);
-    int64_t now = clock_now();
+            partition_empty(call, passed % RING, now);
     const rows_t *rows = db_query(call, &statements[FORGET_KEYS], bind_time(now - KEY_LIFETIME_HOURS * 3600 * CLOCK_SECOND),
         bind_time(now - EVENT_LIFETIME_DAYS * CLOCK_DAY), bind_text(operations_where(call->arena, serves_actors)),
         bind_integer(TIDY_BATCH), bind_text(operations_where(call->arena, answers_brief)),
         bind_time(now - BRIEF_LIFETIME_HOURS * 3600 * CLOCK_SECOND));
+    if (unsure)
+        return TIDY_SURE;
     emptied_hour = hour;
     return rows->affected == TIDY_BATCH ? TIDY_NEXT_BATCH : TIDY_EVERY;
 }
 
 int64_t once_sealed_before(call_t *call, text_t newest)
 {
-    const record_count_t *count = row_first(call, db_query(call, &statements[COUNT_OLD_KEYS], bind_bytes(newest)));
+    const record_count_t *count = row_first(call, db_query(call, &statements[COUNT_OLD_KEYS], bind_bytes(newest),
+                                                      bind_text(operations_where(call->arena, takes_event))));
     return count->total;
 }

@@ -1,6 +1,7 @@
 /* reseal: the passes. There is one actor in a process, so there is one of them. */
 #include "reseal.h"
 #include "internal.h"
+#include "event.h"
 #include "once.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -107,6 +108,8 @@ static int64_t pass_end(call_t *call, const reseal_t *tables, int count, text_t 
     publish_left(0);
     publish(RESEAL_KEPT, "answers", "answers kept for Idempotency-Keys that an older key of the ring opens",
         alone ? 0 : once_sealed_before(call, newest));
+    publish(RESEAL_EVENTS, "events", "events not delivered yet that an older key of the ring opens",
+        alone ? 0 : event_sealed_before(call, newest));
     publish(RESEAL_SEEN, "version", "state of the instance table when reseal_left was found", (int64_t)pass.version);
     if (pass.total > 0)
         log_event(LOG_INFO, "resealed", LOG_I("rows", pass.total));

@@ -10,6 +10,7 @@
  *
  *     reseal_left   rows that need an older key
  *     reseal_kept   answers that need one and are kept for a repeated Idempotency-Key, a day at most
+ *     reseal_events events that need one and are not delivered yet
  *     reseal_seen   segment_version() when the look at them began; `aipotenctl secrets retire` believes nothing older */
 #pragma once
 #include "call.h"
@@ -26,6 +27,7 @@ typedef struct {
 
 #define RESEAL_LEFT "reseal_left"
 #define RESEAL_KEPT "reseal_kept"
+#define RESEAL_EVENTS "reseal_events"
 #define RESEAL_SEEN "reseal_seen"
 
 /* One step through `count` tables, one after the other: what actor_t.chore returns. */

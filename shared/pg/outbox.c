@@ -66,10 +66,48 @@ int outbox_status(const char *url, FILE *out, bool json)
 
 /* Dead ones only: what is still being tried needs no help. */
 static const char *const retry_sql =
-    "UPDATE %s.deliveries SET dead_at = NULL, attempts = 0, next_at = aipoten.app_now() WHERE dead_at IS NOT NULL"
+    "UPDATE %1$s.deliveries SET dead_at = NULL, attempts = 0, next_at = aipoten.app_now() WHERE dead_at IS NOT NULL"
     " AND subscriber = $1 AND ($2::bigint = 0 OR position = $2::bigint)";
+/* Whoever stands behind one that is given up is due. The dispatcher's lock is taken before, by a statement of its own
+ * (shared/actor/event.c), so that none comes in between. */
+static const char *const lock_sql =
+    "SELECT count(pg_advisory_xact_lock(hashtextextended('%1$s ' || a.aggregate::text, 0))) FROM (SELECT DISTINCT aggregate"
+    " FROM %1$s.deliveries WHERE dead_at IS NOT NULL AND subscriber = $1 AND ($2::bigint = 0 OR position = $2::bigint)"
+    " ORDER BY 1) AS a";
 static const char *const skip_sql =
-    "DELETE FROM %s.deliveries WHERE dead_at IS NOT NULL AND subscriber = $1 AND ($2::bigint = 0 OR position = $2::bigint)";
+    "WITH gone AS (DELETE FROM %1$s.deliveries WHERE dead_at IS NOT NULL AND subscriber = $1"
+    " AND ($2::bigint = 0 OR position = $2::bigint) RETURNING subscriber, aggregate, position), woken AS ("
+    "UPDATE %1$s.deliveries d SET waits = false, next_at = aipoten.app_now() FROM gone CROSS JOIN LATERAL (SELECT b.position"
+    " FROM %1$s.deliveries b WHERE b.subscriber = gone.subscriber AND b.aggregate = gone.aggregate AND b.position > gone.position"
+    " ORDER BY b.position LIMIT 1) AS next WHERE d.subscriber = gone.subscriber AND d.position = next.position)"
+    " SELECT FROM gone";
+
+/* `format` with the schema in place of each %1$s. */
+static PGresult *schema_query(PGconn *pg, FILE *out, const char *format, const char *schema, const char *const *values)
+{
+    buffer_t sql = {0};
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    buffer_format(&sql, format, schema);
+#pragma GCC diagnostic pop
+    buffer_add_char(&sql, '\0');
+    PGresult *result = admin_query(pg, out, "could not change the outbox", sql.data, 2, values);
+    buffer_free(&sql);
+    return result;
+}
+
+/* How many were changed in one schema; -1 with a sentence in `out`. */
+static int64_t schema_resolve(PGconn *pg, FILE *out, const char *schema, const char *const *values, bool skip)
+{
+    if (!admin_execute(pg, out, "could not begin", "BEGIN"))
+        return -1;
+    PGresult *locked = schema_query(pg, out, lock_sql, schema, values);
+    PGresult *result = locked ? schema_query(pg, out, skip ? skip_sql : retry_sql, schema, values) : NULL;
+    int64_t changed = result ? atoll(PQcmdTuples(result)) : -1;
+    PQclear(locked);
+    PQclear(result);
+    return admin_execute(pg, out, "could not end", changed < 0 ? "ROLLBACK" : "COMMIT") ? changed : -1;
+}
 
 int outbox_resolve(const char *url, FILE *out, const char *subscriber, int64_t position, bool skip)
 {
@@ -81,17 +119,9 @@ int outbox_resolve(const char *url, FILE *out, const char *subscriber, int64_t p
     bool good = schemas != NULL;
     int64_t changed = 0;
     for (int i = 0; good && i < PQntuples(schemas); i++) {
-        buffer_t sql = {0};
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        buffer_format(&sql, skip ? skip_sql : retry_sql, PQgetvalue(schemas, i, 0));
-#pragma GCC diagnostic pop
-        buffer_add_char(&sql, '\0');
-        PGresult *result = admin_query(pg, out, "could not change the outbox", sql.data, 2, values);
-        buffer_free(&sql);
-        good = result != NULL;
-        changed += good ? atoll(PQcmdTuples(result)) : 0;
-        PQclear(result);
+        int64_t here = schema_resolve(pg, out, PQgetvalue(schemas, i, 0), values, skip);
+        good = here >= 0;
+        changed += good ? here : 0;
     }
     if (good)
         fprintf(out, "%" PRId64 " dead deliver%s to %s %s\n", changed, changed == 1 ? "y" : "ies", subscriber,

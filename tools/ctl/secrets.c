@@ -349,10 +349,15 @@ static const segment_instance_t *resealer_find(segment_t *segment, const ring_t 
     return NULL;
 }
 
-/* What repeated requests are answered with is not sealed anew: it is forgotten. */
+/* What repeated requests are answered with, and events, are not sealed anew: the ones are forgotten, the others delivered. */
 static enum exit_status kept_check(const segment_instance_t *row)
 {
-    long long kept = (long long)counter_of(row, RESEAL_KEPT);
+    long long kept = (long long)counter_of(row, RESEAL_KEPT), events = (long long)counter_of(row, RESEAL_EVENTS);
+    if (events != 0)
+        return complain(CTL_FAILED,
+            "%lld events that are not delivered yet need an older key; see aipotenctl events, then again "
+            "(--force: they can never be delivered)",
+            events);
     if (kept == 0)
         return CTL_OK;
     return complain(CTL_FAILED,
