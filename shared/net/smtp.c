@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GOODBYE_SECONDS = 1, CODE_BEGIN_DATA = 354 };
+enum { GOODBYE_SECONDS = 1, CODE_BEGIN_DATA = 354, CODE_GOODBYE = 221 };
 
 typedef struct {
     CURL *easy;
     text_t rest; /* of the message, to be sent */
-    int code;    /* of the last reply */
+    int code;    /* of the last reply but that to QUIT */
     bool data_begun, accepted;
 } session_t;
 
@@ -25,7 +25,7 @@ static size_t on_reply_line(char *line, size_t size, size_t count, void *argumen
     if (length < 3 || (length > 3 && !last))
         return length;
     int64_t code;
-    if (!text_to_int((text_t){line, 3}, &code))
+    if (!text_to_int((text_t){line, 3}, &code) || code == CODE_GOODBYE)
         return length;
     session->code = (int)code;
     session->accepted |= session->data_begun && code / 100 == 2;

@@ -76,6 +76,12 @@ const command_t commands[] = {
         "A subscriber that fails is tried again with growing pauses; what failed ten times is dead and holds up later events of "
         "the same record until events retry or events skip.",
         run_events},
+    {"mail retry", "[ID]", 0, 1, 0, "Try a dead mail again, or all of them", NULL, run_mail_retry},
+    {"mail skip", "ID", 1, 1, 0, "Give up a mail that is dead or waits, and empty it", NULL, run_mail_skip},
+    {"mail", "", 0, 0, TAKES(OPTION_JSON), "Show how many mails wait, were sent and are dead, and why",
+        "What the server refuses for good, or mail.attempts times, is dead until mail retry or mail skip. Neither addresses nor "
+        "words are shown.",
+        run_mail},
     {"audit verify", "[POSITION:HASH]", 0, 1, TAKES(OPTION_JSON),
         "Compute the access log's chain again",
         "As the owner in DATABASE_URL, also while the system serves. Names each row that was changed, removed or moved, and "

@@ -3,6 +3,7 @@
 #include "../../shared/pg/audit.h"
 #include "../../shared/pg/demo.h"
 #include "../../shared/pg/migrate.h"
+#include "../../shared/pg/mails.h"
 #include "../../shared/pg/outbox.h"
 #include "../supervisor/home.h"
 #include "../supervisor/paths.h"
@@ -143,6 +144,31 @@ enum exit_status run_events_retry(const invocation_t *invocation)
 enum exit_status run_events_skip(const invocation_t *invocation)
 {
     return events_resolve(invocation, true);
+}
+
+enum exit_status run_mail(const invocation_t *invocation)
+{
+    const char *url = database_url();
+    return url != NULL && mails_status(url, stdout, invocation->given[OPTION_JSON]) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+static enum exit_status mail_resolve(const invocation_t *invocation, bool skip)
+{
+    const char *url = database_url(), *id = invocation->count > 0 ? invocation->arguments[0] : NULL;
+    uuid_t parsed;
+    if (id != NULL && uuid_parse(text_of(id), &parsed) != 0)
+        return complain(CTL_USAGE, "ID must be one that aipotenctl mail shows");
+    return url != NULL && mails_resolve(url, stdout, id, skip) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_mail_retry(const invocation_t *invocation)
+{
+    return mail_resolve(invocation, false);
+}
+
+enum exit_status run_mail_skip(const invocation_t *invocation)
+{
+    return mail_resolve(invocation, true);
 }
 
 enum exit_status run_db_demo(const invocation_t *invocation)
