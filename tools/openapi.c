@@ -181,7 +181,10 @@ static json_t *parameters_json(components_t *components, const endpoint_t *row)
     if (row->writes)
         json_array_append_new(parameters, pack("{s:s, s:s, s:b, s:s, s:{s:s, s:i, s:i, s:s}}", "name", "Idempotency-Key", "in",
             "header", "required", 0, "description",
-            "Chosen by the client. The same request under the same key, within a day, is done once and answered the same",
+            row->brief ? "Chosen by the client. The same request under the same key, within an hour and while the session lives, "
+                         "is done once and answered the same"
+                       : "Chosen by the client. The same request under the same key, within a day, is done once and answered the "
+                         "same",
             "schema", "type", "string", "minLength", 1, "maxLength", 255, "pattern", "^[!-~]+$"));
     return parameters;
 }

@@ -483,6 +483,34 @@ def test_after_thirty_days(start_system):
         assert user_row(database, person)['status'] in ('erasing', 'erased')
 
 
+def test_login_at_the_last_moment(start_system):
+    """The time to come back ends while people log in: each either is back with a session, or is on the way out without one."""
+    system = start_system(settings={'auth': {'restore_within': '2s'}, 'retention': {'every': '1s'}}, demo=False)
+    with system.database() as database:
+        everybody = [people.newcomer(system, consents=False) for _ in range(12)]
+
+        def age(person):
+            return database.value('SELECT extract(epoch FROM now() - deleted_at) FROM accounts.users WHERE id = %s', person.id)
+
+        def late_login(person, seconds):
+            deleted = time.monotonic()
+            people_delete(person)
+            wait_until(lambda: time.monotonic() - deleted >= seconds, 10, 'the last moment', every=0.001)
+            return login(system, person.email, person.password)
+
+        answers = at_once([lambda person=person, number=number: late_login(person, 0.4 + 0.2 * number)
+                           for number, person in enumerate(everybody)])
+        for person, answer in zip(everybody, answers):
+            if answer.status == 200:
+                assert answer.data['restored'] is True
+                assert user_row(database, person)['status'] == 'active' and live_sessions(database, person) == 1
+            else:
+                assert answer.status == 401 and age(person) > 1.9
+                wait_until(lambda person=person: user_row(database, person)['status'] in ('erasing', 'erased'), 20, 'the erasure')
+                assert live_sessions(database, person) == 0
+        assert {answer.status for answer in answers} == {200, 401}, 'both must have happened, else the moment was missed'
+
+
 @pytest.fixture(scope='module')
 def hasty(start_system):
     """Looks every second, and hashes a little better than the rows that it finds."""
