@@ -166,6 +166,8 @@ enum message_source {
  * arena only where they must be (otherwise they point into `packed`). True when no problem was found; otherwise every wrong
  * field is in `problems`. */
 bool message_read(const message_t *, text_t packed, enum message_source source, void *out, problems_t *problems);
+/* FORMAT_EMAIL's own check. */
+bool message_is_email(text_t);
 /* Appends the value as msgpack, in the form that SOURCE_PEER reads. Fields neither given nor null are left out (map) or nil
  * (positional). */
 void message_pack(const message_t *, const void *value, buffer_t *out);

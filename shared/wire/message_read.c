@@ -75,7 +75,7 @@ static bool is_domain(unsigned char c)
 }
 
 /* The addresses that mail systems accept in practice: printable ASCII, one @, a dot in the domain, 254 bytes (RFC 5321). */
-static bool is_email(text_t text)
+bool message_is_email(text_t text)
 {
     const char *at = text.length ? memchr(text.data, '@', text.length) : NULL;
     if (!at || at == text.data || text.length > 254 || at - text.data > 64 || !all_bytes(text, is_printable))
@@ -115,7 +115,7 @@ static bool fits_format(enum text_format format, text_t text)
 {
     switch (format) {
     case FORMAT_EMAIL:
-        return is_email(text);
+        return message_is_email(text);
     case FORMAT_PHONE:
         return is_phone(text);
     case FORMAT_SLUG:
