@@ -94,20 +94,34 @@ loop_t *call_loop(const call_t *call)
     return context.loop;
 }
 
+static enum db_status commit_now(job_t *job)
+{
+    job_running(NULL);
+    enum db_status status = transaction_commit(&job->transaction);
+    job_running(job);
+    return status;
+}
+
 void call_commit(call_t *call)
 {
     job_t *job = job_of(call);
     insist(job->system);
-    if (!job->transaction)
-        return;
-    job_running(NULL);
-    enum db_status status = transaction_commit(&job->transaction);
-    job_running(job);
-    if (status != DB_OK)
+    if (job->transaction && commit_now(job) != DB_OK)
         call_fail(call, ERROR_UNAVAILABLE);
     if (job->emitted)
         actor_event_committed();
     job->emitted = false;
+}
+
+void call_claim(call_t *call)
+{
+    job_t *job = job_of(call);
+    insist(job->transaction && !job->system && !job->emitted);
+    enum db_status status = commit_now(job);
+    if (status == DB_RETRY && job->attempt < ATTEMPTS_MAX)
+        _longjmp(job->back, OUTCOME_RETRY);
+    if (status != DB_OK)
+        call_fail(call, status == DB_TIMEOUT ? ERROR_TIMEOUT : ERROR_UNAVAILABLE);
 }
 
 /* --- SQL ---------------------------------------------------------------------------------------------------------- */

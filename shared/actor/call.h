@@ -27,6 +27,7 @@ typedef struct call {
     text_t headers;     /* pairs: those that the row names */
     arena_t *arena;     /* ends with the call */
     int64_t deadline;   /* clock_monotonic() */
+    void *kept;         /* the handler's own: NULL at first, and what it was when the handler runs again */
 } call_t;
 
 /* --- SQL ---------------------------------------------------------------------------------------------------------- */
@@ -99,6 +100,9 @@ void call_return(call_t *);
 void call_commit(call_t *);
 /* Background work only: after a long wait its deadline is once more that of a request. */
 void call_renew(call_t *);
+/* Commits what the call has done so far, before call_leave. Its next run, here or in another instance, must find that and go on
+ * from it: a claim that names call->id. */
+void call_claim(call_t *);
 /* For shared/net, from the start hook. */
 loop_t *call_loop(const call_t *);
 const config_t *call_config(const call_t *);
