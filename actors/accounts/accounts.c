@@ -1,12 +1,13 @@
 /* accounts: users, their sessions and their consents.
  *
- * Owns accounts.users, auth_sessions, email_verifications, password_resets and consents; publishes the view
- * accounts.current_consents. Runs as two services: accounts, and accounts-hash for the rows that compute a
- * bcrypt hash.
+ * Owns accounts.users, auth_sessions, user_identities, oauth_states, email_verifications, password_resets and
+ * consents; publishes the view accounts.current_consents. Runs as two services: accounts, and accounts-hash for
+ * the rows that compute a bcrypt hash.
  *
- * What always holds: a password is stored only as its bcrypt hash, a refresh token only as its digest, a
- * phone number only sealed, a mail's token only as its digest; no transaction is open while a hash is computed; a session that was revoked
- * refuses its access tokens from the next request on, also after the shared memory was lost (accounts_start).
+ * What always holds: a password is stored only as its bcrypt hash, a refresh token, a mail's token and a state
+ * of OAuth only as their digests, a phone number only sealed; no transaction is open while a hash is computed or
+ * another company is asked; a session that was revoked refuses its access tokens from the next request on, also
+ * after the shared memory was lost (accounts_start).
  */
 #include "accounts.h"
 #include "actor/personal_data.h"
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "oauth_provider.h"
 #include "shm/process.h"
 
 #define AUTH_HEADERS "cookie host origin x-csrf-token"
@@ -71,6 +73,29 @@ static const endpoint_t endpoints[] = {
         .errors = {ERROR_UNAUTHENTICATED, ERROR_CSRF},
         .writes = true},
 
+    {.operation = "auth.oauth.start",
+        .method = "GET",
+        .path = "/api/v1/auth/oauth/:provider/start",
+        .handler = oauth_start,
+        .summary = "Begin to log in by google, kakao, naver or apple; with an access token, to link it to the own account",
+        .roles = ANYONE,
+        .params = &oauth_start_params_message,
+        .output = &oauth_begun_message},
+    {.operation = "auth.oauth.login",
+        .method = "POST",
+        .path = "/api/v1/auth/oauth/:provider",
+        .handler = oauth_login,
+        .summary = "Log in, register or link with the code that the provider gave",
+        .roles = ANYONE,
+        .params = &oauth_params_message,
+        .input = &oauth_login_message,
+        .output = &login_result_message,
+        .rate = RATE_LOGIN,
+        .headers = "user-agent",
+        .errors = {ERROR_OAUTH_STATE, ERROR_OAUTH_CODE, ERROR_OAUTH_TOKEN, ERROR_OAUTH_EMAIL,
+            ERROR_OAUTH_LINK_REQUIRED, ERROR_OAUTH_LINKED, ERROR_SUSPENDED, ERROR_CONFLICT},
+        .writes = true,
+        .brief = true},
     {.operation = "auth.email.verify",
         .method = "POST",
         .path = "/api/v1/auth/email/verify",
@@ -291,6 +316,7 @@ static void keys_load(call_t *call)
 static void accounts_start(call_t *call)
 {
     keys_load(call);
+    oauth_providers_start(call);
     int64_t since = clock_now() - call_config(call)->auth.access_lifetime * CLOCK_MILLISECOND - CLOCK_SECOND;
     sessions_refuse(call, db_query(call, &SQL_sessions_ended_since, bind_time(since)));
 }

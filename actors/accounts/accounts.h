@@ -23,6 +23,9 @@ static inline text_t digest_text(const digest_t *digest)
 /* login.c */
 void account_register(call_t *);
 void account_login(call_t *);
+/* Opens a session and replies with it, when it is shown that the user is who it says; a deleted account comes back. False: it was
+ * suspended or got another password meanwhile. */
+bool account_enter(call_t *, const credentials_t *known, enum delivery);
 /* Both keep the process busy for one hash. */
 text_t password_new(call_t *, text_t password);
 /* In the time of one hash, whatever `stored` is; an empty one never matches. */
@@ -78,6 +81,10 @@ void account_restore(call_t *, const credentials_t *);
 int64_t restorable_since(call_t *);
 /* A retention step: user.erased for each whose time is over. */
 int64_t users_erase(call_t *, int64_t before, int64_t most);
+
+/* oauth.c */
+void oauth_start(call_t *);
+void oauth_login(call_t *);
 
 /* users.c */
 void user_me(call_t *);

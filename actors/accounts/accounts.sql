@@ -39,6 +39,51 @@ WITH who AS (
 SELECT id, email, name, phone, role, status, language, email_verified_at IS NOT NULL AS email_verified,
     email_verified_at, created_at, updated_at FROM who;
 
+-- --- logging in by another company ------------------------------------------------------------------------------------------------
+
+-- oauth_state_create: write
+-- Each takes away a few that nobody can use any more, so that there are never many of those.
+WITH gone AS (
+    DELETE FROM accounts.oauth_states
+    WHERE state_hash IN (SELECT state_hash FROM accounts.oauth_states WHERE expires_at < aipoten.app_now()
+                         ORDER BY expires_at LIMIT 5 FOR UPDATE SKIP LOCKED)
+)
+INSERT INTO accounts.oauth_states (state_hash, provider, redirect_uri, nonce, challenge, user_id, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- oauth_state_take: write -> oauth_state
+-- By one call, and by the same call again when the instance died in which it ran.
+UPDATE accounts.oauth_states SET taken_by = $2
+WHERE state_hash = $1 AND expires_at > aipoten.app_now() AND (taken_by IS NULL OR taken_by = $2)
+RETURNING provider, redirect_uri, nonce, challenge, user_id;
+
+-- identity_find: write -> credentials
+-- Like credentials_find: of a deleted account as long as it may come back, deleted after $3.
+SELECT u.id, u.password_hash, u.password_version, u.role, coalesce(u.deleted_from, u.status) AS status, u.status = 'deleted' AS deleted
+FROM accounts.user_identities i JOIN accounts.users u ON u.id = i.user_id
+WHERE i.provider = $1 AND i.subject = $2
+    AND (u.status IN ('active', 'suspended') OR (u.status = 'deleted' AND u.deleted_at > $3));
+
+-- identity_seen: write
+UPDATE accounts.user_identities SET last_login_at = aipoten.app_now() WHERE provider = $1 AND subject = $2;
+
+-- identity_create: write -> only_id
+-- Nothing when it belongs to somebody, or the user has another of this provider, or is no longer active.
+INSERT INTO accounts.user_identities (id, user_id, provider, subject)
+SELECT $1, u.id, $3, $4 FROM accounts.users u WHERE u.id = $2 AND u.status = 'active' FOR SHARE
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- email_owner: write -> email_owner
+SELECT id, status = 'active' AND email_verified_at IS NOT NULL AS verified FROM accounts.users WHERE lower(email) = lower($1);
+
+-- oauth_user_create: write -> mailbox
+-- Without a password; $5: the provider has verified the address. Nothing when somebody has it.
+INSERT INTO accounts.users (id, email, name, role, language, email_verified_at)
+VALUES ($1, $2, $3, 'parent', $4, CASE WHEN $5 THEN aipoten.app_now() END)
+ON CONFLICT DO NOTHING
+RETURNING id, email, name, language, email_verified_at IS NOT NULL AS email_verified;
+
 -- --- sessions -----------------------------------------------------------------------------------------------------------------
 
 -- session_lock: write -> family
@@ -193,12 +238,20 @@ WHERE id = $1 AND password_version = $2 AND status = 'deleted' AND deleted_from 
 RETURNING id;
 
 -- users_erase: write -> only_id
--- The next $2 users who were deleted before $1. One who logs in at this moment is left for the next look.
-UPDATE accounts.users
-SET status = 'erasing', updated_at = aipoten.app_now()
-WHERE id IN (SELECT id FROM accounts.users WHERE status = 'deleted' AND deleted_at <= $1
-             ORDER BY deleted_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id;
+-- The next $2 users who were deleted before $1. One who logs in at this moment is left for the next look. From here on no
+-- other company lets them in.
+WITH erased AS (
+    UPDATE accounts.users
+    SET status = 'erasing', updated_at = aipoten.app_now()
+    WHERE id IN (SELECT id FROM accounts.users WHERE status = 'deleted' AND deleted_at <= $1
+                 ORDER BY deleted_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING id
+), identities AS (
+    DELETE FROM accounts.user_identities WHERE user_id IN (SELECT id FROM erased)
+), states AS (
+    DELETE FROM accounts.oauth_states WHERE user_id IN (SELECT id FROM erased)
+)
+SELECT id FROM erased;
 
 -- --- what is kept for a time only -----------------------------------------------------------------------------------------------
 

@@ -70,28 +70,15 @@ static const user_t *session_open(
                   bind_text(agent_label(call->arena, call_header(call, "user-agent"))), bind_time(expires)));
 }
 
-void account_login(call_t *call)
+bool account_enter(call_t *call, const credentials_t *known, enum delivery delivery)
 {
-    const login_t *in = call->input;
-    const credentials_t *known = row_first(call, db_query(call, &SQL_credentials_find, bind_text(in->email), bind_time(restorable_since(call))));
-    if (!password_right(call, in->password, known ? known->password_hash : (text_t){0}))
-        call_fail(call, ERROR_INVALID_CREDENTIALS);
-    if (known->status == USER_SUSPENDED)
-        call_fail(call, ERROR_SUSPENDED);
-    text_t fresh = password_fresh(call, in->password, known->password_hash);
     if (known->deleted)
         account_restore(call, known);
-    if (!text_equal(fresh, known->password_hash))
-        db_query(call, &SQL_password_rehash, bind_uuid(known->id), bind_text(known->password_hash), bind_text(fresh));
-
-    enum delivery delivery =
-        message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY;
     refresh_token_t made = {.session = uuid_new(), .rotation = 0};
     text_t token = tokens_refresh_new(call, made);
     const user_t *user = session_open(call, known, made, token, delivery);
     if (user == NULL)
-        call_fail(call, ERROR_INVALID_CREDENTIALS);
-
+        return false;
     tokens_t tokens = tokens_give(call, user->id, (enum role)(user->role + 1), token, made, delivery);
     login_result_t result = {0};
     message_merge(&tokens_message, &tokens, &login_result_message, &result);
@@ -99,4 +86,21 @@ void account_login(call_t *call)
     message_set(&result, user, user);
     call_answer_of(call, user->id);
     reply_value(call, &result);
+    return true;
+}
+
+void account_login(call_t *call)
+{
+    const login_t *in = call->input;
+    const credentials_t *known = row_first(
+        call, db_query(call, &SQL_credentials_find, bind_text(in->email), bind_time(restorable_since(call))));
+    if (!password_right(call, in->password, known ? known->password_hash : (text_t){0}))
+        call_fail(call, ERROR_INVALID_CREDENTIALS);
+    if (known->status == USER_SUSPENDED)
+        call_fail(call, ERROR_SUSPENDED);
+    text_t fresh = password_fresh(call, in->password, known->password_hash);
+    if (!text_equal(fresh, known->password_hash))
+        db_query(call, &SQL_password_rehash, bind_uuid(known->id), bind_text(known->password_hash), bind_text(fresh));
+    if (!account_enter(call, known, message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY))
+        call_fail(call, ERROR_INVALID_CREDENTIALS);
 }

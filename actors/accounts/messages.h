@@ -150,6 +150,52 @@ MESSAGE(owner, OWNER);
         .meaning = "Required of an account that has a password")
 MESSAGE(user_delete, USER_DELETE);
 
+/* --- logging in by another company ----------------------------------------------------------------------------------- */
+
+#define OAUTH_PARAMS(FIELD) FIELD(text, provider, .required = true, .min = 1, .max = 20, .meaning = "google, kakao, naver, apple")
+MESSAGE(oauth_params, OAUTH_PARAMS);
+
+#define OAUTH_START_PARAMS(FIELD)                                                                            \
+    OAUTH_PARAMS(FIELD)                                                                                      \
+    FIELD(text, redirect_uri, .required = true, .max = 1000, .format = FORMAT_TOKEN,                         \
+        .meaning = "Where the provider sends the browser back to: one of oauth.redirect_uris")               \
+    FIELD(text, code_challenge, .required = true, .min = 43, .max = 43, .format = FORMAT_TOKEN,              \
+        .meaning = "base64url(SHA-256(code_verifier)), RFC 7636: the client makes the verifier and keeps it until the POST")
+MESSAGE(oauth_start_params, OAUTH_START_PARAMS);
+
+#define OAUTH_BEGUN(FIELD)                                                                                   \
+    FIELD(text, authorization_url, .required = true, .meaning = "Where the user's browser goes")             \
+    FIELD(text, state, .required = true, .meaning = "Comes back with the code; the client must find it to be this one")  \
+    FIELD(time, expires_at, .required = true, .meaning = "The log-in must have ended by then")
+MESSAGE(oauth_begun, OAUTH_BEGUN);
+
+#define OAUTH_LOGIN(FIELD)                                                                                   \
+    FIELD(text, code, .required = true, .min = 1, .max = 2048, .format = FORMAT_TOKEN, .secret = true,       \
+        .meaning = "From the provider's redirect")                                                           \
+    FIELD(text, state, .required = true, .min = 1, .max = 100, .format = FORMAT_TOKEN, .secret = true,       \
+        .meaning = "From the provider's redirect; works once, however this ends")                            \
+    FIELD(text, redirect_uri, .required = true, .max = 1000, .format = FORMAT_TOKEN,                         \
+        .meaning = "The same as at the start")                                                               \
+    FIELD(text, code_verifier, .required = true, .min = 43, .max = 128, .format = FORMAT_TOKEN,              \
+        .secret = true, .meaning = "Whose SHA-256 the start was given")                                      \
+    FIELD(choice, token_delivery, .names = deliveries,                                                       \
+        .meaning = "Where the refresh token goes: body (default), or an HttpOnly cookie for browsers")
+MESSAGE(oauth_login, OAUTH_LOGIN);
+
+/* A state as it was made; never leaves the actor. */
+#define OAUTH_STATE(FIELD)                                                                                   \
+    FIELD(text, provider)                                                                                    \
+    FIELD(text, redirect_uri)                                                                                \
+    FIELD(text, nonce)                                                                                       \
+    FIELD(text, challenge)                                                                                   \
+    FIELD(uuid, user_id, .nullable = true)
+MESSAGE(oauth_state, OAUTH_STATE);
+
+#define EMAIL_OWNER(FIELD)                                                                                   \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(boolean, verified)
+MESSAGE(email_owner, EMAIL_OWNER);
+
 /* --- sessions ----------------------------------------------------------------------------------------------------- */
 
 #define SESSION(FIELD)                                                                                       \

@@ -266,6 +266,8 @@ def wrote_export(_, before, after, answer):
 # --- the matrix ---------------------------------------------------------------------------------------------------------------
 
 ALL_200 = {ANYONE: 200, PARENT: 200, THERAPIST: 200, ADMIN: 200}
+NOWHERE = dict.fromkeys(ALL_200, 404)
+OAUTH_CODE = {'code': 'c', 'state': 's', 'redirect_uri': 'https://app.example.com/', 'code_verifier': 'v' * 43}
 MEMBERS_200 = {ANYONE: 401, PARENT: 200, THERAPIST: 200, ADMIN: 200}
 MEMBERS_201 = {ANYONE: 401, PARENT: 201, THERAPIST: 201, ADMIN: 201}
 NOT_FOUND = {ANYONE: 401, PARENT: 404, THERAPIST: 404, ADMIN: 404}
@@ -324,6 +326,11 @@ MATRIX = [
      sessions, None),
     ('auth.refresh', '/api/v1/auth/refresh', refreshing, ALL_200, sessions, rotated_session),
     ('auth.refresh', '/api/v1/auth/refresh', {}, {ANYONE: 401}, sessions, None),
+    # No provider is configured here; who may do what with one is in 30-oauth_test.py.
+    ('auth.oauth.start', f'/api/v1/auth/oauth/google/start?redirect_uri=x:/&code_challenge={"A" * 43}', None, NOWHERE, None, None),
+    ('auth.oauth.start', '/api/v1/auth/oauth/google/start', None, {ANYONE: 400}, None, None),
+    ('auth.oauth.login', '/api/v1/auth/oauth/google', OAUTH_CODE, NOWHERE, sessions, None),
+    ('auth.oauth.login', '/api/v1/auth/oauth/google', {}, {ANYONE: 400}, sessions, None),
     ('auth.logout', '/api/v1/auth/logout', refreshing, ALL_200, sessions, ended_session),
     ('auth.logout', '/api/v1/auth/logout', {}, {PARENT: 200}, sessions, ended_session),
     ('auth.logout', '/api/v1/auth/logout', {}, {ANYONE: 401}, sessions, None),
