@@ -354,6 +354,13 @@ WHERE user_id = $1 AND id > $2
 ORDER BY id
 LIMIT $3;
 
+-- person_identities: slow -> personal_identity
+SELECT id, provider, subject, created_at, last_login_at
+FROM accounts.user_identities
+WHERE user_id = $1 AND id > $2
+ORDER BY id
+LIMIT $3;
+
 -- person_consents: slow -> personal_consent
 SELECT id, kind, version, granted, created_at
 FROM accounts.consents

@@ -293,6 +293,14 @@ MESSAGE(standing, STANDING);
     FIELD(time, revoked_at, .nullable = true)
 MESSAGE(personal_session, PERSONAL_SESSION);
 
+#define PERSONAL_IDENTITY(FIELD)                                                                             \
+    FIELD(uuid, id)                                                                                          \
+    FIELD(text, provider)                                                                                    \
+    FIELD(text, subject)                                                                                     \
+    FIELD(time, created_at)                                                                                  \
+    FIELD(time, last_login_at)
+MESSAGE(personal_identity, PERSONAL_IDENTITY);
+
 #define PERSONAL_CONSENT(FIELD)                                                                              \
     FIELD(uuid, id)                                                                                          \
     FIELD(choice, kind, .names = consent_kinds)                                                              \

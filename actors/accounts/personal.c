@@ -8,6 +8,7 @@ void accounts_personal_data(call_t *call)
     static const personal_section_t sections[] = {
         {"user", &SQL_person_user},
         {"sessions", &SQL_person_sessions},
+        {"identities", &SQL_person_identities},
         {"consents", &SQL_person_consents},
     };
     personal_data_reply(call, sections, ARRAY_SIZE(sections));

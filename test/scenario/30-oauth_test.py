@@ -23,7 +23,7 @@ SETTINGS = {'redirect_uris': [APP, OTHER_APP], 'plain_loopback': True, 'timeout'
 
 def started(company, *, names):
     settings = {**SETTINGS, **{name: values for name, values in company.settings().items() if name in names}}
-    system = System(settings={'oauth': settings})
+    system = System(settings={'oauth': settings, 'retention': {'every': '1s'}})
     start_with(system, company.secrets())
     return system
 
@@ -275,6 +275,30 @@ def test_suspended_and_deleted(world):
     world.login('kakao', kakao_user(subject, email)).expect(403, 'SUSPENDED')
     # Its address opens no second account.
     world.login('google', world.google(email=email)).expect(409, 'OAUTH_LINK_REQUIRED')
+
+
+def test_identity_is_exported_and_forgotten(world):
+    subject, email = uuid.uuid4().hex, address()
+    login = world.login('naver', naver_user(subject, email)).expect(200).data
+    client = Client(world.system, login['access_token'])
+    client.post(f'{ME}/export').expect(202)
+
+    def ready():
+        status = client.get(f'{ME}/export').expect(200).data
+        return status if status['state'] == 'ready' else None
+    link = wait_until(ready, 40, 'the export')['link']
+    identity, = Client(world.system).get(link).expect(200).json['data']['accounts']['identities']
+    assert (identity['provider'], identity['subject']) == ('naver', subject)
+
+    client.request('DELETE', ME, {}).expect(200)
+    with world.system.database() as database:
+        database.rows("UPDATE accounts.users SET deleted_at = now() - interval '31 days' WHERE id = %s RETURNING id",
+                      login['user']['id'])
+        wait_until(lambda: database.value('SELECT count(*) FROM accounts.user_identities WHERE subject = %s', subject) == 0, 30,
+                   'the identity forgotten')
+    # Its address is nobody's yet: no new account slips in.
+    answer = world.login('naver', naver_user(subject, email))
+    assert answer.status in (200, 409) and (answer.status == 409 or answer.data['user']['id'] != login['user']['id'])
 
 
 # --- attacks: the state ------------------------------------------------------------------------------------------------------
