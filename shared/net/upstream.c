@@ -222,8 +222,9 @@ enum upstream_choice upstream_choose(int service, upstream_t **out)
     group_t *group = &upstreams.groups[service];
     int64_t most = upstreams.process->config.http.max_pending_instance;
     upstream_t *best = least_loaded(group, most), *chosen = group->chosen;
-    /* The table is read between two turns only, so what was chosen in this one is still ready. */
-    bool stay = !upstreams.services[service].spread && best != NULL && group->chosen_turn == upstreams.turn &&
+    /* The table is read between two turns only, so what was chosen in this one is still ready. Nothing was, when all were full
+     * at that moment. */
+    bool stay = !upstreams.services[service].spread && best != NULL && group->chosen_turn == upstreams.turn && chosen != NULL &&
                 chosen->in_flight < most && chosen->in_flight - best->in_flight < TOGETHER_MOST;
     if (!stay)
         group->chosen = best;
