@@ -5,10 +5,14 @@
  *
  *     SELECT s.*, aipoten_batch.place
  *     FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS aipoten_batch (p1, p2, place)
- *     CROSS JOIN LATERAL (SELECT … WHERE user_id = aipoten_batch.p1 … LIMIT aipoten_batch.p2) AS s
+ *     CROSS JOIN LATERAL (SELECT * FROM (
+ *         SELECT … WHERE user_id = aipoten_batch.p1 … LIMIT aipoten_batch.p2
+ *     ) AS own OFFSET 0) AS s
  *
- * A lateral join can only be a nested loop, so rows come in the order of the places and, for each, in the statement's own order;
- * batch_split checks the first of it at each answer. All calls of a batch see one snapshot. */
+ * OFFSET 0 keeps PostgreSQL from merging the statement into the outer query, where it would be free to hash a whole table for
+ * the batch and to give the rows in any order. As it stands the join can only be a nested loop: each call is planned as it is
+ * alone, and rows come in the order of the places and, for each, in the statement's own order; batch_split checks the first of
+ * it at each answer. All calls of a batch see one snapshot. */
 #include "internal.h"
 #include "types.h"
 #include "../base/panic.h"
@@ -78,9 +82,10 @@ bool batch_plan(const statement_t *statement, statement_plan_t *plan, char *erro
     add(&sql, ") WITH ORDINALITY AS aipoten_batch (");
     for (int i = 0; i < plan->param_count; i++)
         add_numbered(&sql, "p%d, %s", i + 1, "");
-    add(&sql, "place) CROSS JOIN LATERAL (\n");
+    add(&sql, "place) CROSS JOIN LATERAL (SELECT * FROM (\n");
     add(&sql, statement->batched);
-    add(&sql, "\n) AS s");
+    add(&sql, "\n) AS own OFFSET 0) AS s");
+    plan->batch_most = BATCH_MOST;
     plan->batched_sql = string_take(&sql);
     add(&name, statement->name);
     add(&name, "_batched");
@@ -116,6 +121,19 @@ static void array_add(buffer_t *out, const char *value, int length)
     }
     put32(out, -1);
     memcpy(out->data + HAS_NULL_AT, &(uint32_t){htobe32(1)}, 4);
+}
+
+/* Elements travel in binary form; a text for a date, say, is read by PostgreSQL and cannot. */
+bool batch_fits(const statement_t *statement, const param_t *params, int count)
+{
+    const statement_plan_t *plan = statement->plan;
+    bool fits = plan && count == plan->param_count; /* else params_bind says what is wrong */
+    for (int i = 0; fits && i < count; i++)
+        if (params[i].kind == PARAM_TEXT)
+            fits = plan->params[i] == TYPE_TEXT;
+        else if (params[i].kind == PARAM_INTEGER || params[i].kind == PARAM_DECIMAL)
+            fits = plan->params[i] != TYPE_TEXT;
+    return fits;
 }
 
 bool batch_send(PGconn *pg, const statement_t *statement, const param_t *const *params, int count)

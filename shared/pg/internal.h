@@ -19,6 +19,11 @@ typedef struct statement_plan {
     int param_count;
     Oid params[PARAMS_MAX];
     char *batched_name, *batched_sql;          /* NULL: it is never batched */
+    int batch_most;                            /* calls sent together now (pipeline.c) … */
+    int64_t batch_grows_at;                    /* … until then: clock_monotonic */
+    int column_count;
+    bool said_changed;                         /* in the log */
+    Oid types[MESSAGE_FIELDS_MAX];             /* by field, of its column */
     int columns[MESSAGE_FIELDS_MAX];           /* by field */
     column_read_t readers[MESSAGE_FIELDS_MAX]; /* by field */
 } statement_plan_t;
@@ -37,6 +42,8 @@ void params_bind(const statement_t *, const param_t *, int count, bound_t *out);
 rows_t *rows_of(const statement_t *, PGresult *take_result);
 /* `count` rows of a result that several share, from `first` on; counts itself in *uses. */
 rows_t *rows_part(const statement_t *, PGresult *result, int first, int count, int *uses);
+/* Are its columns still those that the statement had at the start? `more` columns may stand behind them. */
+bool result_fits(const statement_t *, const PGresult *, int more);
 enum db_status status_of_sqlstate(const char *sqlstate);
 /* The primary message, which names columns and types; NULL when it may quote a value: not for the log. */
 const char *error_message(const PGresult *);
@@ -47,6 +54,8 @@ enum { BATCH_MOST = 64 /* calls in one execution */ };
 
 /* Gives plan->batched_name and _sql; false: a parameter's type cannot be batched, and the error says which. */
 bool batch_plan(const statement_t *, statement_plan_t *plan, char *error, size_t size);
+/* Can these parameters stand in an array? Else the call is sent alone. */
+bool batch_fits(const statement_t *, const param_t *, int count);
 /* Sends the batched form with the parameters of `count` calls; false when the connection is gone. */
 bool batch_send(PGconn *, const statement_t *, const param_t *const *params, int count);
 /* Which rows of the answer are whose: out[i] of call i. False: the rows do not stand in the calls' order. */

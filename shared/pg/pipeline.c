@@ -5,7 +5,8 @@
  * with a Sync of its own, so one failure does not hit it twice.
  *
  * Queries of a batched statement are gathered until the end of the turn and then sent as one (batch.c). In `head` such a group
- * is its first query, whose `group` chains the others; when the group fails, each of them is sent again alone. */
+ * is its first query, whose `group` chains the others; when the group fails by itself, each of them is sent again alone. A group
+ * has the time limit of one statement: when that was not enough, fewer are sent together for a while. */
 #include "internal.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -18,6 +19,7 @@ enum {
     RECONNECT_MOST = 320,
     CONNECT_TIMEOUT = 3000,
     HUNG_AFTER = 3000, /* milliseconds without any answer, beyond statement_timeout: the connection is given up */
+    BATCH_GROWS = 1000, /* milliseconds until twice as many calls are sent together again */
 };
 
 enum state { DOWN, CONNECTING, PREPARING, READY };
@@ -45,6 +47,7 @@ struct pipeline {
     int syncs; /* sent and not yet answered */
     int silent_ticks; /* with something sent and nothing heard */
     bool unsynced, wanted, said_lost;
+    bool renewing; /* connecting anew for a migration: callers wait for it */
     int64_t retry_at, connect_deadline, last_used; /* clock_monotonic */
     int backoff;
     wait_t *openers[64]; /* callers that wait for the lane to open; bounded */
@@ -75,19 +78,20 @@ static void query_done(pipeline_t *lane, query_t *query, rows_t *take_rows)
 }
 
 /* Every query of a list, and of its groups, fails. */
-static void fail_all(pipeline_t *lane, query_t *list)
+static void fail_all(pipeline_t *lane, query_t *list, enum db_status status)
 {
     for (query_t *next; list; list = next) {
         next = list->next;
         for (query_t *query = list, *other; query; query = other) {
             other = query->group;
-            query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
+            query->gathered = false; /* in no list any more */
+            query_done(lane, query, rows_failed(query->statement, status));
         }
     }
 }
 
-/* `reason` data NULL: it is not wanted any more. */
-static void lose(pipeline_t *lane, text_t reason)
+/* Whatever is under way ends with `status`. `reason` data NULL: the connection is not wanted any more. */
+static void end(pipeline_t *lane, text_t reason, enum db_status status)
 {
     if (reason.data && !lane->said_lost)
         log_event(LOG_WARNING, "database_lost", LOG_S("lane", lane->name), LOG_T("reason", reason),
@@ -97,6 +101,7 @@ static void lose(pipeline_t *lane, text_t reason)
         lane->lanes->loop->unwatch(&lane->watch);
     connection_end(lane->lanes, &lane->pg);
     lane->state = DOWN;
+    lane->renewing = false;
     lane->syncs = lane->silent_ticks = 0;
     lane->unsynced = false;
     lane->backoff = lane->backoff ? lane->backoff * 2 : RECONNECT_FIRST;
@@ -107,9 +112,14 @@ static void lose(pipeline_t *lane, text_t reason)
     lane->head = lane->gathered = NULL;
     lane->tail = &lane->head;
     lane->gathered_tail = &lane->gathered;
-    fail_all(lane, sent);
-    fail_all(lane, gathered);
+    fail_all(lane, sent, status);
+    fail_all(lane, gathered, status);
     wake_openers(lane);
+}
+
+static void lose(pipeline_t *lane, text_t reason)
+{
+    end(lane, reason, DB_UNAVAILABLE);
 }
 
 static int64_t statement_timeout(const pipeline_t *lane)
@@ -140,6 +150,17 @@ static void open_lane(pipeline_t *lane)
     }
     lane->state = CONNECTING;
     lane->watch = lane->lanes->loop->watch(lane->lanes->loop, PQsocket(lane->pg), LOOP_WRITE, on_socket, lane);
+}
+
+/* A migration changed what a prepared statement gives: what is prepared goes with its connection. Nobody is to be told, so what
+ * was under way runs again, and whoever comes meanwhile waits for the new one. */
+static void renew(pipeline_t *lane, const statement_t *statement)
+{
+    log_event(LOG_INFO, "statement_outdated", LOG_S("lane", lane->name), LOG_S("statement", statement->name));
+    end(lane, (text_t){0}, DB_RETRY);
+    lane->backoff = 0;
+    open_lane(lane);
+    lane->renewing = lane->state == CONNECTING;
 }
 
 /* All statements of the lane in one pipeline, one Sync. */
@@ -189,6 +210,7 @@ static void prepared(pipeline_t *lane)
         if (status != PGRES_PIPELINE_SYNC)
             continue;
         lane->state = READY;
+        lane->renewing = false;
         lane->backoff = 0;
         lane->last_used = clock_monotonic();
         if (lane->said_lost)
@@ -251,13 +273,31 @@ static bool send_group(pipeline_t *lane, query_t *first)
     return true;
 }
 
-/* The first that is gathered, with all of the same statement, BATCH_MOST at most. */
+/* How many calls of a statement may be sent together now. */
+static int group_most(statement_plan_t *plan)
+{
+    if (plan->batch_most < BATCH_MOST && clock_monotonic() >= plan->batch_grows_at) {
+        plan->batch_most = plan->batch_most > BATCH_MOST / 2 ? BATCH_MOST : 2 * plan->batch_most;
+        plan->batch_grows_at = clock_monotonic() + BATCH_GROWS * CLOCK_MILLISECOND;
+    }
+    return plan->batch_most;
+}
+
+/* So many together were too many. */
+static void group_shrink(statement_plan_t *plan, int count)
+{
+    if (plan->batch_most > count / 2)
+        plan->batch_most = count > 2 ? count / 2 : 1;
+    plan->batch_grows_at = clock_monotonic() + BATCH_GROWS * CLOCK_MILLISECOND;
+}
+
+/* The first that is gathered, with those of the same statement. */
 static query_t *group_take(pipeline_t *lane)
 {
     query_t *first = lane->gathered, **end = &first->group;
     gathered_unlink(lane, &lane->gathered);
-    int count = 1;
-    for (query_t **at = &lane->gathered; *at && count < BATCH_MOST;) {
+    int count = 1, most = group_most(first->statement->plan);
+    for (query_t **at = &lane->gathered; *at && count < most;) {
         query_t *query = *at;
         if (query->statement != first->statement) {
             at = &query->next;
@@ -277,7 +317,7 @@ static void send_gathered(pipeline_t *lane)
         query_t *group = group_take(lane);
         group->next = NULL;
         if (!send_group(lane, group))
-            fail_all(lane, group);
+            fail_all(lane, group, DB_UNAVAILABLE);
         lane->unsynced = true;
     }
 }
@@ -303,13 +343,33 @@ void pipeline_turn(pipeline_t *lane)
         lane->lanes->loop->watch_change(lane->watch, left ? LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
 
-/* Sends an aborted one again, with a Sync of its own. */
-static void send_alone(pipeline_t *lane, query_t *query)
+/* Those of a group whose callers still wait; NULL: nobody does. */
+static query_t *group_waiting(pipeline_t *lane, query_t *group)
 {
-    if (query->wait && send_query(lane, query))
+    query_t *left = NULL, **end = &left;
+    for (query_t *query = group, *next; query; query = next) {
+        next = query->group;
+        query->group = query->next = NULL;
+        if (query->wait) {
+            *end = query;
+            end = &query->group;
+        } else {
+            query_done(lane, query, NULL);
+        }
+    }
+    return left;
+}
+
+/* Sends an aborted one, or an aborted group, again with a Sync of its own. */
+static void send_again(pipeline_t *lane, query_t *query)
+{
+    query_t *left = group_waiting(lane, query);
+    if (!left)
+        return;
+    if (send_group(lane, left))
         sync(lane);
     else
-        query_done(lane, query, rows_failed(query->statement, DB_UNAVAILABLE));
+        fail_all(lane, left, DB_UNAVAILABLE);
 }
 
 /* Each of a group, which goes apart. */
@@ -318,24 +378,47 @@ static void send_each(pipeline_t *lane, query_t *group)
     for (query_t *query = group, *next; query; query = next) {
         next = query->group;
         query->group = NULL;
-        send_alone(lane, query);
+        send_again(lane, query);
     }
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
-/* Gives each of a group its rows. What went wrong is one query's fault and not to be the others': each is sent again. */
+static bool failed_with(const PGresult *result, const char *prefix)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return sqlstate && strncmp(sqlstate, prefix, strlen(prefix)) == 0;
+}
+
+/* What went wrong is mostly one query's fault and not to be the others': each is sent again. After what PostgreSQL refuses to
+ * read (22) the next batch is as large: who sends such a thing costs his own batch a second run, and nobody else anything. */
+static void group_failed(pipeline_t *lane, query_t *group, int count, PGresult *take_result)
+{
+    if (failed_with(take_result, "57P")) { /* the backend was told to end */
+        PQclear(take_result);
+        group->next = NULL;
+        fail_all(lane, group, DB_UNAVAILABLE);
+        return;
+    }
+    if (!failed_with(take_result, "22"))
+        group_shrink(group->statement->plan, count);
+    log_event(LOG_WARNING, "batch_failed", LOG_S("statement", group->statement->name),
+        LOG_S("sqlstate", PQresultErrorField(take_result, PG_DIAG_SQLSTATE)), LOG_I("calls", count),
+        LOG_S("next", "each runs again alone: see whose fault it was"));
+    PQclear(take_result);
+    send_each(lane, group);
+}
+
+/* Gives each of a group its rows. */
 static void take_group(pipeline_t *lane, query_t *group, PGresult *result)
 {
     batch_part_t parts[BATCH_MOST];
     int count = 0;
     for (query_t *query = group; query; query = query->group)
         count++;
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || !batch_split(result, count, parts)) {
-        log_event(LOG_WARNING, "batch_failed", LOG_S("statement", group->statement->name),
-            LOG_S("sqlstate", PQresultErrorField(result, PG_DIAG_SQLSTATE)), LOG_I("calls", count));
-        PQclear(result);
-        send_each(lane, group);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || !result_fits(group->statement, result, 1) ||
+        !batch_split(result, count, parts)) {
+        group_failed(lane, group, count, result);
         return;
     }
     int *uses = memory_zeroed(1, sizeof *uses);
@@ -367,18 +450,18 @@ static void take_result(pipeline_t *lane, PGresult *result)
         lane->tail = &lane->head;
     if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
         PQclear(result);
-        send_each(lane, query);
-        return;
-    }
-    if (query->group) {
+        send_again(lane, query);
+    } else if (failed_with(result, "0A000")) {
+        const statement_t *statement = query->statement;
+        PQclear(result);
+        query->next = NULL;
+        fail_all(lane, query, DB_RETRY);
+        renew(lane, statement);
+    } else if (query->group) {
         take_group(lane, query, result);
-        return;
+    } else {
+        query_done(lane, query, rows_of(query->statement, result));
     }
-    rows_t *rows = rows_of(query->statement, result);
-    bool outdated = strcmp(rows->sqlstate, "0A000") == 0;
-    query_done(lane, query, rows);
-    if (outdated)
-        lose(lane, TEXT("a migration changed what a prepared statement gives"));
 }
 
 static void take_results(pipeline_t *lane)
@@ -425,7 +508,7 @@ pipeline_t *pipeline_create(lanes_t *lanes, enum lane lane)
     return pipeline;
 }
 
-/* Waits until the lane is open: the slow one on its first use. */
+/* Waits until the lane is open: the slow one on its first use, any after a migration. */
 static bool wait_open(pipeline_t *lane, int64_t deadline)
 {
     lane->wanted = true;
@@ -469,12 +552,13 @@ static void gathered_drop(pipeline_t *lane, query_t *query)
 
 rows_t *pipeline_query(pipeline_t *lane, const statement_t *statement, const param_t *params, int count, int64_t deadline)
 {
-    if (lane->state != READY && (lane->lane == LANE_READ || !wait_open(lane, deadline)))
+    bool waits = lane->lane == LANE_SLOW || lane->renewing; /* else the answer is 503 at once */
+    if (lane->state != READY && !(waits && wait_open(lane, deadline)))
         return rows_failed(statement, DB_UNAVAILABLE);
     wait_t wait;
     query_t *query = query_create(lane);
     *query = (query_t){.statement = statement, .params = params, .param_count = count, .deadline = deadline, .wait = &wait};
-    if (statement->batched) {
+    if (statement->batched && batch_fits(statement, params, count)) {
         gather(lane, query);
     } else if (!send_query(lane, query)) {
         query->next = lane->spare;

@@ -47,11 +47,28 @@ rows_t *rows_failed(const statement_t *statement, enum db_status status)
     return rows;
 }
 
+bool result_fits(const statement_t *statement, const PGresult *result, int more)
+{
+    statement_plan_t *plan = statement->plan;
+    bool fits = PQnfields(result) == plan->column_count + more;
+    for (int i = 0; statement->row && fits && i < statement->row->count; i++)
+        fits = PQftype(result, plan->columns[i]) == plan->types[i];
+    if (!fits && !plan->said_changed)
+        log_event(LOG_ERROR, "statement_changed", LOG_S("statement", statement->name),
+            LOG_S("next", "a migration gave its columns other types: restart this instance"));
+    plan->said_changed |= !fits;
+    return fits;
+}
+
 rows_t *rows_of(const statement_t *statement, PGresult *take_result)
 {
     rows_t *rows = rows_failed(statement, DB_OK);
     rows->result = take_result;
     ExecStatusType status = PQresultStatus(take_result);
+    if (status == PGRES_TUPLES_OK && !result_fits(statement, take_result, 0)) {
+        rows->status = DB_ERROR;
+        return rows;
+    }
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
         rows->count = PQntuples(take_result);
         rows->affected = atoll(PQcmdTuples(take_result));

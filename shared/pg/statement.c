@@ -28,6 +28,7 @@ static bool columns_check(const statement_t *statement, PGresult *described, sta
         }
         Oid type = PQftype(described, column);
         plan->columns[i] = column;
+        plan->types[i] = type;
         plan->readers[i] = column_reader(field, type);
         if (!plan->readers[i]) {
             snprintf(error, size, "statement %s: column %s has type %u, which the field of %s cannot read", statement->name,
@@ -40,6 +41,7 @@ static bool columns_check(const statement_t *statement, PGresult *described, sta
             row ? row->name : "(none)", wanted);
         return false;
     }
+    plan->column_count = columns;
     return true;
 }
 

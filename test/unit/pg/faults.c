@@ -208,8 +208,8 @@ static void read_value(const field_t *field, const char *data, int length, void 
     *(int64_t *)member = data[7];
 }
 
-static struct statement_plan get_plan = {.number = 0, .readers = {read_value}}, fail_plan = {.number = 1},
-                             put_plan = {.number = 2, .readers = {read_value}};
+#define GIVES_ONE .readers = {read_value}, .types = {20 /* bigint */}, .column_count = 1
+static struct statement_plan get_plan = {.number = 0, GIVES_ONE}, fail_plan = {.number = 1}, put_plan = {.number = 2, GIVES_ONE};
 static statement_t get = {.name = "get", .sql = "get", .lane = LANE_READ, .row = &one_message, .plan = &get_plan};
 static statement_t get_slowly = {.name = "get", .sql = "get", .lane = LANE_SLOW, .row = &one_message, .plan = &get_plan};
 static statement_t fail_now = {.name = "fail", .sql = "fail", .lane = LANE_READ, .plan = &fail_plan};

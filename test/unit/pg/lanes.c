@@ -1,24 +1,9 @@
 /* lanes: against a real PostgreSQL, given by DATABASE_URL (a role that may create tables). Run by
  * test/scenario/16-lanes_test.py, which has one. */
-#include "../unit.h"
-#include "base/clock.h"
-#include "base/coroutine.h"
-#include "pg/lanes.h"
-#include <signal.h>
-#include <unistd.h>
+#include "rig.h"
 
 enum { PARALLEL = 40, MANY = 150 /* more than one batch */ };
 
-static arena_t *arena;
-static process_t process;
-static loop_t *loop;
-static lanes_t *lanes;
-static const char *url;
-static int running;
-static int64_t soon; /* a deadline */
-
-#define ONE(FIELD) FIELD(integer, value)
-MESSAGE(one, ONE);
 #define TYPES(FIELD)                                                                                               \
     FIELD(uuid, id)                                                                                                \
     FIELD(text, words)                                                                                             \
@@ -39,8 +24,6 @@ MESSAGE(kinds, KINDS);
 #define AMOUNTS(FIELD) FIELD(decimal, amount, .scale = 2)
 MESSAGE(amounts, AMOUNTS);
 
-#define STATEMENT(sname, slane, message, text)                                                                     \
-    static statement_t SQL_##sname = {.name = #sname, .lane = slane, .row = message, .sql = text}
 STATEMENT(echo, LANE_READ, &one_message, "SELECT $1::bigint AS value");
 STATEMENT(divide, LANE_READ, &one_message, "SELECT 100 / $1::bigint AS value");
 STATEMENT(sleep, LANE_READ, &one_message, "SELECT length(pg_sleep($1)::text)::bigint AS value");
@@ -56,9 +39,6 @@ STATEMENT(insert, LANE_WRITE, NULL, "INSERT INTO lanes_test.numbers VALUES ($1, 
 STATEMENT(bump, LANE_WRITE, &one_message, "UPDATE lanes_test.numbers SET value = value + 1 WHERE id = $1 RETURNING value");
 STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_test.numbers WHERE id = $1");
 STATEMENT(end_me, LANE_WRITE, NULL, "SELECT FROM pg_terminate_backend(pg_backend_pid())");
-#define BATCHED(sname, message, text, batched_text)                                                                \
-    static statement_t SQL_##sname = {                                                                             \
-        .name = #sname, .lane = LANE_READ, .row = message, .sql = text, .batched = batched_text}
 BATCHED(series, &one_message, "SELECT v AS value FROM generate_series(1, $1::bigint) v WHERE $2::text IS NULL ORDER BY v DESC",
     "SELECT v AS value FROM generate_series(1, aipoten_batch.p1::bigint) v WHERE aipoten_batch.p2::text IS NULL ORDER BY v DESC");
 BATCHED(share, &one_message, "SELECT 100 / $1::bigint AS value", "SELECT 100 / aipoten_batch.p1::bigint AS value");
@@ -67,81 +47,9 @@ BATCHED(wait, &one_message, "SELECT length(pg_sleep($1::bigint / 1000.0)::text):
 static const statement_t *const statements[] = {&SQL_series, &SQL_share, &SQL_wait, &SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
     &SQL_all_types, &SQL_insert, &SQL_bump, &SQL_count, &SQL_end_me, &SQL_kind, &SQL_huge};
 
-#define READ(statement, ...)                                                                                       \
-    lanes_read(lanes, &SQL_##statement, (param_t[]){__VA_ARGS__}, sizeof((param_t[]){__VA_ARGS__}) / sizeof(param_t), soon)
 #define RUN(transaction, statement, ...)                                                                           \
     transaction_run(                                                                                               \
         transaction, &SQL_##statement, (param_t[]){__VA_ARGS__}, sizeof((param_t[]){__VA_ARGS__}) / sizeof(param_t))
-
-static int64_t value_of(rows_t *take_rows)
-{
-    one_t one;
-    assert_int_equal(take_rows->status, DB_OK);
-    assert_int_equal(take_rows->count, 1);
-    rows_read(take_rows, 0, &one);
-    rows_free(&take_rows);
-    return one.value;
-}
-
-static enum db_status status_of(rows_t *take_rows)
-{
-    enum db_status status = take_rows->status;
-    rows_free(&take_rows);
-    return status;
-}
-
-/* --- running pieces in coroutines --------------------------------------------------------------------------------- */
-
-typedef void (*piece_t)(int number);
-typedef struct {
-    piece_t piece;
-    int number;
-} work_t;
-static work_t work[MANY];
-
-static void run_piece(void *argument)
-{
-    work_t *item = argument;
-    item->piece(item->number);
-    running--;
-}
-
-static void stop_when_done(void *argument)
-{
-    (void)argument;
-    if (running == 0)
-        loop_ev_stop(loop);
-    else if (clock_monotonic() > soon + 10 * CLOCK_SECOND)
-        fail_msg("%d coroutines never came back", running);
-}
-
-static void run_all(piece_t piece, int count)
-{
-    soon = clock_monotonic() + 5 * CLOCK_SECOND;
-    running = count;
-    for (int i = 0; i < count; i++) {
-        work[i] = (work_t){piece, i};
-        coroutine_start(run_piece, &work[i]);
-    }
-    loop_timer_t *timer = loop->timer(loop, 1, stop_when_done, NULL);
-    loop_ev_run(loop);
-    loop->timer_stop(&timer);
-    assert_true(lanes_idle(lanes));
-}
-
-static void wait_ready(void *argument)
-{
-    (void)argument;
-    if (lanes_ready(lanes))
-        loop_ev_stop(loop);
-}
-
-static void until_ready(void)
-{
-    loop_timer_t *timer = loop->timer(loop, 5, wait_ready, NULL);
-    loop_ev_run(loop);
-    loop->timer_stop(&timer);
-}
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
@@ -526,49 +434,17 @@ static void test_bad_statements(void **state)
 static int setup(void **state)
 {
     (void)state;
-    char command[600], error[512];
-    snprintf(command, sizeof command,
-        "psql -Xq '%s' -c 'DROP SCHEMA IF EXISTS lanes_test CASCADE' -c 'CREATE SCHEMA lanes_test' -c 'CREATE TABLE lanes_test.numbers (id bigint PRIMARY KEY, value bigint)'",
-        url);
-    assert_int_equal(system(command), 0);
-    int fd;
-    process = (process_t){.service = "test", .number = 1, .segment = segment_create(&fd)};
-    process.self = segment_instance(process.segment, 0);
-    atomic_store(&process.self->used, 1);
-    process.config.database.connections = 20;
-    process.config.database.write_connections = 6;
-    process.config.database.read_timeout = 200;
-    process.config.database.write_timeout = 3000;
-    process.config.database.slow_timeout = 3000;
-    process.config.database.idle_close = 60000;
-    process.config.http.request_timeout = 10000;
-    arena = arena_create(1 << 20, NULL, NULL);
-    coroutine_configure(MANY, 256 * 1024);
-    if (lanes_check(url, statements, ARRAY_SIZE(statements), error, sizeof error) != DB_OK)
-        fail_msg("%s", error);
-    loop = loop_ev_create();
-    lanes = lanes_open(loop, &process, url, statements, ARRAY_SIZE(statements));
-    until_ready();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    lanes_close(&lanes);
-    assert_int_equal(atomic_load(&process.self->database_connections), 0);
-    arena_destroy(&arena);
+    database_run("DROP SCHEMA IF EXISTS lanes_test CASCADE");
+    database_run("CREATE SCHEMA lanes_test");
+    database_run("CREATE TABLE lanes_test.numbers (id bigint PRIMARY KEY, value bigint)");
+    rig_open(statements, ARRAY_SIZE(statements));
     return 0;
 }
 
 int main(void)
 {
-    url = getenv("DATABASE_URL");
-    if (!url) {
-        fputs("DATABASE_URL must name a database for the test\n", stderr);
+    if (!database_given())
         return 1;
-    }
-    signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parallel_reads),
         cmocka_unit_test(test_failure_in_a_batch),

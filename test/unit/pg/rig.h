@@ -1,0 +1,151 @@
+/* rig: what the tests of the lanes against a real PostgreSQL share: a loop, its lanes, and pieces that run in coroutines. Included
+ * once by a program, which names its database in DATABASE_URL. */
+#pragma once
+#include "../unit.h"
+#include "base/clock.h"
+#include "base/coroutine.h"
+#include "pg/lanes.h"
+#include <signal.h>
+#include <unistd.h>
+
+enum { PIECES_MAX = 150 };
+
+static process_t process;
+static loop_t *loop;
+static lanes_t *lanes;
+static const char *url;
+static int running;
+static int64_t soon; /* a deadline */
+
+#define ONE(FIELD) FIELD(integer, value)
+MESSAGE(one, ONE);
+
+#define STATEMENT(sname, slane, message, text)                                                                     \
+    static statement_t SQL_##sname = {.name = #sname, .lane = slane, .row = message, .sql = text}
+#define BATCHED(sname, message, text, batched_text)                                                                \
+    static statement_t SQL_##sname = {                                                                             \
+        .name = #sname, .lane = LANE_READ, .row = message, .sql = text, .batched = batched_text}
+
+#define READ(statement, ...)                                                                                       \
+    lanes_read(lanes, &SQL_##statement, (param_t[]){__VA_ARGS__}, sizeof((param_t[]){__VA_ARGS__}) / sizeof(param_t), soon)
+
+static int64_t value_of(rows_t *take_rows)
+{
+    one_t one;
+    assert_int_equal(take_rows->status, DB_OK);
+    assert_int_equal(take_rows->count, 1);
+    rows_read(take_rows, 0, &one);
+    rows_free(&take_rows);
+    return one.value;
+}
+
+static enum db_status status_of(rows_t *take_rows)
+{
+    enum db_status status = take_rows->status;
+    rows_free(&take_rows);
+    return status;
+}
+
+/* --- running pieces in coroutines --------------------------------------------------------------------------------- */
+
+typedef void (*piece_t)(int number);
+typedef struct {
+    piece_t piece;
+    int number;
+} work_t;
+static work_t work[PIECES_MAX];
+
+static void run_piece(void *argument)
+{
+    work_t *item = argument;
+    item->piece(item->number);
+    running--;
+}
+
+static void stop_when_done(void *argument)
+{
+    (void)argument;
+    if (running == 0)
+        loop_ev_stop(loop);
+    else if (clock_monotonic() > soon + 10 * CLOCK_SECOND)
+        fail_msg("%d coroutines never came back", running);
+}
+
+static void run_all(piece_t piece, int count)
+{
+    soon = clock_monotonic() + 5 * CLOCK_SECOND;
+    assert_in_range(count, 1, PIECES_MAX);
+    running = count;
+    for (int i = 0; i < count; i++) {
+        work[i] = (work_t){piece, i};
+        coroutine_start(run_piece, &work[i]);
+    }
+    loop_timer_t *timer = loop->timer(loop, 1, stop_when_done, NULL);
+    loop_ev_run(loop);
+    loop->timer_stop(&timer);
+    assert_true(lanes_idle(lanes));
+}
+
+static void wait_ready(void *argument)
+{
+    (void)argument;
+    if (lanes_ready(lanes))
+        loop_ev_stop(loop);
+}
+
+static void until_ready(void)
+{
+    loop_timer_t *timer = loop->timer(loop, 5, wait_ready, NULL);
+    loop_ev_run(loop);
+    loop->timer_stop(&timer);
+}
+
+/* --- setting up --------------------------------------------------------------------------------------------------- */
+
+/* SQL, each text a command of its own, by another connection. */
+static void database_run(const char *sql)
+{
+    char command[1000];
+    assert_in_range(snprintf(command, sizeof command, "psql -XAtq -v ON_ERROR_STOP=1 '%s' -c \"%s\" >/dev/null", url, sql), 1,
+        sizeof command - 1);
+    assert_int_equal(system(command), 0);
+}
+
+static void rig_open(const statement_t *const *statements, int count)
+{
+    char error[512];
+    int fd;
+    process = (process_t){.service = "test", .number = 1, .segment = segment_create(&fd)};
+    process.self = segment_instance(process.segment, 0);
+    atomic_store(&process.self->used, 1);
+    process.config.database.connections = 20;
+    process.config.database.write_connections = 6;
+    process.config.database.read_timeout = 200;
+    process.config.database.write_timeout = 3000;
+    process.config.database.slow_timeout = 3000;
+    process.config.database.idle_close = 60000;
+    process.config.http.request_timeout = 10000;
+    coroutine_configure(PIECES_MAX, 256 * 1024);
+    if (lanes_check(url, statements, count, error, sizeof error) != DB_OK)
+        fail_msg("%s", error);
+    loop = loop_ev_create();
+    lanes = lanes_open(loop, &process, url, statements, count);
+    until_ready();
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    lanes_close(&lanes);
+    assert_int_equal(atomic_load(&process.self->database_connections), 0);
+    return 0;
+}
+
+static bool database_given(void)
+{
+    url = getenv("DATABASE_URL");
+    if (!url)
+        fputs("DATABASE_URL must name a database for the test\n", stderr);
+    signal(SIGPIPE, SIG_IGN);
+    return url != NULL;
+}
