@@ -1,0 +1,204 @@
+"""writes: what is durable, and what follows from it: POST children beside pgbench running the bare insert in the same run; an event's
+way from its commit to its effect in another actor beside one commit of pgbench; a backlog of events that drains.
+
+Prints the raw rounds and their medians. An answer that is not 2xx fails the run."""
+import argparse
+import glob
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from backbone import PGBENCH, cpu_seconds, own_pids
+from harness import people
+from harness.client import Client
+from harness.measure import held_by_all
+from harness.system import System
+from harness.wait import wait_until
+
+CHILDREN, USERS = '/api/v1/children', '/api/v1/admin/users'
+PARENTS, CLIENTS, STREAMS = 4, 8, 8  # 4 x 8 connections with 8 streams each
+SAMPLES = 500
+
+# The child's row alone: no guardian, no consents, no record of the call; under an id that grows with time, as ours.
+BARE = """\\set parent random(1, {parents})
+INSERT INTO children.children (id, user_id, name, birth_date, gender, gestational_weeks, birth_weight, medical_history)
+VALUES ((lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(md5(random()::text), 1, 3)
+         || '8' || substr(md5(random()::text), 1, 15))::uuid,
+        (ARRAY[{ids}]::uuid[])[:parent], '김하늘', '2024-01-15', 'female', 32, 1.85, '\\x{history}');
+"""
+
+
+def h2load_post(system, parents, seconds, body):
+    """(requests a second, answers 2xx, others) of POST children, each parent over connections of its own."""
+    runs = [subprocess.Popen(
+        ['h2load', '-c', str(CLIENTS), '-m', str(STREAMS), '--duration', str(seconds), '-d', body,
+         '-H', 'content-type: application/json', '-H', f'authorization: Bearer {parent.token}',
+         f'http://127.0.0.1:{system.http_port}{CHILDREN}'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for parent in parents]
+    rate, good, bad = 0.0, 0, 0
+    for run in runs:
+        said = run.communicate()[0]
+        rate += float(re.search(r'finished in .*?, ([\d.]+) req/s', said).group(1))
+        taken, others = re.search(r'status codes: (\d+) 2xx, (.*)', said).groups()
+        good += int(taken)
+        bad += sum(int(count) for count in re.findall(r'(\d+) [345]xx', others))
+    return rate, good, bad
+
+
+def pgbench_run(system, script, seconds, clients, *more):
+    said = subprocess.run([PGBENCH, '-n', '-M', 'prepared', '-c', str(clients), '-j', str(min(clients, 2)), '-T', str(seconds),
+                           '-f', script, *more, system.database_url],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+    return float(re.search(r'tps = ([\d.]+)', said).group(1))
+
+
+def percentile(values, part):
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def bare_insert(parents):
+    ids = ', '.join(f"'{parent.id}'" for parent in parents)
+    return BARE.format(parents=len(parents), ids=ids, history='00' * 60)
+
+
+def measure_posts(system, parents, script, options):
+    pids, ratios, rates, bad = own_pids(system), [], [], 0
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as body:
+        body.write(json.dumps(people.CHILD, ensure_ascii=False))
+        body.flush()
+        h2load_post(system, parents, 1, body.name)  # warms up, and is counted nowhere
+        pgbench_run(system, script, 1, 16)
+        for number in range(options.rounds):
+            began = cpu_seconds(pids)
+            rate, good, failed = h2load_post(system, parents, options.seconds, body.name)
+            cost = (cpu_seconds(pids) - began) / max(good, 1) * 1e6
+            peer = pgbench_run(system, script, options.seconds, 16)
+            bad += failed
+            rates.append(rate)
+            ratios.append(rate / peer)
+            print(f'round {number + 1}: POST children {rate:,.0f}/s, {cost:.1f} us of our CPU each, {failed} not 2xx; '
+                  f'pgbench of the bare insert {peer:,.0f}/s; ratio {rate / peer:.2f}', flush=True)
+    print(f'median: POST children {statistics.median(rates):,.0f}/s; ratio to pgbench -M prepared -c 16 of the bare insert: '
+          f'{statistics.median(ratios):.2f} (at least 0.6)', flush=True)
+    return bad
+
+
+def commit_times(system, script, seconds):
+    """Milliseconds of each transaction of one pgbench client."""
+    with tempfile.TemporaryDirectory() as directory:
+        pgbench_run(system, script, seconds, 1, '-l', f'--log-prefix={directory}/log')
+        times = []
+        for path in glob.glob(f'{directory}/log*'):
+            with open(path, encoding='ascii') as file:
+                times += [int(line.split()[2]) / 1000 for line in file]
+    return times
+
+
+def event_times(system, admin, user):
+    """Milliseconds from the answer of a call that emitted an event, which comes after its commit, until the event's effect, a row of
+    the access log, can be seen by others."""
+    client, times = Client(system, admin.token, check=False), []
+    with system.database() as database, database.connection.cursor() as cursor:
+        cursor.execute('PREPARE seen (bigint) AS SELECT position FROM admin.access_log WHERE position > $1 ORDER BY 1 DESC LIMIT 1')
+        last = database.value('SELECT coalesce(max(position), 0) FROM admin.access_log')
+        for _ in range(SAMPLES):
+            client.patch(f'{USERS}/{user}', {'role': 'parent'}).expect(200)
+            began, row = time.perf_counter(), None
+            while row is None:
+                cursor.execute('EXECUTE seen (%s)', (last,))
+                row = cursor.fetchone()
+            times.append((time.perf_counter() - began) * 1000)
+            last = row[0]
+    client.close()
+    return times
+
+
+def measure_events(system, admin, parents, script, options):
+    event_times(system, admin, parents[0].id)  # warms up
+    ratios = []
+    for number in range(options.rounds):
+        events, commits = event_times(system, admin, parents[0].id), commit_times(system, script, options.seconds)
+        ratios.append(percentile(events, 0.99) / percentile(commits, 0.99))
+        print(f'round {number + 1}: event to effect p50 {percentile(events, 0.5):.2f} ms, p99 {percentile(events, 0.99):.2f} ms; '
+              f'one commit of pgbench p50 {percentile(commits, 0.5):.2f} ms, p99 {percentile(commits, 0.99):.2f} ms', flush=True)
+    print(f'median: p99 of event to effect to p99 of one commit: {statistics.median(ratios):.2f} (at most 3)', flush=True)
+
+
+def pending(database):
+    return database.value('SELECT count(*) FROM children.deliveries')
+
+
+def fill(system, admin, database, count):
+    """So many events, each of them a read of a child by an administrator, while their subscriber is stopped."""
+    ids = [row['id'] for row in database.rows('SELECT id FROM children.children WHERE deleted_at IS NULL ORDER BY id LIMIT 10000')]
+    system.ctl('stop', 'admin')
+    with tempfile.NamedTemporaryFile('w', suffix='.uris') as uris:
+        uris.writelines(f'http://127.0.0.1:{system.http_port}{CHILDREN}/{child}\n' for child in ids)
+        uris.flush()
+        subprocess.run(['h2load', '-c', '16', '-m', '8', '-n', str(count), '-H', f'authorization: Bearer {admin.token}', '-i', uris.name],
+                       stdout=subprocess.DEVNULL, check=True)
+    return pending(database)
+
+
+def memory(system):
+    held = held_by_all(system)
+    return {name: held[name].pss for name in held if name.split('.')[0] in ('children', 'admin')}
+
+
+def measure_backlog(system, admin, options):
+    with system.database() as database:
+        fill(system, admin, database, 2000)  # a round of the same: what it allocates once is no growth
+        system.ctl('start', 'admin')
+        wait_until(lambda: pending(database) == 0, 120, 'a first backlog to drain', every=0.2)
+        before = memory(system)
+        waiting, most = fill(system, admin, database, options.events), {}
+        system.ctl('start', 'admin')
+        began, ends = time.monotonic(), time.monotonic() + 1800
+        while (left := pending(database)) > 0:
+            for name, kilobytes in memory(system).items():
+                most[name] = max(most.get(name, 0), kilobytes)
+            if time.monotonic() > ends:
+                sys.exit(f'{left} of {waiting} events have not drained')
+            time.sleep(1)
+        took = time.monotonic() - began
+        after = memory(system)
+    print(f'{waiting:,} pending events drained in {took:.1f} s, {waiting / took:,.0f}/s')
+    for name in sorted(before):
+        print(f'  PSS of {name}: {before[name] / 1024:.1f} MB before, {most.get(name, 0) / 1024:.1f} MB at most, {after[name] / 1024:.1f} MB after')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--seconds', type=int, default=5)
+    parser.add_argument('--events', type=int, default=100000)
+    parser.add_argument('--only', choices=('posts', 'events', 'backlog'), help='one of the three figures')
+    options = parser.parse_args()
+    wanted = (options.only,) if options.only else ('posts', 'events', 'backlog')
+    bad = 0
+    system = System(settings={'auth': {'bcrypt_cost': 10, 'access_lifetime': '2h'}},
+                    environment={'AIPOTEN_DEMO_USERS': '10000', 'AIPOTEN_DEMO_CHILDREN': '16000'})
+    system.start()
+    try:
+        parents, admin = [people.newcomer(system) for _ in range(PARENTS)], people.demo(system, 'admin')
+        with tempfile.NamedTemporaryFile('w', suffix='.sql') as script:
+            script.write(bare_insert(parents))
+            script.flush()
+            if 'posts' in wanted:
+                bad = measure_posts(system, parents, script.name, options)
+            if 'events' in wanted:
+                measure_events(system, admin, parents, script.name, options)
+            if 'backlog' in wanted:
+                measure_backlog(system, admin, options)
+    finally:
+        system.destroy()
+    if bad:
+        sys.exit(f'{bad} answers were not 2xx: the figures do not count')
+
+
+if __name__ == '__main__':
+    main()
