@@ -23,6 +23,7 @@ enum {
     WAITING_TICK = 500, /* process_notify_waiting asks for a second more */
     QUIET_BEFORE_EXIT = 100,  /* a drained actor waits this long for what is still on its way */
     CHORE_RETRY = 10000,
+    EVENTS_RETRY = 1000,
     HOUSEKEEPING_TICK = 50,
     CHORE_EVENTS = 0,
     CHORE_TIDY,
@@ -165,22 +166,36 @@ static bool is_pool(void)
 static void chore_done(void *argument, enum error_code failed)
 {
     (void)argument;
+    bool events = life.chore == CHORE_EVENTS;
     life.chore_runs = false;
-    int64_t next = failed ? CHORE_RETRY : life.chore_next;
+    int64_t next = !failed ? life.chore_next : events ? EVENTS_RETRY : CHORE_RETRY;
+    life.events_due |= events && next == 0 && !is_pool(); /* more wait: not until a tick */
     life.chores[life.chore].at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
 }
 
-/* One step of one of them at a time. The dispatcher is everybody's, the others are the first instance's and not a pool's. */
+/* Events are delivered by everybody; by a pool, which is slow, only what it emitted. The others are the first instance's. */
+static bool chore_is_due(int chore, int64_t now)
+{
+    if (!life.chores[chore].step || now < life.chores[chore].at)
+        return false;
+    if (chore == CHORE_EVENTS)
+        return life.events_due || !is_pool();
+    return context.process.number == 1 && !is_pool();
+}
+
+/* One step of one of them at a time, in turn, so that none waits for the end of another's work. */
 static void chore_begin(int64_t now)
 {
-    bool ours = context.process.number == 1 && !is_pool();
     if (!life.ready || life.draining || life.chore_runs || !coroutine_available())
         return;
-    for (int i = 0; i < CHORES; i++) {
-        if (!life.chores[i].step || now < life.chores[i].at || (i != CHORE_EVENTS && !ours))
+    for (int i = 1; i <= CHORES; i++) {
+        int chore = (life.chore + i) % CHORES;
+        if (!chore_is_due(chore, now))
             continue;
-        life.chore = i;
-        life.chores[i].at = INT64_MAX; /* until chore_done says */
+        if (chore == CHORE_EVENTS)
+            life.events_due = false;
+        life.chore = chore;
+        life.chores[chore].at = INT64_MAX; /* until chore_done says */
         life.chore_runs = true;
         job_system(run_chore, chore_done, NULL);
         return;
@@ -228,7 +243,6 @@ static bool events_turn(void *argument)
     (void)argument;
     if (!life.events_due || !life.ready || life.draining || life.chore_runs || !coroutine_available())
         return false;
-    life.events_due = false;
     life.chores[CHORE_EVENTS].at = 0;
     chore_begin(clock_monotonic());
     return true;
