@@ -104,7 +104,7 @@ def test_password_of_8_to_72_bytes(system, password):
 def test_login(system, newcomer):
     person = newcomer()
     login = person.login
-    assert login['token_type'] == 'Bearer' and login['expires_in'] == 900 and 'csrf_token' not in login
+    assert login['token_type'] == 'Bearer' and login['expires_in'] == 7200 and 'csrf_token' not in login
     assert len(base64.urlsafe_b64decode(login['refresh_token'] + '==')) == 52
     assert login['user']['email'] == person.email
     assert person.client.get(ME).expect(200).data == login['user']
@@ -161,7 +161,7 @@ def test_nothing_secret_is_stored(system, newcomer, database):
 def test_refresh_rotates(system, newcomer):
     person = newcomer(consents=False)
     tokens = refresh(system, person.refresh_token).expect(200).data
-    assert tokens['refresh_token'] != person.refresh_token and tokens['expires_in'] == 900
+    assert tokens['refresh_token'] != person.refresh_token and tokens['expires_in'] == 7200
     assert everywhere(system, tokens['access_token']) == {200}
     assert everywhere(system, person.token) == {200}, 'the older access token lives out its time'
     refresh(system, tokens['refresh_token']).expect(200)

@@ -20,9 +20,10 @@ SECONDS = 10
 
 @pytest.fixture(scope='module')
 def own(start_system):
-    # The killer must not make a request look as if it were why its instances die: http.losses_most.
+    # The killer must not make a request look as if it were why its instances die: http.losses_most; and on a busy machine both
+    # instances may take long to be back: http.patience.
     return start_system(settings={'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'},
-                                  'http': {'losses_most': 100}})
+                                  'http': {'losses_most': 100, 'patience': '10s', 'request_timeout': '20s'}})
 
 
 @pytest.fixture
