@@ -13,6 +13,7 @@ from harness.wait import wait_until
 
 CHILDREN = '/api/v1/children'
 NOTHING_WAITS = 'SELECT NOT EXISTS (SELECT FROM children.deliveries'
+# Calls between actors have their own deaths: unit/actor/test_calls.py.
 POINTS = [point for point in faults.points() if not point.startswith('ask.')]
 BROKEN = (OSError, http.client.HTTPException)
 SERVICES = ('children', 'admin', 'frontend')
