@@ -1,6 +1,7 @@
 /* deletion: an account ends in three steps (user_state.c). Deleted, by its user or an administrator, it lets nobody in and
  * keeps its address; a login within auth.restore_within brings it back; then the event user.erased goes to everybody who
- * holds data of it, in the transaction that closes the way back. */
+ * holds data of it, in the transaction that closes the way back. Nothing here schedules sessions with
+ * therapists: the actor that will also brings the condition under which a deletion is refused (product.md, section 3). */
 #include "accounts.h"
 #include "actor/events.h"
 #include "base/clock.h"

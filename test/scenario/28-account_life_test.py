@@ -199,6 +199,16 @@ def test_reset_token_lives_thirty_minutes_and_ends_the_one_before(system, newcom
     people.log_in(system, person.email, person.password)
 
 
+def test_many_requests_at_once_leave_one_token(system, newcomer, database):
+    """However the address is written."""
+    person = newcomer(consents=False)
+    writings = [person.email, person.email.upper(), person.email.capitalize()] * 3
+    answers = at_once([lambda email=email: ask(system, email) for email in writings])
+    assert {answer.status for answer in answers} == {202}
+    wait_until(lambda: len(resets(database, person)) == len(writings), 20, 'a token for each')
+    assert [row['live'] for row in resets(database, person)].count(True) == 1
+
+
 def test_reset_expired(system, newcomer, database):
     person = newcomer(consents=False)
     token = mail.planted(database, 'password_resets', person.id, expires="interval '-1 second'")
