@@ -3,7 +3,7 @@
 #include "../../shared/base/panic.h"
 #include <openssl/evp.h>
 
-enum { LINE_BYTES = 57 /* 76 characters (RFC 2045, 6.8) */, WORD_BYTES = 42 /* 75 characters with "=?UTF-8?B?" (RFC 2047, 2) */ };
+enum { LINE_BYTES = 57 /* 76 characters (RFC 2045, 6.8) */, WORD_BYTES = 39 /* a line of 76 characters with "Subject: =?UTF-8?B?" (RFC 2047, 2) */ };
 
 static void add_base64(buffer_t *out, text_t text)
 {
@@ -98,7 +98,7 @@ void compose(const letter_t *letter, buffer_t *out)
     add_words(out, letter->subject);
     buffer_format(out, "\r\nMessage-ID: <%s@%s>\r\n", id, compose_domain(letter->from));
     buffer_format(out, "Auto-Submitted: auto-generated\r\nContent-Language: %s\r\n", letter->language); /* RFC 3834, RFC 3282 */
-    buffer_format(out, "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"=_%s\"\r\n\r\n", id);
+    buffer_format(out, "MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\"=_%s\"\r\n\r\n", id);
     add_part(out, id, "text/plain", letter->text);
     add_part(out, id, "text/html", letter->html);
     buffer_format(out, "--=_%s--\r\n", id);

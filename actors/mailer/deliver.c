@@ -4,6 +4,7 @@
  * leaves it to the next claim after that. Between the server's last word and the row that says so lies the only moment in
  * which a death makes a mail arrive twice; both have the same Message-ID, so mail programs that look at it show one. */
 #include "../../shared/base/clock.h"
+#include "../../shared/base/fault.h"
 #include "../../shared/base/log.h"
 #include "../../shared/net/smtp.h"
 #include "../../shared/net/transfer.h"
@@ -156,9 +157,11 @@ static void job_send(call_t *call, const mail_job_t *job)
         job_fail(call, job, wrong, true, true);
         return;
     }
+    fault_point("mail.claimed");
     smtp_result_t result = mail_send(call, job, to, buffer_text(&mail));
     buffer_free(&mail);
     call_renew(call);
+    fault_point("mail.accepted"); /* the one moment in which a death makes it arrive twice */
     if (result.outcome == SMTP_ACCEPTED)
         job_end(call, job, "sent");
     else
@@ -194,9 +197,11 @@ int64_t deliver_work(call_t *call, int worker)
     stream_item_t item;
     if (queue_is_used() && !queue_take(call, worker, &item))
         return queue_pause(worker);
+    fault_point("mail.fetched");
     const mail_job_t *job = job_claim(call, queue_is_used() ? &item : NULL);
     if (job != NULL)
         job_run(call, job);
+    fault_point("mail.settled");
     if (queue_is_used())
         queue_done(call, worker, &item);
     return job != NULL || queue_is_used() ? 0 : IDLE_PAUSE;

@@ -8,6 +8,7 @@
  * server's texts that we keep hold nothing personal; an address and its mail are sealed, and emptied when the mail was sent or is worth
  * nothing any more. */
 #include "mailer.h"
+#include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/retention.h"
 #include "../../shared/base/clock.h"
 
@@ -45,6 +46,12 @@ static void user_erased(call_t *call)
     const user_erased_t *in = call->input;
     db_query(call, &SQL_user_forget, bind_uuid(in->user));
     reply_nothing(call);
+}
+
+static void mailer_personal_data(call_t *call)
+{
+    static const personal_section_t sections[] = {{"mails", &SQL_user_mails}};
+    personal_data_reply(call, sections, ARRAY_SIZE(sections));
 }
 
 /* --- background ----------------------------------------------------------------------------------------------------- */
@@ -85,6 +92,7 @@ static const endpoint_t endpoints[] = {
         .summary = "Keep a mail that is to be sent", .input = &mail_requested_message, .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "mailer.user_erased", .event = "user.erased", .handler = user_erased,
         .summary = "Empty the mails of an erased user", .input = &user_erased_message, .shape = SHAPE_NOTHING, .writes = true},
+    PERSONAL_DATA_ROW("mailer", mailer_personal_data),
 };
 
 static const retention_t retentions[] = {

@@ -10,6 +10,13 @@ SET user_id = NULL, content = NULL, done_at = coalesce(done_at, aipoten.app_now(
     state = CASE WHEN done_at IS NULL THEN 'skipped' ELSE state END
 WHERE user_id = $1;
 
+-- user_mails: slow -> own_mail
+SELECT id, template, language, state, created_at, done_at
+FROM mailer.mail_jobs
+WHERE user_id = $1 AND id > $2
+ORDER BY id
+LIMIT $3;
+
 -- jobs_look: read -> work
 -- Is there anything for the schedule to do?
 SELECT EXISTS (SELECT FROM mailer.mail_jobs WHERE state IN ('waiting', 'sending') AND next_at <= aipoten.app_now()) AS due;

@@ -30,6 +30,16 @@ MESSAGE(job_failed, JOB_FAILED);
 #define WORK(FIELD) FIELD(boolean, due)
 MESSAGE(work, WORK);
 
+/* What is told of it to whom it was sent. */
+#define OWN_MAIL(FIELD)                                                                                            \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, template)                                                                                          \
+    FIELD(text, language)                                                                                          \
+    FIELD(text, state)                                                                                             \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(time, done_at, .nullable = true)
+MESSAGE(own_mail, OWN_MAIL);
+
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
 MESSAGE(total_row, TOTAL_ROW);
 

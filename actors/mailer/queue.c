@@ -4,6 +4,7 @@
  *
  * What always holds: the stream has at most QUEUE_MOST entries, however many jobs wait. */
 #include "../../shared/base/clock.h"
+#include "../../shared/base/fault.h"
 #include "../../shared/base/log.h"
 #include "mailer.h"
 #include <stdio.h>
@@ -104,6 +105,7 @@ int64_t queue_fill(call_t *call)
     const rows_t *rows =
         db_query(call, &SQL_jobs_queue, bind_integer(call_config(call)->mail.requeue), bind_integer(most));
     call_commit(call); /* before the first is added: whoever takes it must find it so */
+    fault_point("mail.queued");
     call_leave(call);
     for (int i = 0; i < rows->count; i++) {
         char id[UUID_TEXT_SIZE];

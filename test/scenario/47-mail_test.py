@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import people
+from harness import faults, people
 from harness.client import Client
 from harness.mailserver import PASSWORD, USER, MailServer, certificate
 from harness.system import System, free_port
@@ -245,6 +245,24 @@ def test_mailers_killed_while_sending(own):
     assert len(ids) == len(bodies) and len(jobs(own, "state = 'sent' AND id = ANY(%s::uuid[])", list(ids))) == len(bodies)
     doubles = sum(len(own.mail.to(body['email'])) - 1 for body in bodies)
     print(f'{doubles} mails came more than once')
+
+
+def test_death_at_every_point(own):
+    """All of them, and then what the dead left, because a lease ends only after a while."""
+    points = [point for point in faults.points() if point.startswith('mail.')]
+    assert len(points) >= 5
+    bodies = {}
+    for point in points:
+        with faults.Fault(own, 'mailer', point) as fault:
+            bodies[point] = register(own)
+            wait_until(fault.hit, 20, f'the death at {point}')
+        own.wait_ready(30)
+    wait_until(lambda: not jobs(own, "state IN ('waiting', 'sending')"), 90, 'settled jobs', every=0.2)
+    settled(own)
+    for point, body in bodies.items():
+        mails = own.mail.to(body['email'])
+        assert len(mails) == (2 if point == 'mail.accepted' else 1), point
+        assert len({mail.message['message-id'] for mail in mails}) == 1
 
 
 def test_database_away(own):
