@@ -25,6 +25,13 @@ static struct {
     smtp_server_t server;
 } way;
 
+/* What a server has taken and no row says yet: PostgreSQL was away. The worker's next step begins with it, within the lease. */
+static struct {
+    bool open;
+    uuid_t id;
+    int64_t attempts;
+} accepted[MAILER_WORKERS];
+
 static const struct {
     const char *name;
     enum smtp_tls tls;
@@ -123,10 +130,18 @@ static int64_t pause_after(const config_t *config, int64_t attempts)
     return pause < config->mail.retry_most ? pause : config->mail.retry_most;
 }
 
-static void job_end(call_t *call, const mail_job_t *job, const char *state)
+static void job_end(call_t *call, uuid_t id, int64_t attempts, const char *state)
 {
-    db_query(call, &SQL_job_done, bind_uuid(job->id), bind_integer(job->attempts), bind_text(text_of(state)));
+    db_query(call, &SQL_job_done, bind_uuid(id), bind_integer(attempts), bind_text(text_of(state)));
     call_commit(call);
+}
+
+static void accepted_end(call_t *call, int worker)
+{
+    if (!accepted[worker].open)
+        return;
+    job_end(call, accepted[worker].id, accepted[worker].attempts, "sent");
+    accepted[worker].open = false;
 }
 
 /* `final`: another try would not help. `counts`: it was refused, and not just unreachable. */
@@ -147,7 +162,7 @@ static void job_fail(call_t *call, const mail_job_t *job, const char *reason, bo
         LOG_S("next", failed->dead ? "mend the reason, then: aipotenctl mail retry, or mail skip" : "it is tried again"));
 }
 
-static void job_send(call_t *call, const mail_job_t *job)
+static void job_send(call_t *call, int worker, const mail_job_t *job)
 {
     buffer_t mail = {0};
     text_t to;
@@ -162,8 +177,11 @@ static void job_send(call_t *call, const mail_job_t *job)
     buffer_free(&mail);
     call_renew(call);
     fault_point("mail.accepted"); /* the one moment in which a death makes it arrive twice */
-    if (result.outcome == SMTP_ACCEPTED)
-        job_end(call, job, "sent");
+    accepted[worker].open = result.outcome == SMTP_ACCEPTED;
+    accepted[worker].id = job->id;
+    accepted[worker].attempts = job->attempts;
+    if (accepted[worker].open)
+        accepted_end(call, worker);
     else
         job_fail(call, job, result.reason, result.outcome == SMTP_REFUSED, result.outcome != SMTP_UNREACHABLE);
 }
@@ -182,25 +200,26 @@ static const mail_job_t *job_claim(call_t *call, const stream_item_t *item)
     return job;
 }
 
-static void job_run(call_t *call, const mail_job_t *job)
+static void job_run(call_t *call, int worker, const mail_job_t *job)
 {
     if (job->late)
-        job_end(call, job, "expired");
+        job_end(call, job->id, job->attempts, "expired");
     else if (job->failures >= call_config(call)->mail.attempts)
         job_fail(call, job, "its workers died with it", true, false);
     else
-        job_send(call, job);
+        job_send(call, worker, job);
 }
 
 int64_t deliver_work(call_t *call, int worker)
 {
     stream_item_t item;
+    accepted_end(call, worker);
     if (queue_is_used() && !queue_take(call, worker, &item))
         return queue_pause(worker);
     fault_point("mail.fetched");
     const mail_job_t *job = job_claim(call, queue_is_used() ? &item : NULL);
     if (job != NULL)
-        job_run(call, job);
+        job_run(call, worker, job);
     fault_point("mail.settled");
     if (queue_is_used())
         queue_done(call, worker, &item);

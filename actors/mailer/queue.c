@@ -6,12 +6,14 @@
 #include "../../shared/base/clock.h"
 #include "../../shared/base/fault.h"
 #include "../../shared/base/log.h"
+#include "../../shared/shm/process.h"
 #include "mailer.h"
 #include <stdio.h>
 
 enum {
     QUEUE_MOST = 256,
     LOOK_PAUSE = 250,       /* milliseconds between two looks for what is due */
+    PATIENCE = 2000,        /* for an answer that need not be waited for */
     TAKE_WAIT = 250,        /* a worker's wait for an entry: a stop takes so long at most */
     AWAY_PAUSE = 250,
     TAKE_OVER_EVERY = 5000, /* milliseconds between two looks for what the dead left */
@@ -22,6 +24,8 @@ static const stream_t stream = {"aipoten:mail:jobs", "mailer"};
 static struct {
     redis_t *chore, *workers[MAILER_WORKERS]; /* a connection each: a worker's blocks */
     int64_t take_over_at[MAILER_WORKERS];
+    bool failed[MAILER_WORKERS]; /* the last look for an entry: Redis is away, or refuses */
+    bool said;
 } queue;
 
 void queue_open(call_t *call)
@@ -41,6 +45,11 @@ void queue_open(call_t *call)
 bool queue_is_used(void)
 {
     return queue.chore != NULL;
+}
+
+static int64_t deadline(void)
+{
+    return clock_monotonic() + PATIENCE * CLOCK_MILLISECOND;
 }
 
 /* --- workers ------------------------------------------------------------------------------------------------------ */
@@ -63,34 +72,45 @@ bool queue_take(call_t *call, int worker, stream_item_t *out)
     call_leave(call);
     if (now >= queue.take_over_at[worker]) {
         queue.take_over_at[worker] = now + TAKE_OVER_EVERY * CLOCK_MILLISECOND;
-        good = stream_take_over(redis, &stream, consumer_name(call, worker, name), config->mail.timeout, out, call->deadline);
+        good = stream_take_over(redis, &stream, consumer_name(call, worker, name), config->mail.timeout, out, deadline());
     }
     if (good && out->entry[0] == '\0')
         good = stream_take(redis, &stream, consumer_name(call, worker, name), TAKE_WAIT, out);
     call_return(call);
+    queue.failed[worker] = !good;
     return good && out->entry[0] != '\0';
 }
 
 int64_t queue_pause(int worker)
 {
-    return redis_ready(queue.workers[worker]) ? 0 : AWAY_PAUSE;
+    return queue.failed[worker] ? AWAY_PAUSE : 0;
 }
 
 void queue_done(call_t *call, int worker, const stream_item_t *item)
 {
     call_leave(call);
-    stream_done(queue.workers[worker], &stream, item, call->deadline); /* else somebody takes it over, and finds its job done */
+    stream_done(queue.workers[worker], &stream, item, deadline()); /* else somebody takes it over, and finds its job done */
     call_return(call);
 }
 
 /* --- the chore ---------------------------------------------------------------------------------------------------- */
 
+/* For `aipotenctl status`. */
+static void tell(bool good)
+{
+    if (good == !queue.said)
+        return;
+    queue.said = !good;
+    process_notify_status(good ? "" : "Redis does not answer: mail waits");
+}
+
 static int64_t room(call_t *call)
 {
     int64_t length = QUEUE_MOST;
     call_leave(call);
-    bool good = stream_length(queue.chore, &stream, &length, call->deadline);
+    bool good = stream_length(queue.chore, &stream, &length, deadline());
     call_return(call);
+    tell(good);
     return good && length < QUEUE_MOST ? QUEUE_MOST - length : 0;
 }
 
@@ -113,7 +133,7 @@ int64_t queue_fill(call_t *call)
         if (!rows_read(rows, i, &job))
             break;
         uuid_format(job.id, id);
-        if (!stream_add(queue.chore, &stream, text_of(id), call->deadline))
+        if (!stream_add(queue.chore, &stream, text_of(id), deadline()))
             break; /* the rest is added again after mail.requeue */
     }
     call_return(call);

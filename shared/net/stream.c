@@ -5,7 +5,7 @@
 #include "../base/memory.h"
 #include <stdio.h>
 
-enum { ANSWER_MILLISECONDS = 3000, /* beyond the time that a command may block */ STREAM_LENGTH_MAX = 100000 };
+enum { ANSWER_MILLISECONDS = 3000, /* beyond the time that a command may block */ STREAM_LENGTH_MAX = 100000, SAY_AGAIN_SECONDS = 10 };
 
 static text_t number_text(char out[static 24], int64_t number)
 {
@@ -23,6 +23,20 @@ static bool is_error(const redis_reply_t *reply, text_t code)
     return reply_is(reply, REPLY_ERROR) && text_starts_with(reply->text, code);
 }
 
+/* Whoever asks again and again would fill the log. */
+static void refusal_log(text_t command, text_t answer)
+{
+    static int64_t said;
+    text_t code = {0};
+    int64_t now = clock_monotonic();
+    text_split(&answer, ' ', &code);
+    if (said != 0 && now - said < SAY_AGAIN_SECONDS * CLOCK_SECOND)
+        return;
+    said = now;
+    log_event(LOG_ERROR, "redis_refused", LOG_T("command", command), LOG_T("code", code),
+        LOG_S("next", "is it Redis 7, with memory left, and writable?"));
+}
+
 /* Sends it and gives whether the answer is of that kind. Other answers are ours or Redis' fault, and logged. */
 static bool run(redis_t *redis, const text_t *arguments, int count, int64_t deadline, redis_reply_t *reply)
 {
@@ -30,10 +44,7 @@ static bool run(redis_t *redis, const text_t *arguments, int count, int64_t dead
         return false;
     if (!reply_is(reply, REPLY_ERROR) || is_error(reply, TEXT("NOGROUP")) || is_error(reply, TEXT("BUSYGROUP")))
         return true;
-    text_t rest = reply->text, code = {0};
-    text_split(&rest, ' ', &code);
-    log_event(LOG_ERROR, "redis_refused", LOG_T("command", arguments[0]), LOG_T("code", code),
-        LOG_S("next", "is it Redis 7, with memory left, and writable?"));
+    refusal_log(arguments[0], reply->text);
     redis_reply_free(reply);
     return false;
 }

@@ -201,9 +201,11 @@ def test_redis_away(own):
         time.sleep(1)  # twice mail.requeue: nothing goes another way
         assert not any(own.mail.to(body['email']) for body in bodies)
         assert Client(own).get('/readyz').status == 200
+        wait_until(lambda: 'Redis does not answer: mail waits' in own.ctl('status'), 20, 'a word of it in the status')
     finally:
         own.services('redis_start')
     arrived_once(own, bodies)
+    assert 'mail waits' not in own.ctl('status')
 
 
 def test_redis_killed_in_the_middle(own):
@@ -263,6 +265,22 @@ def test_death_at_every_point(own):
         mails = own.mail.to(body['email'])
         assert len(mails) == (2 if point == 'mail.accepted' else 1), point
         assert len({mail.message['message-id'] for mail in mails}) == 1
+
+
+def test_database_away_when_the_server_has_taken_it(own):
+    """Its worker says so in the row as soon as PostgreSQL is back, and does not send it again."""
+    own.mail.pause = 1.5
+    try:
+        body = register(own)
+        own.mail.wait(body['email'])
+        own.services('postgres_stop')
+        time.sleep(2)  # the server's answer comes while there is no database
+        own.services('postgres_start')
+        job = own.mail.to(body['email'])[0].id
+        wait_until(lambda: jobs(own, "id = %s AND state = 'sent' AND attempts = 1", job), 40, 'the row of the mail', every=0.2)
+    finally:
+        own.mail.pause = 0
+    arrived_once(own, [body])
 
 
 def test_database_away(own):
