@@ -19,7 +19,9 @@ struct writer {
     int watched; /* events */
     wait_t *wait; /* the coroutine that waits for the socket */
     bool busy;
+    bool unsent; /* libpq had no memory for a part of what was to be sent: no answer may be believed */
     bool commands; /* BEGIN and COMMIT are prepared on it */
+    bool outdated; /* what is prepared on it, a migration has changed: not to be used again */
     int64_t last_used; /* clock_monotonic(); 0: never yet */
     uint64_t prepared[STATEMENTS_MAX / 64];
 };
@@ -240,7 +242,7 @@ static writer_t *writer_take(lanes_t *lanes, int64_t deadline, enum db_status *s
 static void writer_give(writer_t *writer, bool clean)
 {
     lanes_t *lanes = writer->lanes;
-    if (clean && PQtransactionStatus(writer->pg) == PQTRANS_IDLE) {
+    if (clean && !writer->outdated && PQtransactionStatus(writer->pg) == PQTRANS_IDLE) {
         writer->busy = false;
         writer->last_used = clock_monotonic();
         lanes->writers_busy--;
@@ -250,6 +252,17 @@ static void writer_give(writer_t *writer, bool clean)
         queue_wake(lanes);
     } else {
         writer_close(writer);
+    }
+}
+
+/* What one connection was told of a migration, the others would be: a call that runs again must not meet each of them. */
+static void writers_renew(lanes_t *lanes)
+{
+    for (writer_t *writer = lanes->writers, *next; writer; writer = next) {
+        next = writer->next;
+        writer->outdated = true;
+        if (!writer->busy)
+            writer_close(writer);
     }
 }
 
@@ -276,7 +289,7 @@ void writers_close(lanes_t *lanes)
 static PGresult *exchange(writer_t *writer, int64_t deadline, bool committing)
 {
     PGresult *kept = NULL;
-    if (!PQpipelineSync(writer->pg)) /* and sends what the socket takes now */
+    if (writer->unsent || !PQpipelineSync(writer->pg)) /* and sends what the socket takes now */
         return NULL;
     if (committing)
         fault_point("commit.sent");
@@ -310,7 +323,7 @@ static PGresult *exchange(writer_t *writer, int64_t deadline, bool committing)
 
 static void send_command(writer_t *writer, const char *command)
 {
-    PQsendQueryPrepared(writer->pg, command, 0, NULL, NULL, NULL, 0);
+    writer->unsent |= !PQsendQueryPrepared(writer->pg, command, 0, NULL, NULL, NULL, 0);
 }
 
 /* The three commands are statements, too: a name costs PostgreSQL less than a text. */
@@ -318,7 +331,7 @@ static void prepare_commands(writer_t *writer)
 {
     static const char *const commands[] = {"BEGIN", "COMMIT", "ROLLBACK"};
     for (size_t i = 0; !writer->commands && i < ARRAY_SIZE(commands); i++)
-        PQsendPrepare(writer->pg, commands[i], commands[i], 0, NULL);
+        writer->unsent |= !PQsendPrepare(writer->pg, commands[i], commands[i], 0, NULL);
     writer->commands = true;
 }
 
@@ -330,11 +343,12 @@ static bool send_statement(writer_t *writer, const statement_t *statement, const
     uint64_t bit = UINT64_C(1) << number % 64;
     bool first = !(writer->prepared[number / 64] & bit);
     if (first)
-        PQsendPrepare(writer->pg, statement->name, statement->sql, 0, NULL);
+        writer->unsent |= !PQsendPrepare(writer->pg, statement->name, statement->sql, 0, NULL);
     writer->prepared[number / 64] |= bit;
     bound_t bound;
     params_bind(statement, params, count, &bound);
-    PQsendQueryPrepared(writer->pg, statement->name, count, bound.values, bound.lengths, bound.formats, 1);
+    writer->unsent |=
+        !PQsendQueryPrepared(writer->pg, statement->name, count, bound.values, bound.lengths, bound.formats, 1);
     return first;
 }
 
@@ -375,9 +389,10 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     if (rows->status != DB_OK) {
         transaction->failed = true;
         counter_add(transaction->lanes->counters.failed, 1);
+        if (strcmp(rows->sqlstate, "0A000") == 0)
+            writers_renew(transaction->lanes);
         /* Its state, or what is prepared on it, cannot be relied on. (Who violates a constraint was prepared and ran.) */
-        if (!result || (first && rows->status != DB_CONSTRAINT) || strcmp(rows->sqlstate, "0A000") == 0 ||
-            PQstatus(writer->pg) == CONNECTION_BAD) {
+        if (!result || (first && rows->status != DB_CONSTRAINT) || writer->outdated || PQstatus(writer->pg) == CONNECTION_BAD) {
             writer_give(writer, false);
             transaction->writer = NULL;
         }

@@ -38,6 +38,9 @@ STATEMENT(huge, LANE_READ, &amounts_message, "SELECT $1::text::numeric AS amount
 STATEMENT(insert, LANE_WRITE, NULL, "INSERT INTO lanes_test.numbers VALUES ($1, $2)");
 STATEMENT(bump, LANE_WRITE, &one_message, "UPDATE lanes_test.numbers SET value = value + 1 WHERE id = $1 RETURNING value");
 STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_test.numbers WHERE id = $1");
+#define WORDS(FIELD) FIELD(text, kind)
+MESSAGE(words, WORDS);
+STATEMENT(rename, LANE_WRITE, &words_message, "UPDATE lanes_test.names SET kind = kind WHERE id = $1 RETURNING kind");
 STATEMENT(end_me, LANE_WRITE, NULL, "SELECT FROM pg_terminate_backend(pg_backend_pid())");
 BATCHED(series, &one_message, "SELECT v AS value FROM generate_series(1, $1::bigint) v WHERE $2::text IS NULL ORDER BY v DESC",
     "SELECT v AS value FROM generate_series(1, aipoten_batch.p1::bigint) v WHERE aipoten_batch.p2::text IS NULL ORDER BY v DESC");
@@ -45,7 +48,7 @@ BATCHED(share, &one_message, "SELECT 100 / $1::bigint AS value", "SELECT 100 / a
 BATCHED(wait, &one_message, "SELECT length(pg_sleep($1::bigint / 1000.0)::text)::bigint AS value",
     "SELECT length(pg_sleep(aipoten_batch.p1::bigint / 1000.0)::text)::bigint AS value");
 static const statement_t *const statements[] = {&SQL_series, &SQL_share, &SQL_wait, &SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
-    &SQL_all_types, &SQL_insert, &SQL_bump, &SQL_count, &SQL_end_me, &SQL_kind, &SQL_huge};
+    &SQL_all_types, &SQL_insert, &SQL_bump, &SQL_rename, &SQL_count, &SQL_end_me, &SQL_kind, &SQL_huge};
 
 #define RUN(transaction, statement, ...)                                                                           \
     transaction_run(                                                                                               \
@@ -375,6 +378,39 @@ static void test_transactions(void **state)
     assert_int_equal(finished, 1);
 }
 
+/* --- a migration -------------------------------------------------------------------------------------------------- */
+
+enum { WRITERS = 6 };
+static int renamed, outdated;
+
+static void rename_one(int number)
+{
+    for (int i = 0; i < 2; i++) {
+        transaction_t *transaction = begin();
+        enum db_status status = status_of(RUN(transaction, rename, bind_integer(number)));
+        lanes_pause(lanes, 100); /* until each has a connection of its own */
+        transaction_rollback(&transaction);
+        renamed += status == DB_OK;
+        outdated += status == DB_RETRY;
+        if (status != DB_RETRY)
+            break;
+    }
+}
+
+/* All connections have the statement as it was: who met one of them does not meet another when he runs again. */
+static void test_migration(void **state)
+{
+    (void)state;
+    run_all(rename_one, WRITERS);
+    assert_int_equal(renamed, WRITERS);
+    database_run("ALTER TABLE lanes_test.names ALTER kind TYPE varchar(20)");
+    run_all(rename_one, 1);
+    assert_int_equal(renamed, WRITERS + 1);
+    assert_int_equal(outdated, 1);
+    run_all(rename_one, WRITERS);
+    assert_int_equal(renamed, 2 * WRITERS + 1);
+}
+
 /* --- losing PostgreSQL -------------------------------------------------------------------------------------------- */
 
 static void lose_writer(int number)
@@ -437,6 +473,8 @@ static int setup(void **state)
     database_run("DROP SCHEMA IF EXISTS lanes_test CASCADE");
     database_run("CREATE SCHEMA lanes_test");
     database_run("CREATE TABLE lanes_test.numbers (id bigint PRIMARY KEY, value bigint)");
+    database_run("CREATE TABLE lanes_test.names (id bigint PRIMARY KEY, kind varchar(10))");
+    database_run("INSERT INTO lanes_test.names SELECT n, 'one' FROM generate_series(0, 9) n");
     rig_open(statements, ARRAY_SIZE(statements));
     return 0;
 }
@@ -453,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_migration),
         cmocka_unit_test(test_lost_connection),
         cmocka_unit_test(test_bad_statements),
     };
