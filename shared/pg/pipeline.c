@@ -50,9 +50,13 @@ struct pipeline {
     bool renewing; /* connecting anew for a migration: callers wait for it */
     int64_t retry_at, connect_deadline, last_used; /* clock_monotonic */
     int backoff;
-    wait_t *openers[64]; /* callers that wait for the lane to open; bounded */
-    int opener_count;
+    struct opener *openers; /* callers that wait for the lane to open; bounded by the coroutines */
 };
+
+typedef struct opener {
+    wait_t wait;
+    struct opener *next;
+} opener_t;
 
 static void on_socket(void *argument, int events);
 
@@ -60,9 +64,9 @@ static void on_socket(void *argument, int events);
 
 static void wake_openers(pipeline_t *lane)
 {
-    for (int i = 0; i < lane->opener_count; i++)
-        wait_wake(lane->lanes, lane->openers[i]);
-    lane->opener_count = 0;
+    for (opener_t *opener = lane->openers; opener; opener = opener->next)
+        wait_wake(lane->lanes, &opener->wait);
+    lane->openers = NULL;
 }
 
 static void query_done(pipeline_t *lane, query_t *query, rows_t *take_rows)
@@ -164,32 +168,31 @@ static void renew(pipeline_t *lane, const statement_t *statement)
 }
 
 /* All statements of the lane in one pipeline, one Sync. */
-static void prepare(pipeline_t *lane)
+static bool prepare(pipeline_t *lane)
 {
+    bool sent = true;
     PQsetnonblocking(lane->pg, 1);
     PQenterPipelineMode(lane->pg);
     for (int i = 0; i < lane->lanes->statement_count; i++) {
         const statement_t *statement = lane->lanes->statements[i];
         if (statement->lane != lane->lane)
             continue;
-        PQsendPrepare(lane->pg, statement->name, statement->sql, 0, NULL);
+        sent &= PQsendPrepare(lane->pg, statement->name, statement->sql, 0, NULL);
         if (statement->plan->batched_sql)
-            PQsendPrepare(lane->pg, statement->plan->batched_name, statement->plan->batched_sql, 0, NULL);
+            sent &= PQsendPrepare(lane->pg, statement->plan->batched_name, statement->plan->batched_sql, 0, NULL);
     }
-    PQpipelineSync(lane->pg);
     lane->state = PREPARING;
+    return sent && PQpipelineSync(lane->pg);
 }
 
 static void connect_step(pipeline_t *lane)
 {
     loop_t *loop = lane->lanes->loop;
     PostgresPollingStatusType step = PQconnectPoll(lane->pg);
-    if (step == PGRES_POLLING_FAILED) {
+    if (step == PGRES_POLLING_FAILED || (step == PGRES_POLLING_OK && !prepare(lane))) {
         lose(lane, connection_error(lane->pg));
         return;
     }
-    if (step == PGRES_POLLING_OK)
-        prepare(lane);
     /* libpq may have gone on with another socket. */
     loop->unwatch(&lane->watch);
     lane->watch = loop->watch(loop, PQsocket(lane->pg),
@@ -201,6 +204,8 @@ static void prepared(pipeline_t *lane)
 {
     for (PGresult *result; !PQisBusy(lane->pg);) {
         result = PQgetResult(lane->pg);
+        if (!result && PQstatus(lane->pg) == CONNECTION_BAD)
+            return; /* there will be no other answer than NULL */
         ExecStatusType status = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
         PQclear(result);
         if (status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED) {
@@ -515,14 +520,14 @@ static bool wait_open(pipeline_t *lane, int64_t deadline)
     if (lane->state == DOWN && clock_monotonic() >= lane->retry_at)
         open_lane(lane);
     while (lane->state == CONNECTING || lane->state == PREPARING) {
-        if (lane->opener_count == ARRAY_SIZE(lane->openers))
-            return false;
-        wait_t wait;
-        lane->openers[lane->opener_count++] = &wait;
-        if (!wait_for(lane->lanes, &wait, deadline)) {
-            for (int i = 0; i < lane->opener_count; i++)
-                if (lane->openers[i] == &wait)
-                    lane->openers[i] = lane->openers[--lane->opener_count];
+        opener_t opener = {.next = lane->openers};
+        lane->openers = &opener;
+        if (!wait_for(lane->lanes, &opener.wait, deadline)) {
+            for (opener_t **at = &lane->openers; *at; at = &(*at)->next)
+                if (*at == &opener) {
+                    *at = opener.next;
+                    break;
+                }
             return false;
         }
     }

@@ -17,6 +17,8 @@ enum { PARALLEL = 64, CONNECTIONS_MAX = 64, WRITERS = 3 };
 
 /* --- the fake ----------------------------------------------------------------------------------------------------- */
 
+#define NONSENSE "HTTP/1.1 400 Bad Request\r\n\r\nthis is no message of the protocol, is it?"
+
 enum fault {
     NO_FAULT,
     FATAL_AT_SYNC,      /* every answer is given, then FATAL stands where ReadyForQuery should */
@@ -25,6 +27,9 @@ enum fault {
     SILENT,             /* nothing is answered any more */
     CLOSED_AT_COMMIT,   /* COMMIT arrives, its answer does not */
     CLOSED_AT_EXECUTE,
+    CLOSED_AT_PREPARE,
+    FATAL_AT_PREPARE,
+    GARBAGE_AT_PREPARE,
     REFUSING,           /* new connections are closed at once */
 };
 static enum fault fault;
@@ -124,7 +129,18 @@ static bool message(backend_t *backend, char type, const char *body)
     }
     if (backend->skipping)
         return true;
-    if (type == 'P') {
+    if (type == 'P' && fault == CLOSED_AT_PREPARE) {
+        hang_up(backend);
+        return false;
+    }
+    if (type == 'P' && fault == FATAL_AT_PREPARE) {
+        REPLY(backend, 'E', "SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0");
+        hang_up(backend);
+        return false;
+    }
+    if (type == 'P' && fault == GARBAGE_AT_PREPARE) {
+        buffer_add_string(&backend->out, NONSENSE);
+    } else if (type == 'P') {
         if (!body[0]) /* the unnamed one: its SQL is its name */
             snprintf(backend->statement, sizeof backend->statement, "%s", body + 1);
         REPLY(backend, '1', "");
@@ -137,7 +153,7 @@ static bool message(backend_t *backend, char type, const char *body)
         describe(backend);
     } else if (type == 'E') {
         if (fault == GARBAGE)
-            buffer_add_string(&backend->out, "HTTP/1.1 400 Bad Request\r\n\r\nthis is no message of the protocol, is it?");
+            buffer_add_string(&backend->out, NONSENSE);
         else
             execute(backend);
     }
@@ -277,6 +293,15 @@ static void until(void (*condition)(void *argument))
     alarm(0);
 }
 
+static int wanted_connections;
+
+static void wait_accepted(void *argument)
+{
+    (void)argument;
+    if (accepted >= wanted_connections)
+        loop_ev_stop(loop);
+}
+
 /* Back to a PostgreSQL that works. */
 static void mend(void)
 {
@@ -373,6 +398,27 @@ static void read_soon(int number)
     enum db_status status = status_of(lanes_read(lanes, statement, NULL, 0, begun + 100 * CLOCK_MILLISECOND));
     assert_true(status == DB_TIMEOUT || status == DB_UNAVAILABLE);
     assert_true(clock_monotonic() - begun < CLOCK_SECOND);
+}
+
+/* What ends while it is being prepared is tried again, and never looked at without end. */
+static void test_ends_while_preparing(void **state)
+{
+    (void)state;
+    for (fault = CLOSED_AT_PREPARE; fault <= GARBAGE_AT_PREPARE; fault++) {
+        enum fault wanted = fault;
+        mend();
+        fault = CLOSED_AT_EXECUTE;
+        read_all(read_one, 4);
+        assert_int_equal(statuses[DB_UNAVAILABLE], 4);
+        fault = wanted;
+        wanted_connections = accepted + 3;
+        until(wait_accepted);
+        mend();
+        read_all(read_one, 4);
+        assert_int_equal(statuses[DB_OK], 4);
+        fault = wanted;
+    }
+    fault = NO_FAULT;
 }
 
 static void test_silence(void **state)
@@ -659,6 +705,7 @@ int main(void)
         cmocka_unit_test(test_fatal_at_sync),
         cmocka_unit_test(test_closed_after_error),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_ends_while_preparing),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_nothing_is_quoted),
         cmocka_unit_test(test_writes),
