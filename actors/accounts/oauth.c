@@ -72,7 +72,8 @@ void oauth_start(call_t *call)
 
 /* --- the state ---------------------------------------------------------------------------------------------------- */
 
-static bool state_fits(call_t *call, const oauth_state_t *state, const oauth_provider_t *provider, const oauth_login_t *in)
+static bool state_fits(
+    call_t *call, const oauth_state_t *state, const oauth_provider_t *provider, const oauth_login_t *in)
 {
     if (!text_equal(state->provider, text_of(oauth_provider_name(provider))) ||
         !text_equal(state->redirect_uri, in->redirect_uri))
@@ -85,8 +86,8 @@ static bool state_fits(call_t *call, const oauth_state_t *state, const oauth_pro
 /* It is taken for good, even when nothing else fits: who shows it a second time is somebody else. */
 static const oauth_state_t *state_take(call_t *call, const oauth_provider_t *provider, const oauth_login_t *in)
 {
-    const oauth_state_t *state = row_first(
-        call, db_query(call, &SQL_oauth_state_take, bind_state(call, in->state), bind_uuid(call->id)));
+    const oauth_state_t *state =
+        row_first(call, db_query(call, &SQL_oauth_state_take, bind_state(call, in->state), bind_uuid(call->id)));
     call_claim(call);
     if (state == NULL || !state_fits(call, state, provider, in)) {
         log_event(LOG_INFO, "oauth_state_refused", LOG_S("provider", oauth_provider_name(provider)),
@@ -157,9 +158,8 @@ static void user_create(call_t *call, const char *provider, const id_token_t *pe
 static const credentials_t *account_step(call_t *call, const char *provider, const asked_t *asked)
 {
     const id_token_t *person = &asked->person;
-    const credentials_t *known =
-        row_first(call, db_query(call, &SQL_identity_find, bind_text(text_of(provider)), bind_text(person->subject),
-                            bind_time(restorable_since(call))));
+    const credentials_t *known = row_first(call, db_query(call, &SQL_identity_find, bind_text(text_of(provider)),
+                                                     bind_text(person->subject), bind_time(restorable_since(call))));
     const email_owner_t *owner = NULL;
     if (known == NULL && person->email.data != NULL)
         owner = row_first(call, db_query(call, &SQL_email_owner, bind_text(person->email)));
@@ -205,6 +205,7 @@ void oauth_login(call_t *call)
         call_fail(call, ERROR_CONFLICT);
     if (known->status == USER_SUSPENDED)
         call_fail(call, ERROR_SUSPENDED);
-    if (!account_enter(call, known, message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY))
+    if (!account_enter(
+            call, known, message_has(in, token_delivery) ? (enum delivery)in->token_delivery : DELIVERY_BODY))
         call_fail(call, ERROR_CONFLICT); /* changed at this very moment */
 }

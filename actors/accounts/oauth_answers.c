@@ -7,7 +7,8 @@ enum { ACCESS_TOKEN_MAX = 4096, ERROR_NAME_MAX = 64 };
 
 static enum token_answer error_judge(text_t error)
 {
-    static const char *const of_client[] = {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"};
+    static const char *const of_client[] = {
+        "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"};
     for (size_t i = 0; i < ARRAY_SIZE(of_client); i++)
         if (text_equal(error, text_of(of_client[i])))
             return ANSWER_CLIENT;

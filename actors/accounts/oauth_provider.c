@@ -24,8 +24,8 @@ enum {
 #define SECRET_RENEWED (300 * CLOCK_SECOND) /* before it expires */
 
 struct oauth_provider {
-    const char *name, *secret; /* crypto/secrets.h */
-    size_t config;             /* in config_t */
+    const char *name, *secret;                                 /* crypto/secrets.h */
+    size_t config;                                             /* in config_t */
     bool (*person_read)(arena_t *, text_t body, id_token_t *); /* of the answer at user_url; NULL: it signs ID tokens */
     bool signs_secret; /* the secret is a private key, by which ours is signed */
     bool state_again;  /* wants the state with the code */
@@ -66,7 +66,8 @@ void oauth_providers_start(call_t *call)
     for (int i = 0; i < PROVIDERS; i++)
         if (config_of(call, &providers[i])->client_id[0] != '\0' && !is_whole(call, &providers[i]))
             log_event(LOG_WARNING, "oauth_secret_missing", LOG_S("provider", providers[i].name),
-                LOG_S("next", "put what it gave you into var/secrets/oauth.PROVIDER and restart accounts; until then it answers 404"));
+                LOG_S("next", "put what it gave you into var/secrets/oauth.PROVIDER and restart accounts; until then "
+                              "it answers 404"));
 }
 
 const oauth_provider_t *oauth_provider_find(call_t *call, text_t name)
@@ -114,11 +115,14 @@ text_t oauth_authorization_url(call_t *call, const oauth_provider_t *provider, c
 
 /* --- asking ------------------------------------------------------------------------------------------------------------ */
 
+/* A log-in that was refused, or a provider that failed. Nothing of what was sent or answered. */
 static void ask_log(enum log_level level, const oauth_provider_t *provider, const char *what, const char *reason)
 {
-    log_event(level, "oauth_refused", LOG_S("provider", provider->name), LOG_S("asked", what), LOG_S("reason", reason),
-        LOG_S("next", level == LOG_INFO ? "nothing: this log-in was refused"
-                                        : "is the provider up, and what stands about it in the configuration right?"));
+    static const char *const next[] = {[LOG_INFO] = "nothing: its client begins again",
+        [LOG_WARNING] = "is the provider up, and what the configuration says of it right?",
+        [LOG_ERROR] = "compare its client id and var/secrets/oauth.NAME with what it gave you"};
+    log_event(level, level == LOG_INFO ? "oauth_refused" : "oauth_failed", LOG_S("provider", provider->name),
+        LOG_S("asked", what), LOG_S("reason", reason), LOG_S("next", next[level]));
 }
 
 /* No deadline of a provider's answer leaves less than ANSWER_TIME for ours. */
@@ -191,11 +195,13 @@ static text_t code_form(call_t *call, const oauth_provider_t *provider, const oa
 static enum error_code code_exchange(
     call_t *call, const oauth_provider_t *provider, const oauth_code_t *code, tokens_answer_t *out)
 {
-    text_t secret = provider->signs_secret ? secret_signed(call, provider) : text_trim(process_secret(provider->secret));
+    text_t secret =
+        provider->signs_secret ? secret_signed(call, provider) : text_trim(process_secret(provider->secret));
     if (secret.data == NULL)
         return ERROR_UNAVAILABLE;
-    http_request_t request = {
-        .url = config_of(call, provider)->token_url, .form = code_form(call, provider, code, secret), .max_bytes = TOKEN_BYTES};
+    http_request_t request = {.url = config_of(call, provider)->token_url,
+        .form = code_form(call, provider, code, secret),
+        .max_bytes = TOKEN_BYTES};
     http_answer_t answer;
     enum error_code failed = ask(call, provider, "code", &request, &answer);
     if (failed != ERROR_NONE)

@@ -2,7 +2,12 @@
 #pragma once
 #include "jwks.h"
 
-enum { ID_TOKEN_MAX = 16 * 1024, SUBJECT_MAX = 255 /* OpenID Connect Core, section 2 */, EMAIL_MAX = 254, NAME_MAX = 200 };
+enum {
+    ID_TOKEN_MAX = 16 * 1024,
+    SUBJECT_MAX = 255 /* OpenID Connect Core, section 2 */,
+    EMAIL_MAX = 254,
+    NAME_MAX = 200
+};
 
 typedef struct {
     const char *issuer, *audience; /* exactly; the audience is our client id there */

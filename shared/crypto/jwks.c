@@ -72,7 +72,8 @@ static EVP_PKEY *rsa_make(const json_t *key)
         return NULL;
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     BIGNUM *n = BN_bin2bn(modulus, (int)modulus_length, NULL), *e = BN_bin2bn(exponent, (int)exponent_length, NULL);
-    bool good = BN_is_odd(n) && BN_is_odd(e) && !BN_is_one(e) && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
+    bool good = BN_is_odd(n) && BN_is_odd(e) && !BN_is_one(e) &&
+                OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
                 OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e);
     EVP_PKEY *made = good ? key_make("RSA", build) : NULL;
     BN_free(n);

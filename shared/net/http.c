@@ -83,8 +83,10 @@ static enum http_outcome outcome_of(enum transfer_status status, CURLcode code, 
 
 static const char *reason_of(enum http_outcome outcome, CURLcode code)
 {
-    static const char *const reasons[] = {[HTTP_TIMEOUT] = "no answer in time", [HTTP_TOO_LARGE] = "the answer is too large",
-        [HTTP_BUSY] = "too many transfers at a time", [HTTP_REFUSED] = "neither https nor the loopback"};
+    static const char *const reasons[] = {[HTTP_TIMEOUT] = "no answer in time",
+        [HTTP_TOO_LARGE] = "the answer is too large",
+        [HTTP_BUSY] = "too many transfers at a time",
+        [HTTP_REFUSED] = "neither https nor the loopback"};
     return outcome == HTTP_ANSWERED ? NULL : outcome == HTTP_FAILED ? curl_easy_strerror(code) : reasons[outcome];
 }
 

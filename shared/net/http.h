@@ -12,7 +12,7 @@ typedef struct {
     const char *headers[HTTP_HEADERS_MAX]; /* "authorization: Bearer …", up to the first NULL */
     size_t max_bytes;                      /* of the answer's body */
     int64_t deadline;                      /* clock_monotonic() */
-    bool plain_loopback;                   /* http://127.0.0.1, http://localhost and http://[::1] are fine (tests, development) */
+    bool plain_loopback; /* http://127.0.0.1, http://localhost and http://[::1] are fine (tests, development) */
 } http_request_t;
 
 enum http_outcome {

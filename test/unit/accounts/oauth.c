@@ -45,8 +45,13 @@ static void test_decide_never(void **state)
 {
     (void)state;
     for (int bits = 0; bits < 1 << 7; bits++) {
-        oauth_situation_t now = {.known = bits & 1, .linking = bits & 2, .own = bits & 4, .email = bits & 8,
-            .verified = bits & 16, .taken = bits & 32, .account_verified = bits & 64};
+        oauth_situation_t now = {.known = bits & 1,
+            .linking = bits & 2,
+            .own = bits & 4,
+            .email = bits & 8,
+            .verified = bits & 16,
+            .taken = bits & 32,
+            .account_verified = bits & 64};
         enum oauth_step step = oauth_decide(&now);
         if (step == OAUTH_LINK && !now.linking)
             assert_true(now.email && now.verified && now.taken && now.account_verified && !now.known);
@@ -80,7 +85,8 @@ static void test_name(void **state)
         {"  Kim  ", "hana@example.com", "Kim"},
         {NULL, "hana@example.com", "hana"},
         {"   ", "hana@example.com", "hana"},
-        {"가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가", "a@b.kr",
+        {"가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가",
+            "a@b.kr",
             "가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가가"},
         {"12345678901234567890123456789012345678901234567890", "a@b.kr",
             "12345678901234567890123456789012345678901234567890"},
@@ -104,7 +110,8 @@ static void test_tokens(void **state)
         {200, "[]", ANSWER_BROKEN},
         {200, "<html>", ANSWER_BROKEN},
         {200, "", ANSWER_BROKEN},
-        {200, "{\"error\":\"invalid_request\",\"error_description\":\"no valid data in session\"}", ANSWER_REFUSED}, /* Naver */
+        {200, "{\"error\":\"invalid_request\",\"error_description\":\"no valid data in session\"}",
+            ANSWER_REFUSED}, /* Naver */
         {200, "{\"error\":\"invalid_grant\",\"access_token\":\"a\"}", ANSWER_REFUSED},
         {400, "{\"error\":\"invalid_grant\",\"error_code\":\"KOE320\"}", ANSWER_REFUSED}, /* Kakao */
         {400, "{\"access_token\":\"a\"}", ANSWER_BROKEN},
@@ -116,8 +123,7 @@ static void test_tokens(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         tokens_answer_t tokens;
-        assert_int_equal(
-            token_answer_read(*state, cases[i].status, text_of(cases[i].body), &tokens), cases[i].answer);
+        assert_int_equal(token_answer_read(*state, cases[i].status, text_of(cases[i].body), &tokens), cases[i].answer);
         if (cases[i].answer != ANSWER_TOKENS)
             assert_null(tokens.access_token.data);
     }
@@ -158,7 +164,8 @@ static void test_naver(void **state)
 {
     id_token_t person;
     assert_true(naver_person_read(*state,
-        TEXT("{\"resultcode\":\"00\",\"message\":\"success\",\"response\":{\"id\":\"32742776\",\"email\":\"a@naver.com\","
+        TEXT("{\"resultcode\":\"00\",\"message\":\"success\",\"response\":{\"id\":\"32742776\",\"email\":\"a@naver."
+             "com\","
              "\"name\":\"오픈\",\"email_verified\":true}}"),
         &person));
     assert_text(person.subject, "32742776");

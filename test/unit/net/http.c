@@ -14,6 +14,7 @@ enum { MAXIMUM = 2, BODY_MAX = 256 };
 static loop_t *loop;
 static arena_t *arena;
 static int port, running;
+static bool waits; /* the loop runs */
 static pid_t server;
 
 /* --- the server: answers with what it was sent, or as the path says -------------------------------------------------- */
@@ -44,20 +45,34 @@ static void serve_one(int fd)
     else if (strstr(request, "/echo") != NULL)
         snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", got, request);
     else /* chunked: its length is not said before */
-        snprintf(answer, sizeof(answer), "HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%0*d\r\n0\r\n\r\n", large,
-            large, 0);
+        snprintf(answer, sizeof(answer),
+            "HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%0*d\r\n0\r\n\r\n", large, large, 0);
     _exit(write(fd, answer, strlen(answer)) < 0);
+}
+
+/* A socket on a port that nobody has. */
+static int bind_anywhere(int *fd)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(*fd, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(getsockname(*fd, (struct sockaddr *)&address, &length), 0);
+    return ntohs(address.sin_port);
+}
+
+static int port_free(void)
+{
+    int fd, number = bind_anywhere(&fd);
+    close(fd);
+    return number;
 }
 
 static int start(void **state)
 {
     (void)state;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    port = ntohs(address.sin_port);
+    int fd;
+    port = bind_anywhere(&fd);
     assert_int_equal(listen(fd, 16), 0);
     server = fork();
     if (server == 0) {
@@ -110,7 +125,7 @@ static void run_one(void *argument)
         .deadline = clock_monotonic() + (run->milliseconds ? run->milliseconds : 5000) * CLOCK_MILLISECOND,
         .plain_loopback = true};
     run->outcome = http_run(arena, &request, &run->answer);
-    if (--running == 0)
+    if (--running == 0 && waits)
         loop_ev_stop(loop);
 }
 
@@ -126,8 +141,10 @@ static void run_all(run_t *runs, int count)
     running = count;
     for (int i = 0; i < count; i++)
         coroutine_start(run_one, &runs[i]);
-    if (running > 0)
+    waits = running > 0;
+    if (waits)
         loop_ev_run(loop);
+    waits = false;
     loop->timer_stop(&limit);
     assert_int_equal(transfer_count(), 0);
 }
@@ -188,6 +205,50 @@ static void not_answered(void **state)
     assert_int_equal(far.outcome, HTTP_REFUSED);
 }
 
+static void wait_listening(int number)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)number)};
+    int64_t limit = clock_monotonic() + 10 * CLOCK_SECOND;
+    for (bool listens = false; !listens && clock_monotonic() < limit; usleep(20000)) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        listens = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+    }
+}
+
+/* A server that nobody vouches for is not told anything. */
+static void untrusted(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/unit-http-XXXXXX", command[512], url[64];
+    assert_non_null(mkdtemp(directory));
+    snprintf(command, sizeof(command),
+        "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout k -out c -subj "
+        "/CN=localhost"
+        " -addext subjectAltName=IP:127.0.0.1 2>/dev/null",
+        directory);
+    assert_int_equal(system(command), 0);
+    int tls_port = port_free();
+    snprintf(command, sizeof(command),
+        "cd %s && exec openssl s_server -accept 127.0.0.1:%d -cert c -key k -www >s 2>&1", directory, tls_port);
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(1);
+    }
+    snprintf(url, sizeof(url), "https://127.0.0.1:%d/", tls_port);
+    run_t run = {.url = url};
+    wait_listening(tls_port);
+    run_all(&run, 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_int_equal(run.outcome, HTTP_FAILED);
+    assert_non_null(strcasestr(run.answer.reason, "certificate"));
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    assert_int_equal(system(command), 0);
+}
+
 static void urls(void **state)
 {
     static const struct {
@@ -231,7 +292,7 @@ static void forms(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(answered), cmocka_unit_test(bounded), cmocka_unit_test(not_answered),
-        cmocka_unit_test(urls), cmocka_unit_test(forms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(answered), cmocka_unit_test(bounded),
+        cmocka_unit_test(not_answered), cmocka_unit_test(untrusted), cmocka_unit_test(urls), cmocka_unit_test(forms)};
     return cmocka_run_group_tests(tests, start, stop);
 }
