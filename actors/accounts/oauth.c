@@ -129,15 +129,17 @@ static const asked_t *ask_once(call_t *call, const oauth_provider_t *provider, c
 
 /* --- the account -------------------------------------------------------------------------------------------------- */
 
-static void identity_create(call_t *call, const char *provider, text_t subject, uuid_t user)
+/* False when it, or the user's place for this provider, was taken meanwhile, or the user is active no more. */
+static bool identity_create(call_t *call, const char *provider, text_t subject, uuid_t user)
 {
     const rows_t *rows = db_query(call, &SQL_identity_create, bind_uuid(uuid_new()), bind_uuid(user),
         bind_text(text_of(provider)), bind_text(subject));
     if (rows->count == 0)
-        call_fail(call, ERROR_OAUTH_LINKED);
+        return false;
     char id[UUID_TEXT_SIZE];
     uuid_format(user, id);
     log_event(LOG_INFO, "identity_linked", LOG_S("user", id), LOG_S("provider", provider));
+    return true;
 }
 
 /* Another one may take the address at the same moment: then nothing is made, and it is decided anew. */
@@ -149,20 +151,23 @@ static void user_create(call_t *call, const char *provider, const id_token_t *pe
         bind_text(text_of(language_name(call->language))), bind_boolean(person->email_verified));
     if (rows->count == 0)
         return;
-    identity_create(call, provider, person->subject, id);
+    if (!identity_create(call, provider, person->subject, id))
+        call_fail(call, ERROR_OAUTH_LINKED); /* nor is the account made */
     if (!person->email_verified)
         verification_send(call, row_first(call, rows));
 }
 
-/* One decision and what follows; the account to enter, or NULL: look again. */
+/* One decision and what follows; the account to enter, or NULL: look again. Others may write between any two of its looks, so
+ * what could not be written is no answer yet: the next look says who was first. */
 static const credentials_t *account_step(call_t *call, const char *provider, const asked_t *asked)
 {
     const id_token_t *person = &asked->person;
+    /* In this order: whoever made the owner meanwhile by this same identity is then seen to have it. */
+    const email_owner_t *owner = NULL;
+    if (person->email.data != NULL)
+        owner = row_first(call, db_query(call, &SQL_email_owner, bind_text(person->email)));
     const credentials_t *known = row_first(call, db_query(call, &SQL_identity_find, bind_text(text_of(provider)),
                                                      bind_text(person->subject), bind_time(restorable_since(call))));
-    const email_owner_t *owner = NULL;
-    if (known == NULL && person->email.data != NULL)
-        owner = row_first(call, db_query(call, &SQL_email_owner, bind_text(person->email)));
     oauth_situation_t now = {.known = known != NULL,
         .linking = asked->linking,
         .own = known != NULL && uuid_equal(known->id, asked->user),
@@ -202,7 +207,7 @@ void oauth_login(call_t *call)
     for (int i = 0; i < DECISIONS_MAX && known == NULL; i++)
         known = account_step(call, oauth_provider_name(provider), asked);
     if (known == NULL)
-        call_fail(call, ERROR_CONFLICT);
+        call_fail(call, ERROR_OAUTH_LINKED); /* the account has another identity of this provider */
     if (known->status == USER_SUSPENDED)
         call_fail(call, ERROR_SUSPENDED);
     if (!account_enter(
