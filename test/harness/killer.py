@@ -61,7 +61,7 @@ class Killer:
         at = time.monotonic()
         kill(pid)
         wait_gone(pid)
-        self.system.start()
+        self.system.ctl('start', '--config', self.system.config)
         self.note('supervisor', pid, at)
 
     def kill_redis(self):

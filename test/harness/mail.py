@@ -13,15 +13,19 @@ from .wait import wait_until
 TOKEN = re.compile(r'#(?:\S*&)?token=([A-Za-z0-9_-]{43})')
 
 
-def mails(system, address):
-    """To this address, oldest first."""
+def all_mails(system):
+    """Oldest first."""
     found = []
     for path in glob.glob(os.path.join(system.var, 'mail', '*.eml')):
         with open(path, 'rb') as file:
             mail = email.message_from_binary_file(file, policy=email.policy.default)
-        if address.lower() in str(mail['to']).lower():
-            found.append((os.stat(path).st_mtime_ns, mail))
+        found.append((os.stat(path).st_mtime_ns, mail))
     return [mail for _, mail in sorted(found, key=lambda pair: pair[0])]
+
+
+def mails(system, address):
+    """To this address, oldest first."""
+    return [mail for mail in all_mails(system) if address.lower() in str(mail['to']).lower()]
 
 
 def text(mail):

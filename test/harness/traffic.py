@@ -85,7 +85,8 @@ class Traffic:
     """with Traffic(system, writers=12, editors=3, rate=300) as traffic: … ; afterwards traffic.writes and .attempts.
 
     A writer is a parent of its own who registers children, changes one of them and measures it; an editor is an administrator who
-    changes a user of its own, each of which is an event for the access log. Every second writer sends an Idempotency-Key, and
+    changes a user of its own, each of which is an event for the access log; one more thread registers people, which is a mail each.
+    Every second writer sends an Idempotency-Key, and
     repeats a request whose connection broke until it has an answer, as a good client does."""
 
     def __init__(self, system, writers=12, editors=3, rate=300, seed=0):
@@ -102,6 +103,7 @@ class Traffic:
             self.start_with(self.write, person, child, number % 2 == 1, random.Random(seed * 1000 + number))
         for _ in range(editors):
             self.start_with(self.edit, people.newcomer(system))
+        self.start_with(self.register)
 
     def start_with(self, work, *arguments):
         self.threads.append(threading.Thread(target=work, args=arguments, daemon=True))
@@ -121,7 +123,7 @@ class Traffic:
             if status != UNKNOWN or not keyed:
                 break
             time.sleep(0.02)
-        self.writes.append(Write(operation, person.id, what, status))
+        self.writes.append(Write(operation, person and person.id, what, status))
 
     def write(self, person, child, keyed, chance):
         line, day = Line(self.system, person.token), 0
@@ -138,6 +140,14 @@ class Traffic:
                 self.once(line, 'children.measure', person, child, 'POST', f'{CHILDREN}/{child}/measurements',
                           {'measured_on': time.strftime('%Y-%m-%d', time.gmtime(1706745600 + 86400 * day)),
                            'height': 70}, keyed)
+        line.close()
+
+    def register(self):
+        line = Line(self.system, None)
+        while not self.ending.is_set():
+            self.pace.wait()
+            body = people.registration()
+            self.once(line, 'auth.register', None, body['email'], 'POST', '/api/v1/auth/register', body, True)
         line.close()
 
     def edit(self, target):
