@@ -23,6 +23,7 @@ enum {
     DELIVERY_MILLISECONDS = 8000,
     DELIVERY_ATTEMPTS = 10, /* answers of failure; an unreachable subscriber is not counted */
     BACKOFF_MOST_SECONDS = 300,
+    TIDY_SECONDS = 60,
 };
 
 #define TAKEN(FIELD)                                                                                               \
@@ -102,9 +103,12 @@ static const struct {
         " dead_at = CASE WHEN attempts + $3::integer >= $6::integer THEN aipoten.app_now() END"
         " WHERE subscriber = $1 AND position = $2",
         NULL, LANE_WRITE},
-    /* Two subscribers that were done at the same moment saw each other's row: the event outlived both. */
+    /* Two subscribers that were done at the same moment saw each other's row: the event outlived both. And what is due later than
+     * any back-off was put off by a clock that was set back since. */
     [TIDY] = {"event_tidy",
-        "DELETE FROM %1$s.events e WHERE e.created_at < aipoten.app_now() - interval '1 minute' AND NOT EXISTS"
+        "WITH late AS (UPDATE %1$s.deliveries SET next_at = aipoten.app_now() WHERE dead_at IS NULL AND NOT waits"
+        " AND next_at > aipoten.app_now() + $1::integer * interval '1 second')"
+        " DELETE FROM %1$s.events e WHERE e.created_at < aipoten.app_now() - interval '1 minute' AND NOT EXISTS"
         " (SELECT FROM %1$s.deliveries d WHERE d.position = e.position)",
         NULL, LANE_WRITE},
     [COUNT_OLD] = {"event_count_old",
@@ -191,9 +195,11 @@ static void delivery_open(call_t *call, delivery_t *delivery)
     delivery->out.done = delivery->error != NULL;
 }
 
-/* Takes no memory of the call's: between the first that is sent and the last that is waited for, nothing may end the call. */
-static void delivery_send(delivery_t *delivery)
+/* A round has the time of a request, of which a quarter is for settling. Takes no memory of the call's: between the first that is sent and the last that is waited for, nothing may end the call. */
+static void delivery_send(const call_t *call, delivery_t *delivery)
 {
+    int64_t now = clock_monotonic(), until = now + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND;
+    int64_t most = now + (call->deadline - now) / 4 * 3;
     const taken_t *taken = delivery->taken;
     const subscription_t *subscription = delivery->subscription;
     char id[UUID_TEXT_SIZE];
@@ -209,8 +215,7 @@ static void delivery_send(delivery_t *delivery)
     message_set(&request, resent, false);
     message_set(&request, body_kind, BODY_FIELDS);
     message_set(&request, body, delivery->body);
-    outgoing_send(&delivery->out, subscription->service, &request,
-        clock_monotonic() + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND, NULL);
+    outgoing_send(&delivery->out, subscription->service, &request, until < most ? until : most, NULL);
 }
 
 static bool delivery_succeeded(const delivery_t *delivery)
@@ -263,8 +268,8 @@ static void tidy_now_and_then(call_t *call)
     int64_t now = clock_monotonic();
     if (now < next)
         return;
-    next = now + 60 * CLOCK_SECOND;
-    db_query(call, &statements[TIDY]);
+    next = now + TIDY_SECONDS * CLOCK_SECOND;
+    db_query(call, &statements[TIDY], bind_integer(BACKOFF_MOST_SECONDS + TIDY_SECONDS));
 }
 
 int64_t event_sealed_before(call_t *call, text_t newest)
@@ -275,12 +280,12 @@ int64_t event_sealed_before(call_t *call, text_t newest)
 
 int64_t event_dispatch(call_t *call)
 {
+    tidy_now_and_then(call);
     const due_t *peek = row_first(call, db_query(call, &statements[PEEK]));
     if (!peek->due)
         return IDLE_MILLISECONDS;
     const rows_t *rows = db_query(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS),
         bind_integer(context.process.config.actor.request_memory / MEMORY_PART));
-    tidy_now_and_then(call);
     if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
         return IDLE_MILLISECONDS;
     fault_point("event.before_take");
@@ -293,7 +298,7 @@ int64_t event_dispatch(call_t *call)
     }
     for (int i = 0; i < rows->count; i++)
         if (!deliveries[i].error)
-            delivery_send(&deliveries[i]);
+            delivery_send(call, &deliveries[i]);
     fault_point("event.sent");
     for (int i = 0; i < rows->count; i++)
         outgoing_wait(&deliveries[i].out);

@@ -107,3 +107,16 @@ def test_clock_set_back_forgets_no_call(start_system):
                       passed % 6, old)
         wait_until(lambda: not database.value('SELECT count(*) FROM children.calls WHERE id = %s', old), 120, 'the tidying', every=1)
         assert database.rows('SELECT slot, id FROM children.calls WHERE principal = %s', person.id) == kept
+
+
+@pytest.mark.long
+def test_clock_set_back_puts_no_delivery_off(own):
+    """What was taken or tried before is due at a time that is hours away now."""
+    child = people.newcomer(own).child()
+    own.ctl('stop', 'admin')
+    read(own, child)
+    with own.database() as database:
+        database.rows("UPDATE children.deliveries SET next_at = now() + interval '2 hours' WHERE aggregate = %s", child['id'])
+        own.ctl('start', 'admin')
+        wait_until(lambda: database.value('SELECT count(*) FROM admin.access_log WHERE record = %s', child['id']) == 1, 120,
+                   'the event', every=0.5)
