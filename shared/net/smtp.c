@@ -1,49 +1,20 @@
-/* smtp: see the header. libcurl tells the server's replies as "headers": from them comes what a refusal means.
- *
- * At its end libcurl says QUIT and waits for the answer without giving the loop back. So when the last reply has come, the time that
- * it may wait for another is made short. */
+/* smtp: see the header. libcurl connects, asks for TLS and logs in. The four commands of a mail are spoken here: libcurl would wait for
+ * the answer to the mail itself, which may take minutes (RFC 5321, 4.5.3.2.6), without giving the loop back. */
 #include "smtp.h"
 #include "transfer.h"
 #include "../base/clock.h"
+#include "../base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GOODBYE_SECONDS = 1, CODE_BEGIN_DATA = 354, CODE_GOODBYE = 221 };
+enum { GOODBYE_MILLISECONDS = 1000, REPLY_MAX = 8192 /* bytes of one reply, all its lines */ };
 
 typedef struct {
     CURL *easy;
-    text_t rest; /* of the message, to be sent */
-    int code;    /* of the last reply but that to QUIT */
-    bool data_begun, accepted;
+    int64_t deadline;
+    enum transfer_status status; /* how it broke off, with `error` */
+    CURLcode error;
 } session_t;
-
-static size_t on_reply_line(char *line, size_t size, size_t count, void *argument)
-{
-    session_t *session = argument;
-    size_t length = size * count;
-    bool last = length >= 4 && line[3] == ' '; /* "250-…" goes on */
-    if (length < 3 || (length > 3 && !last))
-        return length;
-    int64_t code;
-    if (!text_to_int((text_t){line, 3}, &code) || code == CODE_GOODBYE)
-        return length;
-    session->code = (int)code;
-    session->accepted |= session->data_begun && code / 100 == 2;
-    session->data_begun |= code == CODE_BEGIN_DATA;
-    if (session->accepted || code >= 400)
-        curl_easy_setopt(session->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)GOODBYE_SECONDS);
-    return length;
-}
-
-static size_t on_upload(char *out, size_t size, size_t count, void *argument)
-{
-    session_t *session = argument;
-    size_t length = size * count < session->rest.length ? size * count : session->rest.length;
-    memcpy(out, session->rest.data, length);
-    session->rest.data += length;
-    session->rest.length -= length;
-    return length;
-}
 
 static bool address_is_sound(text_t address)
 {
@@ -51,6 +22,110 @@ static bool address_is_sound(text_t address)
         if (address.data[i] <= ' ' || address.data[i] > '~' || strchr("<>", address.data[i]))
             return false;
     return address.length > 0 && address.length <= 254;
+}
+
+static smtp_result_t result_make(enum smtp_outcome outcome, const char *reason)
+{
+    smtp_result_t result = {.outcome = outcome};
+    snprintf(result.reason, sizeof result.reason, "%s", reason);
+    return result;
+}
+
+static smtp_result_t broken_off(enum transfer_status status, CURLcode code)
+{
+    if (status == TRANSFER_BUSY)
+        return result_make(SMTP_UNREACHABLE, "too many at a time");
+    return result_make(SMTP_UNREACHABLE, status == TRANSFER_TIMEOUT ? "no answer in time" : curl_easy_strerror(code));
+}
+
+/* --- one reply ---------------------------------------------------------------------------------------------------- */
+
+/* The code of the last line of a whole reply; 0: it goes on. */
+static int reply_code(text_t reply)
+{
+    text_t line;
+    int64_t code = 0;
+    if (reply.length == 0 || reply.data[reply.length - 1] != '\n')
+        return 0;
+    while (text_split(&reply, '\n', &line)) {
+        line = text_trim(line);
+        bool last = line.length == 3 || (line.length > 3 && line.data[3] == ' '); /* "250-…" goes on */
+        if (last && text_to_int((text_t){line.data, 3}, &code) && code >= 100)
+            return (int)code;
+    }
+    return 0;
+}
+
+/* 0: it broke off, or what came is no reply. */
+static int reply_read(session_t *session)
+{
+    char reply[REPLY_MAX];
+    size_t length = 0;
+    for (int code; length < sizeof reply;) {
+        size_t got;
+        session->status = transfer_receive(
+            session->easy, reply + length, sizeof reply - length, &got, session->deadline, &session->error);
+        if (session->status != TRANSFER_OVER || session->error != CURLE_OK)
+            return 0;
+        length += got;
+        code = reply_code((text_t){reply, length});
+        if (code != 0)
+            return code;
+    }
+    session->error = CURLE_WEIRD_SERVER_REPLY;
+    return 0;
+}
+
+static int say(session_t *session, text_t words)
+{
+    session->status = transfer_send(session->easy, words.data, words.length, session->deadline, &session->error);
+    return session->status == TRANSFER_OVER && session->error == CURLE_OK ? reply_read(session) : 0;
+}
+
+/* --- the dialogue ------------------------------------------------------------------------------------------------- */
+
+/* A line that begins with a dot gets another one (RFC 5321, 4.5.2), and one alone ends it. */
+static void body_make(text_t message, buffer_t *out)
+{
+    for (size_t i = 0; i < message.length; i++) {
+        if (message.data[i] == '.' && (i == 0 || message.data[i - 1] == '\n'))
+            buffer_add_char(out, '.');
+        buffer_add_char(out, message.data[i]);
+    }
+    buffer_add_string(out, message.length > 0 && message.data[message.length - 1] == '\n' ? ".\r\n" : "\r\n.\r\n");
+}
+
+/* 503 and 530 speak of the session, and not of the mail. */
+static smtp_result_t refused(int code)
+{
+    char reason[32];
+    snprintf(reason, sizeof reason, "answered %d", code);
+    if (code / 100 == 5 && code != 503 && code != 530)
+        return result_make(SMTP_REFUSED, reason);
+    return result_make(code / 100 == 4 ? SMTP_DEFERRED : SMTP_UNREACHABLE, reason);
+}
+
+static smtp_result_t mail_give(session_t *session, const char *from, text_t to, text_t message)
+{
+    char mail[300], recipient[300];
+    buffer_t body = {0};
+    snprintf(mail, sizeof mail, "MAIL FROM:<%s>\r\n", from);
+    snprintf(recipient, sizeof recipient, "RCPT TO:<%.*s>\r\n", TEXT_ARG(to));
+    body_make(message, &body);
+    const struct {
+        text_t words;
+        int wanted; /* hundreds of the answer */
+    } steps[] = {{text_of(mail), 2}, {text_of(recipient), 2}, {TEXT("DATA\r\n"), 3}, {buffer_text(&body), 2}};
+    smtp_result_t result = result_make(SMTP_ACCEPTED, "accepted");
+    for (size_t i = 0; i < ARRAY_SIZE(steps) && result.outcome == SMTP_ACCEPTED; i++) {
+        int code = say(session, steps[i].words);
+        if (code == 0)
+            result = broken_off(session->status, session->error);
+        else if (code / 100 != steps[i].wanted)
+            result = refused(code);
+    }
+    buffer_free(&body);
+    return result;
 }
 
 static void server_set(CURL *easy, const smtp_server_t *server)
@@ -67,64 +142,26 @@ static void server_set(CURL *easy, const smtp_server_t *server)
         curl_easy_setopt(easy, CURLOPT_USERNAME, server->user);
         curl_easy_setopt(easy, CURLOPT_PASSWORD, server->password);
     }
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L); /* a reused connection that was closed meanwhile is an error of ours */
-}
-
-static smtp_result_t result_make(enum smtp_outcome outcome, const char *reason)
-{
-    smtp_result_t result = {.outcome = outcome};
-    snprintf(result.reason, sizeof result.reason, "%s", reason);
-    return result;
-}
-
-/* A refused log-in or a sequence error says nothing about the mail. */
-static bool is_about_the_mail(int code)
-{
-    return code / 100 == 5 && code != 503 && code != 530 && code != 534 && code != 535 && code != 538;
-}
-
-static smtp_result_t judge(const session_t *session, enum transfer_status status, CURLcode code)
-{
-    char reason[80];
-    if (session->accepted) /* whatever went wrong afterwards */
-        return result_make(SMTP_ACCEPTED, "accepted");
-    if (status == TRANSFER_BUSY)
-        return result_make(SMTP_UNREACHABLE, "too many at a time");
-    if (status == TRANSFER_TIMEOUT)
-        return result_make(SMTP_UNREACHABLE, "no answer in time");
-    bool replied = session->code >= 400 && code != CURLE_LOGIN_DENIED && code != CURLE_USE_SSL_FAILED &&
-                   code != CURLE_PEER_FAILED_VERIFICATION;
-    if (!replied)
-        return result_make(SMTP_UNREACHABLE, curl_easy_strerror(code));
-    snprintf(reason, sizeof reason, "answered %d", session->code);
-    if (session->code / 100 == 4)
-        return result_make(SMTP_DEFERRED, reason);
-    return result_make(is_about_the_mail(session->code) ? SMTP_REFUSED : SMTP_UNREACHABLE, reason);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L); /* one that was closed meanwhile would be an error of ours */
 }
 
 smtp_result_t smtp_send(const smtp_server_t *server, text_t to, text_t message, int64_t deadline)
 {
-    int64_t left = (deadline - clock_monotonic()) / CLOCK_MILLISECOND;
-    char address[256];
     if (!address_is_sound(to) || !address_is_sound(text_of(server->from)))
         return result_make(SMTP_REFUSED, "no address that can be mailed to");
-    if (left <= 0)
-        return result_make(SMTP_UNREACHABLE, "no time left");
-    snprintf(address, sizeof address, "%.*s", TEXT_ARG(to));
-    session_t session = {.easy = transfer_handle("smtp,smtps"), .rest = message};
-    struct curl_slist *recipients = curl_slist_append(NULL, address);
+    session_t session = {.easy = transfer_handle("smtp,smtps"), .deadline = deadline};
     server_set(session.easy, server);
-    curl_easy_setopt(session.easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(left / 1000 + 1));
-    curl_easy_setopt(session.easy, CURLOPT_MAIL_FROM, server->from);
-    curl_easy_setopt(session.easy, CURLOPT_MAIL_RCPT, recipients);
-    curl_easy_setopt(session.easy, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(session.easy, CURLOPT_READFUNCTION, on_upload);
-    curl_easy_setopt(session.easy, CURLOPT_READDATA, &session);
-    curl_easy_setopt(session.easy, CURLOPT_HEADERFUNCTION, on_reply_line);
-    curl_easy_setopt(session.easy, CURLOPT_HEADERDATA, &session);
-    CURLcode code;
-    enum transfer_status status = transfer_run(session.easy, deadline, &code);
+    smtp_result_t result;
+    session.status = transfer_connect(session.easy, deadline, &session.error);
+    if (session.status != TRANSFER_OVER || session.error != CURLE_OK) {
+        result = broken_off(session.status, session.error);
+    } else {
+        result = mail_give(&session, server->from, to, message);
+        int64_t goodbye = clock_monotonic() + GOODBYE_MILLISECONDS * CLOCK_MILLISECOND;
+        session.deadline = goodbye < deadline ? goodbye : deadline;
+        say(&session, TEXT("QUIT\r\n"));
+    }
+    transfer_close(session.easy);
     curl_easy_cleanup(session.easy);
-    curl_slist_free_all(recipients);
-    return judge(&session, status, code);
+    return result;
 }

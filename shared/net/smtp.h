@@ -1,4 +1,4 @@
-/* smtp: giving one mail to a server, by libcurl over transfer.h: EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA.
+/* smtp: giving one mail to a server: libcurl connects (EHLO, STARTTLS, AUTH), and MAIL, RCPT, DATA follow.
  *
  * What always holds: with TLS asked for, nothing of the mail and no password travels before the server has shown a certificate
  * that is valid for its name; an address that could break out of its command is refused here; no word of the server's is kept but

@@ -15,6 +15,7 @@ typedef struct transfer {
     coroutine_t *waiting;
     int64_t deadline;
     bool given; /* libcurl has it */
+    bool keep;  /* transfer_connect: it has it until transfer_close */
     bool done;
     enum transfer_status status;
     CURLcode code;
@@ -125,7 +126,7 @@ static void transfer_end(transfer_t **at)
     transfer_t *transfer = *at;
     *at = transfer->next;
     transfers.count--;
-    if (transfer->given)
+    if (transfer->given && !transfer->keep)
         multi_insist(curl_multi_remove_handle(transfers.multi, transfer->easy));
     coroutine_resume(transfer->waiting); /* the transfer lies on its stack: not to be touched after this */
 }
@@ -192,18 +193,99 @@ CURL *transfer_handle(const char *protocols)
     return easy;
 }
 
-enum transfer_status transfer_run(CURL *easy, int64_t deadline, CURLcode *code)
+/* Suspends until it is done. */
+static enum transfer_status await(transfer_t *transfer, CURLcode *code)
 {
-    insist(transfers.loop != NULL && coroutine_current() != NULL && transfer_of(easy) == NULL);
+    insist(transfers.loop != NULL && coroutine_current() != NULL && transfer_of(transfer->easy) == NULL);
     *code = CURLE_OK;
     if (transfers.count >= transfers.maximum)
         return TRANSFER_BUSY;
-    transfer_t transfer = {.next = transfers.list, .easy = easy, .waiting = coroutine_current(), .deadline = deadline};
-    transfers.list = &transfer;
+    transfer->waiting = coroutine_current();
+    transfer->next = transfers.list;
+    transfers.list = transfer;
     transfers.count++;
     coroutine_suspend();
-    *code = transfer.code;
-    return transfer.status;
+    *code = transfer->code;
+    return transfer->status;
+}
+
+enum transfer_status transfer_run(CURL *easy, int64_t deadline, CURLcode *code)
+{
+    transfer_t transfer = {.easy = easy, .deadline = deadline};
+    return await(&transfer, code);
+}
+
+/* --- only the connection ------------------------------------------------------------------------------------------ */
+
+enum transfer_status transfer_connect(CURL *easy, int64_t deadline, CURLcode *code)
+{
+    transfer_t transfer = {.easy = easy, .deadline = deadline, .keep = true};
+    if (curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK)
+        panic("libcurl refuses CURLOPT_CONNECT_ONLY");
+    return await(&transfer, code);
+}
+
+void transfer_close(CURL *easy)
+{
+    curl_multi_remove_handle(transfers.multi, easy); /* one that was never added (TRANSFER_BUSY) does no harm */
+}
+
+static void connection_ready(void *argument, int events)
+{
+    transfer_t *transfer = argument;
+    (void)events;
+    transfer->status = TRANSFER_OVER;
+    transfer->done = true;
+}
+
+/* Until the socket can be read or written. */
+static enum transfer_status await_socket(CURL *easy, int events, int64_t deadline, CURLcode *code)
+{
+    curl_socket_t socket;
+    transfer_t transfer = {.easy = easy, .deadline = deadline, .keep = true, .given = true};
+    *code = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
+    if (*code != CURLE_OK || socket == CURL_SOCKET_BAD) {
+        *code = CURLE_COULDNT_CONNECT;
+        return TRANSFER_OVER;
+    }
+    loop_watch_t *watch = transfers.loop->watch(transfers.loop, socket, events, connection_ready, &transfer);
+    enum transfer_status status = await(&transfer, code);
+    transfers.loop->unwatch(&watch);
+    return status;
+}
+
+enum transfer_status transfer_send(CURL *easy, const char *data, size_t length, int64_t deadline, CURLcode *code)
+{
+    while (length > 0) {
+        size_t sent = 0;
+        *code = curl_easy_send(easy, data, length, &sent);
+        data += sent;
+        length -= sent;
+        if (*code == CURLE_OK)
+            continue;
+        if (*code != CURLE_AGAIN)
+            return TRANSFER_OVER;
+        enum transfer_status status = await_socket(easy, LOOP_WRITE, deadline, code);
+        if (status != TRANSFER_OVER || *code != CURLE_OK)
+            return status;
+    }
+    *code = CURLE_OK;
+    return TRANSFER_OVER;
+}
+
+enum transfer_status transfer_receive(CURL *easy, char *out, size_t size, size_t *length, int64_t deadline, CURLcode *code)
+{
+    for (;;) {
+        *length = 0;
+        *code = curl_easy_recv(easy, out, size, length);
+        if (*code == CURLE_OK && *length == 0)
+            *code = CURLE_RECV_ERROR; /* the end of the connection */
+        if (*code != CURLE_AGAIN)
+            return TRANSFER_OVER;
+        enum transfer_status status = await_socket(easy, LOOP_READ, deadline, code);
+        if (status != TRANSFER_OVER || *code != CURLE_OK)
+            return status;
+    }
 }
 
 size_t transfer_count(void)

@@ -39,18 +39,21 @@ class Mail:
 
 
 class MailServer:
-    """`refuse`: address → list of answers that are given one after the other ('451 later'); `pause`: seconds between taking a mail
+    """`tls`: None, a server that offers no TLS; `refuse`: address → list of answers that are given one after the other ('451 later'); `pause`: seconds between taking a mail
     and saying so."""
 
     def __init__(self, port, tls):
         self.port, self.tls = port, tls
         self.mails, self.refuse, self.pause = [], {}, 0
+        self.password, self.log_ins = PASSWORD, 0
+        self.busy, self.most = 0, 0  # mails whose senders wait for the word that they were taken
         self.lock = threading.Lock()
         self.controller = None
 
     def start(self):
-        self.controller = Controller(self, hostname='127.0.0.1', port=self.port, tls_context=self.tls, require_starttls=True,
-                                     auth_required=True, auth_require_tls=True, authenticator=self.authenticate)
+        self.controller = Controller(self, hostname='127.0.0.1', port=self.port, tls_context=self.tls,
+                                     require_starttls=self.tls is not None, auth_required=True,
+                                     auth_require_tls=self.tls is not None, authenticator=self.authenticate)
         self.controller.start()
         return self
 
@@ -59,9 +62,9 @@ class MailServer:
             self.controller.stop()
             self.controller = None
 
-    @staticmethod
-    def authenticate(_server, _session, _envelope, _mechanism, data):
-        return AuthResult(success=data.login == USER.encode() and data.password == PASSWORD.encode())
+    def authenticate(self, _server, _session, _envelope, _mechanism, data):
+        self.log_ins += 1
+        return AuthResult(success=data.login == USER.encode() and data.password == self.password.encode(), handled=False)
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):
         answers = self.refuse.get(address)
@@ -75,7 +78,10 @@ class MailServer:
         with self.lock:
             self.mails.append(mail)
         if self.pause:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
             await asyncio.sleep(self.pause)
+            self.busy -= 1
         return '250 taken'
 
     def to(self, address):

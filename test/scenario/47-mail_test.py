@@ -185,6 +185,50 @@ def test_server_away(own):
     assert not jobs(own, "state = 'sent' AND failures > 0 AND last_error IS NOT NULL")
 
 
+def test_slow_server_keeps_nobody(own):
+    """While one mail waits for the server's word, its mailer sends others; and none is cut short or sent twice."""
+    own.mail.pause, own.mail.most = 2, 0
+    try:
+        bodies = [register(own) for _ in range(8)]
+        arrived_once(own, bodies)
+    finally:
+        own.mail.pause = 0
+    assert own.mail.most > 2  # each of the two mailers had more than one under way
+    assert all('</html>' in own.mail.to(body['email'])[0].part('html') for body in bodies)
+    counters = {row['name']: row['value'] for row in own.ctl('counters', '-j', 'mailer.1')['counters']}
+    assert counters['coroutine_stack'] < 60000  # of 64 KB in a release build, whose frames are smaller
+
+
+@pytest.fixture(scope='module')
+def stranger(tmp_path_factory):
+    """The certificate of another localhost, for which nobody vouches."""
+    chain, key = certificate(str(tmp_path_factory.mktemp('stranger')))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(chain, key)
+    return tls
+
+
+@pytest.mark.parametrize('fault, said', [('no TLS', 'SSL'), ('a stranger', 'SSL peer certificate'), ('password', 'Login denied')])
+def test_server_that_cannot_be_trusted(own, stranger, fault, said):
+    """It gets neither the mail nor, without TLS, the password; the mail waits, and is not dead, until the server is put right."""
+    right, log_ins = own.mail.tls, own.mail.log_ins
+    own.mail.stop()
+    own.mail.tls = {'no TLS': None, 'a stranger': stranger}.get(fault, right)
+    own.mail.password = 'another one' if fault == 'password' else PASSWORD
+    own.mail.start()
+    try:
+        body = register(own)
+        job, = wait_until(lambda: jobs(own, "state = 'waiting' AND attempts > %s", ATTEMPTS), 30, 'tries in vain')
+        assert said in job['last_error'] and job['failures'] == 0
+        assert not own.mail.to(body['email'])
+        assert (own.mail.log_ins > log_ins) == (fault == 'password')
+    finally:
+        own.mail.stop()
+        own.mail.tls, own.mail.password = right, PASSWORD
+        own.mail.start()
+    arrived_once(own, [body])
+
+
 def test_redis_emptied(own):
     bodies = []
     for _ in range(12):
