@@ -33,8 +33,8 @@ typedef struct {
     const message_t *output_message; /* NULL: without */
 } exchange_of_t;
 
-/* Asks `operation` ("children.personal_data") of `service` ("children") and waits. Messages are those of its row. A dead instance's
- * call is sent to another one, and while the service restarts it waits, for http.patience. */
+/* Asks `operation` ("children.personal_data") of `service` ("children") and waits. Messages are those of its row. A dead
+ * instance's call is sent to another one, and while the service restarts it waits, for http.patience. */
 #define actor_call(call, service, operation, input_message, input, output_message)                                  \
     actor_call_at((call), (service), (operation), &(const exchange_of_t){(input_message), (input), (output_message)},  \
         __FILE__, __LINE__)
@@ -44,6 +44,6 @@ answer_t actor_call_at(call_t *, const char *service, const char *operation, con
     answer_or_fail((call), (operation), actor_call(call, service, operation, input_message, input, output_message))
 const void *answer_or_fail(call_t *, const char *operation, answer_t);
 
-/* Several actors offer operations of one name ("children.personal_data", "admin.personal_data"): the index-th of "personal_data", NULL after the
- * last. */
+/* Several actors offer operations of one name ("children.personal_data", "admin.personal_data"): the index-th of
+ * "personal_data", NULL after the last. */
 const operation_t *operation_offered(const char *name, int index);

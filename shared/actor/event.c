@@ -77,7 +77,8 @@ static const struct {
         " e.type, e.body, row_number() OVER w AS number, sum(octet_length(e.body)) OVER w AS bytes"
         " FROM due JOIN %1$s.events e USING (position) WINDOW w AS (ORDER BY due.next_at, due.position, due.subscriber))"
         " UPDATE %1$s.deliveries t SET next_at = aipoten.app_now() + $2::integer * interval '1 second'"
-        " FROM sized s, " UNHURRIED " WHERE t.subscriber = s.subscriber AND t.position = s.position AND (s.number = 1 OR s.bytes <= $3::bigint)"
+        " FROM sized s, " UNHURRIED " WHERE t.subscriber = s.subscriber AND t.position = s.position"
+        " AND (s.number = 1 OR s.bytes <= $3::bigint)"
         " RETURNING t.subscriber, t.position, s.id, s.type, s.body, t.attempts::bigint",
         &taken_message, LANE_WRITE},
     /* In one order, so that two of them do not wait for each other. */
@@ -195,7 +196,8 @@ static void delivery_open(call_t *call, delivery_t *delivery)
     delivery->out.done = delivery->error != NULL;
 }
 
-/* A round has the time of a request, of which a quarter is for settling. Takes no memory of the call's: between the first that is sent and the last that is waited for, nothing may end the call. */
+/* A round has the time of a request, of which a quarter is for settling. Takes no memory of the call's: between the first that is
+ * sent and the last that is waited for, nothing may end the call. */
 static void delivery_send(const call_t *call, delivery_t *delivery)
 {
     int64_t now = clock_monotonic(), until = now + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND;
