@@ -217,6 +217,13 @@ static const endpoint_t endpoints[] = {
         .shape = SHAPE_FILE,
         .errors = {ERROR_FORBIDDEN, ERROR_NOT_FOUND}},
     PERSONAL_DATA_ROW("accounts", accounts_personal_data),
+    {.operation = "accounts.user_erased",
+        .event = "user.erased",
+        .handler = accounts_user_erased,
+        .summary = "Forget sessions, tokens and exports of a user",
+        .input = &user_erased_message,
+        .shape = SHAPE_NOTHING,
+        .writes = true},
 
     {.operation = "consents.list",
         .method = "GET",
@@ -247,6 +254,14 @@ static const endpoint_t endpoints[] = {
         .params = &admin_users_params_message,
         .output = &admin_user_message,
         .shape = SHAPE_LIST},
+    {.operation = "admin.users.get",
+        .method = "GET",
+        .path = "/api/v1/admin/users/:id",
+        .handler = admin_user_get,
+        .summary = "A user, and how far the erasure of a deleted one is",
+        .roles = ADMIN,
+        .params = &id_params_message,
+        .output = &admin_user_detail_message},
     {.operation = "admin.users.update",
         .method = "PATCH",
         .path = "/api/v1/admin/users/:id",
@@ -321,13 +336,14 @@ static void accounts_start(call_t *call)
     sessions_refuse(call, db_query(call, &SQL_sessions_ended_since, bind_time(since)));
 }
 
-/* The soonest of both. */
+/* The soonest of all. */
 static int64_t accounts_chore(call_t *call)
 {
     static bool resealed;
-    int64_t exports = exports_work(call), reseal = resealed ? -1 : accounts_reseal(call);
+    int64_t exports = exports_work(call), erasures = erasures_finish(call);
+    int64_t reseal = resealed ? -1 : accounts_reseal(call), next = exports < erasures ? exports : erasures;
     resealed |= reseal < 0;
-    return reseal < 0 || reseal > exports ? exports : reseal;
+    return reseal < 0 || reseal > next ? next : reseal;
 }
 
 const actor_t accounts_actor = {.name = "accounts",

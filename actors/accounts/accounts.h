@@ -100,6 +100,12 @@ void export_download(call_t *);
 /* Background work: milliseconds until the next step. */
 int64_t exports_work(call_t *);
 
+/* erasure.c */
+void accounts_user_erased(call_t *);
+void admin_user_get(call_t *);
+/* Background work: tombstones of those of whom all have acknowledged. */
+int64_t erasures_finish(call_t *);
+
 /* personal.c */
 void accounts_personal_data(call_t *);
 

@@ -437,3 +437,53 @@ DELETE FROM accounts.exports
 WHERE (state = 'ready' AND expires_at <= aipoten.app_now() - interval '1 minute')
    OR (state = 'failed' AND created_at <= aipoten.app_now() - interval '1 day')
 RETURNING id, file;
+
+-- --- erasure ------------------------------------------------------------------------------------------------------------------
+
+-- exports_forget: write -> export_file
+DELETE FROM accounts.exports WHERE user_id = $1 RETURNING id, file;
+
+-- sessions_forget: write
+DELETE FROM accounts.auth_sessions WHERE user_id = $1;
+
+-- verifications_forget: write
+DELETE FROM accounts.email_verifications WHERE user_id = $1;
+
+-- oauth_states_forget: write
+DELETE FROM accounts.oauth_states WHERE user_id = $1;
+
+-- resets_forget: write
+DELETE FROM accounts.password_resets WHERE user_id = $1;
+
+-- erasures_due: read -> total
+-- Is there one of whom all have acknowledged? $1: who subscribes to user.erased.
+SELECT count(*) AS total
+FROM (SELECT FROM accounts.users u
+      WHERE u.status = 'erasing'
+        AND NOT EXISTS (SELECT FROM accounts.deliveries d JOIN accounts.events e ON e.position = d.position
+                        WHERE d.subscriber = ANY (string_to_array($1::text, ' ')) AND d.aggregate = u.id
+                          AND e.type = 'user.erased')
+      LIMIT 1) AS due;
+
+-- erasures_finish: write -> only_id
+-- What others refer to stays, as a tombstone that says nothing about anybody.
+UPDATE accounts.users
+SET status = 'erased', email = id || '@erased.invalid', name = '', phone = NULL, phone_index = NULL, password_hash = NULL,
+    email_verified_at = NULL, updated_at = aipoten.app_now()
+WHERE id IN (SELECT u.id FROM accounts.users u
+             WHERE u.status = 'erasing'
+               AND NOT EXISTS (SELECT FROM accounts.deliveries d JOIN accounts.events e ON e.position = d.position
+                               WHERE d.subscriber = ANY (string_to_array($1::text, ' ')) AND d.aggregate = u.id
+                                 AND e.type = 'user.erased')
+             LIMIT 100
+             FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- user_standing: read -> admin_user_row
+SELECT id, email, name, role, status, language, email_verified_at, created_at, updated_at, deleted_at
+FROM accounts.users WHERE id = $1;
+
+-- erasure_waiting: read -> erasure_delivery
+SELECT d.subscriber, d.dead_at IS NOT NULL AS dead
+FROM accounts.deliveries d JOIN accounts.events e ON e.position = d.position
+WHERE d.subscriber = ANY (string_to_array($2::text, ' ')) AND d.aggregate = $1 AND e.type = 'user.erased';

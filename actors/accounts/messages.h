@@ -266,6 +266,39 @@ MESSAGE(admin_users_params, ADMIN_USERS_PARAMS);
     FIELD(time, updated_at, .required = true)
 MESSAGE(admin_user, ADMIN_USER);
 
+/* How far it is that a deleted account is forgotten everywhere. */
+enum erasure_state { ERASURE_SCHEDULED, ERASURE_RUNNING, ERASURE_DONE };
+NAMES erasure_states[] NAMES_END = {"scheduled", "running", "done", NULL};
+enum erasure_part { PART_WAITING, PART_STUCK, PART_DONE };
+NAMES erasure_parts[] NAMES_END = {"waiting", "stuck", "done", NULL};
+
+#define ERASURE_ACTOR(FIELD)                                                                                 \
+    FIELD(text, actor, .required = true)                                                                     \
+    FIELD(choice, state, .required = true, .names = erasure_parts,                                           \
+        .meaning = "stuck: it failed again and again; aipotenctl events")
+MESSAGE(erasure_actor, ERASURE_ACTOR);
+
+#define ERASURE(FIELD)                                                                                       \
+    FIELD(choice, state, .required = true, .names = erasure_states)                                          \
+    FIELD(time, begins_at, .required = true, .meaning = "Until then a login brings the account back")        \
+    FIELD(list, actors, .required = true, .message = &erasure_actor_message, .meaning = "Empty until it begins")
+MESSAGE(erasure, ERASURE);
+
+#define ADMIN_USER_ROW(FIELD)                                                                                \
+    ADMIN_USER(FIELD)                                                                                        \
+    FIELD(time, deleted_at, .nullable = true)
+MESSAGE(admin_user_row, ADMIN_USER_ROW);
+
+#define ADMIN_USER_DETAIL(FIELD)                                                                             \
+    ADMIN_USER_ROW(FIELD)                                                                                    \
+    FIELD(object, erasure, .nullable = true, .message = &erasure_message)
+MESSAGE(admin_user_detail, ADMIN_USER_DETAIL);
+
+#define ERASURE_DELIVERY(FIELD)                                                                              \
+    FIELD(text, subscriber)                                                                                  \
+    FIELD(boolean, dead)
+MESSAGE(erasure_delivery, ERASURE_DELIVERY);
+
 #define ADMIN_USER_PATCH(FIELD)                                                                              \
     FIELD(choice, status, .names = settable_statuses)                                                        \
     FIELD(choice, role, .names = user_roles)

@@ -6,6 +6,7 @@
  * the reader's personal data: it is sealed, and no parent sees it. */
 #include "admin.sql.h"
 #include "messages.h"
+#include "../../shared/actor/erasure.h"
 #include "../../shared/actor/events.h"
 #include "../../shared/actor/page.h"
 #include "../../shared/actor/personal_data.h"
@@ -55,7 +56,7 @@ static void record_read(call_t *call)
     entry_append(call, head_hash(head), &entry);
     if (message_has(in, address))
         db_query(call, &SQL_address_add, bind_uuid(entry.id),
-            bind_sealed(call, "admin.access_addresses", "address", entry.id, in->address));
+            bind_sealed(call, "admin.access_addresses", "address", entry.id, in->address), bind_uuid(in->reader));
     reply_nothing(call);
 }
 
@@ -126,6 +127,16 @@ static void admin_personal_data(call_t *call)
     personal_data_reply(call, sections, ARRAY_SIZE(sections));
 }
 
+/* Who read what stays for its two years, by ids alone (product.md, section 2); from where it was read does not. */
+static void admin_user_erased(call_t *call)
+{
+    const user_erased_t *in = call->input;
+    db_query(call, &SQL_head_lock); /* no read is being filed meanwhile */
+    db_query(call, &SQL_reader_forget, bind_uuid(in->user));
+    person_forget(call, in->user);
+    reply_nothing(call);
+}
+
 /* --- background work ---------------------------------------------------------------------------------------------- */
 
 /* The head of today, once: in the table, and in the log, which who may write the table does not reach. */
@@ -170,6 +181,9 @@ static const endpoint_t endpoints[] = {
         .output = &child_access_message, .shape = SHAPE_LIST},
 
     PERSONAL_DATA_ROW("admin", admin_personal_data),
+    {.operation = "admin.user_erased", .event = "user.erased", .handler = admin_user_erased,
+        .summary = "Forget from where a reader read", .input = &user_erased_message, .shape = SHAPE_NOTHING,
+        .writes = true},
 };
 
 const actor_t admin_actor = {.name = "admin",

@@ -14,7 +14,9 @@ WITH added AS (
 UPDATE admin.access_log_head h SET position = added.position, hash = added.hash FROM added;
 
 -- address_add: write
-INSERT INTO admin.access_addresses (id, address) VALUES ($1, $2);
+-- Not of a reader who was erased meanwhile ($3).
+INSERT INTO admin.access_addresses (id, address)
+SELECT $1::uuid, $2::bytea WHERE NOT EXISTS (SELECT FROM admin.erased_readers WHERE id = $3);
 
 -- audit_page: slow -> audit_log
 -- Newest first; $1 to $4 are filters, $5 the last row of the page before.
@@ -88,3 +90,9 @@ FROM admin.access_log
 WHERE record = $1 AND record_kind = 'user' AND id > $2
 ORDER BY id
 LIMIT $3;
+
+-- reader_forget: write
+WITH known AS (
+    INSERT INTO admin.erased_readers (id) VALUES ($1) ON CONFLICT DO NOTHING
+)
+DELETE FROM admin.access_addresses WHERE id IN (SELECT id FROM admin.access_log WHERE reader = $1);

@@ -6,6 +6,7 @@
  * and no log (product.md, sections 2 to 4). A deleted child stays as an empty row, because others refer to it. */
 #include "age.h"
 #include "children.h"
+#include "../../shared/actor/events.h"
 #include "../../shared/actor/page.h"
 #include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/record_read.h"
@@ -237,6 +238,9 @@ static const endpoint_t endpoints[] = {
         .writes = true},
 
     PERSONAL_DATA_ROW("children", children_personal_data),
+    {.operation = "children.user_erased", .event = "user.erased", .handler = children_user_erased,
+        .summary = "Forget a guardian, and the children who had no other", .input = &user_erased_message,
+        .shape = SHAPE_NOTHING, .writes = true},
 };
 
 /* The soonest of both. */

@@ -24,5 +24,6 @@ void measurements_list(call_t *);
 void measurements_create(call_t *);
 /* personal.c */
 void children_personal_data(call_t *);
+void children_user_erased(call_t *);
 /* reseal.c */
 int64_t children_reseal(call_t *);

@@ -315,3 +315,54 @@ FROM children.guardian_invitations
 WHERE invited_by = $1 AND id > $2 AND ended_at IS NULL
 ORDER BY id
 LIMIT $3;
+
+-- --- a person who is erased -----------------------------------------------------------------------------------------------------
+
+-- person_lock: write -> key_row
+-- The children that the person guards, as by guardianship_lock.
+SELECT c.id
+FROM children.child_guardians g JOIN children.children c ON c.id = g.child_id
+WHERE g.user_id = $1
+ORDER BY c.id
+FOR UPDATE OF c;
+
+-- person_step_down: write
+UPDATE children.child_guardians SET relation = 'guardian' WHERE user_id = $1;
+
+-- person_succeed: write
+-- What the person owned belongs to the other guardian who has been one for longest (as by owner_succeed).
+UPDATE children.child_guardians heir
+SET relation = 'owner'
+FROM (SELECT DISTINCT ON (o.child_id) o.child_id, o.user_id
+      FROM children.child_guardians mine
+          JOIN children.child_guardians o ON o.child_id = mine.child_id AND o.user_id <> mine.user_id
+      WHERE mine.user_id = $1
+        AND NOT EXISTS (SELECT FROM children.child_guardians p WHERE p.child_id = mine.child_id AND p.relation = 'owner')
+      ORDER BY o.child_id, o.created_at, o.user_id) AS first
+WHERE heir.child_id = first.child_id AND heir.user_id = first.user_id;
+
+-- person_erase: write
+-- The person guards nobody any more; a child that has no other guardian is emptied as by child_delete.
+WITH gone AS (
+    UPDATE children.children c
+    SET deleted_at = aipoten.app_now(), updated_at = aipoten.app_now(), name = '', birth_date = '1970-01-01',
+        gender = 'unknown', gestational_weeks = NULL, birth_weight = NULL, current_height = NULL, current_weight = NULL,
+        medical_history = NULL, family_history = NULL, treatment_history = NULL, notes = NULL
+    WHERE deleted_at IS NULL
+      AND id IN (SELECT mine.child_id FROM children.child_guardians mine WHERE mine.user_id = $1)
+      AND NOT EXISTS (SELECT FROM children.child_guardians o WHERE o.child_id = c.id AND o.user_id <> $1)
+    RETURNING id
+), unguarded AS (
+    DELETE FROM children.child_guardians WHERE user_id = $1
+), unmeasured AS (
+    DELETE FROM children.child_measurements WHERE child_id IN (SELECT id FROM gone)
+)
+DELETE FROM children.guardian_invitations WHERE child_id IN (SELECT id FROM gone);
+
+-- person_uninvite: write -> key_row
+-- What the person sent, and what was sent to the person's address.
+UPDATE children.guardian_invitations
+SET ended_at = aipoten.app_now(), email = NULL, address_digest = NULL, token_hash = NULL
+WHERE ended_at IS NULL
+  AND (invited_by = $1 OR address_digest = (SELECT f.address_digest FROM accounts.guardian_facts f WHERE f.user_id = $1))
+RETURNING id;

@@ -8,6 +8,7 @@
  * server's texts that we keep hold nothing personal; an address and its mail are sealed, and emptied when the mail was sent or is worth
  * nothing any more. */
 #include "mailer.h"
+#include "../../shared/actor/erasure.h"
 #include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/retention.h"
 #include "../../shared/base/clock.h"
@@ -37,14 +38,23 @@ static void mail_requested(call_t *call)
     uuid_t id = uuid_new();
     db_query(call, &SQL_job_create, bind_uuid(id), bind_text(text_of(mail_templates[in->template])),
         bind_text(text_of(mail_languages[in->language])), BIND(mail_requested, in, user),
-        bind_sealed(call, "mailer.mail_jobs", "content", id, content_pack(call, in)), BIND(mail_requested, in, not_after));
+        bind_sealed(call, "mailer.mail_jobs", "content", id, content_pack(call, in)), BIND(mail_requested, in, not_after),
+        bind_text(in->to));
     reply_nothing(call);
+}
+
+/* Of jobs, rows of job_id, that are gone or emptied: a mail that was sent as a file goes with them. */
+static void files_remove(call_t *call, const rows_t *rows)
+{
+    for (int i = 0; i < rows->count; i++)
+        sink_remove(call_mail_directory(call), ((const job_id_t *)row_at(call, rows, i))->id);
 }
 
 static void user_erased(call_t *call)
 {
     const user_erased_t *in = call->input;
-    db_query(call, &SQL_user_forget, bind_uuid(in->user));
+    files_remove(call, db_query(call, &SQL_user_forget, bind_uuid(in->user)));
+    person_forget(call, in->user);
     reply_nothing(call);
 }
 
@@ -60,6 +70,13 @@ static void mailer_start(call_t *call)
 {
     queue_open(call);
     deliver_open(call);
+}
+
+static int64_t mails_purge(call_t *call, int64_t before, int64_t most)
+{
+    const rows_t *rows = db_query(call, &SQL_jobs_purge, bind_time(before), bind_integer(most));
+    files_remove(call, rows);
+    return rows->count;
 }
 
 static void expire_now_and_then(call_t *call)
@@ -96,7 +113,7 @@ static const endpoint_t endpoints[] = {
 };
 
 static const retention_t retentions[] = {
-    {"mails", offsetof(config_t, retention.mails), .statement = &SQL_jobs_purge},
+    {"mails", offsetof(config_t, retention.mails), .step = mails_purge},
 };
 
 const actor_t mailer_actor = {.name = "mailer",

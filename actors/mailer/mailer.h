@@ -24,5 +24,7 @@ int64_t deliver_work(call_t *, int worker);
 
 /* sink.c: the mail as a file below var/mail. False: it could not be written, which was logged. */
 bool sink_write(const char *directory, uuid_t id, text_t mail);
+/* When its reader is erased. One that is not there is as good. */
+void sink_remove(const char *directory, uuid_t id);
 
 int64_t mailer_reseal(call_t *);

@@ -1,14 +1,18 @@
 -- mailer.sql: the statements of the mailer.
 
 -- job_create: write
-INSERT INTO mailer.mail_jobs (id, template, language, user_id, content, not_after) VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO mailer.mail_jobs (id, template, language, user_id, content, not_after, address_digest)
+VALUES ($1, $2, $3, $4, $5, $6, aipoten.address_digest($7));
 
--- user_forget: write
--- Nothing of an erased user's is sent any more, not even what is on its way.
+-- user_forget: write -> job_id
+-- Nothing of an erased user's is sent any more, not even what is on its way; nor what was asked for before the address had an
+-- account.
 UPDATE mailer.mail_jobs
-SET user_id = NULL, content = NULL, done_at = coalesce(done_at, aipoten.app_now()),
+SET user_id = NULL, address_digest = NULL, content = NULL, done_at = coalesce(done_at, aipoten.app_now()),
     state = CASE WHEN done_at IS NULL THEN 'skipped' ELSE state END
-WHERE user_id = $1;
+WHERE user_id = $1
+   OR address_digest = (SELECT a.address_digest FROM accounts.address_digests a WHERE a.user_id = $1)
+RETURNING id;
 
 -- user_mails: slow -> own_mail
 SELECT id, template, language, state, created_at, done_at
@@ -79,9 +83,10 @@ SET content = NULL, done_at = coalesce(done_at, aipoten.app_now()),
     state = CASE WHEN state = 'waiting' THEN 'expired' ELSE state END
 WHERE content IS NOT NULL AND not_after <= aipoten.app_now() AND state IN ('waiting', 'dead');
 
--- jobs_purge: write
+-- jobs_purge: write -> job_id
 DELETE FROM mailer.mail_jobs
-WHERE id IN (SELECT id FROM mailer.mail_jobs WHERE done_at < $1 ORDER BY done_at LIMIT $2);
+WHERE id IN (SELECT id FROM mailer.mail_jobs WHERE done_at < $1 ORDER BY done_at LIMIT $2)
+RETURNING id;
 
 -- contents_stale: write -> sealed_row
 -- The next contents after $2 that are sealed with another key than the newest: $1 is how its values begin.

@@ -5,6 +5,7 @@
 #include "mailer.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +22,15 @@ static bool write_whole(int fd, text_t text)
         text.length -= (size_t)written;
     }
     return true;
+}
+
+void sink_remove(const char *directory, uuid_t id)
+{
+    char id_text[UUID_TEXT_SIZE], path[PATH_MAX];
+    uuid_format(id, id_text);
+    snprintf(path, sizeof path, "%s/%s.eml", directory, id_text);
+    if (unlink(path) != 0 && errno != ENOENT)
+        log_event(LOG_ERROR, "mail_file", LOG_S("reason", strerror(errno)), LOG_S("next", "remove it below var/mail by hand"));
 }
 
 bool sink_write(const char *directory, uuid_t id, text_t mail)

@@ -7,6 +7,7 @@
  * its part once: the delivery travels as a call under the key of its event (once.h), so a second delivery gets the first's
  * answer. No connection is held while a delivery travels. */
 #include "event.h"
+#include "erasure.h"
 #include "outgoing.h"
 #include "registry.h"
 #include "../base/clock.h"
@@ -42,7 +43,7 @@ MESSAGE(locked, LOCKED);
 #define SEALED_EVENTS(FIELD) FIELD(integer, total)
 MESSAGE(sealed_events, SEALED_EVENTS);
 
-enum { LOCK, EMIT, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY, COUNT_OLD };
+enum { LOCK, EMIT, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY, FORGET, WAKE, COUNT_OLD };
 
 /* One aggregate of this actor's, as a key of advisory locks. */
 #define LOCK_KEY(aggregate) "pg_advisory_xact_lock(hashtextextended('%1$s ' || " aggregate "::text, 0))"
@@ -103,6 +104,20 @@ static const struct {
         " next_at = aipoten.app_now() + least($5::integer, power(2, attempts)) * interval '1 second',"
         " dead_at = CASE WHEN attempts + $3::integer >= $6::integer THEN aipoten.app_now() END"
         " WHERE subscriber = $1 AND position = $2",
+        NULL, LANE_WRITE},
+    /* The subscribers stand in the conditions for the sake of the index. */
+    [FORGET] = {"event_forget",
+        "WITH gone AS (DELETE FROM %1$s.deliveries d USING %1$s.events e WHERE d.aggregate = $1"
+        " AND d.subscriber = ANY (string_to_array($2::text, ' ')) AND e.position = d.position"
+        " AND e.type NOT IN ('user.erased', 'record.read') RETURNING d.position)"
+        " DELETE FROM %1$s.events WHERE position IN (SELECT position FROM gone)",
+        NULL, LANE_WRITE},
+    /* What now stands first of the aggregate. */
+    [WAKE] = {"event_wake",
+        "UPDATE %1$s.deliveries d SET waits = false, next_at = aipoten.app_now()"
+        " WHERE d.aggregate = $1 AND d.subscriber = ANY (string_to_array($2::text, ' ')) AND d.waits"
+        " AND NOT EXISTS (SELECT FROM %1$s.deliveries b WHERE b.subscriber = d.subscriber AND b.aggregate = d.aggregate"
+        " AND b.position < d.position)",
         NULL, LANE_WRITE},
     /* Two subscribers that were done at the same moment saw each other's row: the event outlived both. And what is due later than
      * any back-off was put off by a clock that was set back since. */
@@ -165,6 +180,26 @@ void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_
         bind_text(subscribers));
     job_of(call)->emitted = true;
     fault_point("event.emitted");
+}
+
+const char *event_subscriber(const char *type, int index)
+{
+    for (int i = 0; i < registry_count; i++)
+        if (strcmp(registry[i].type, type) == 0 && index-- == 0)
+            return registry[i].service;
+    return NULL;
+}
+
+void events_forget(call_t *call, uuid_t aggregate)
+{
+    buffer_t services = {0};
+    for (int i = 0; i < registry_count; i++)
+        buffer_format(&services, "%s ", registry[i].service);
+    text_t list = arena_copy(call->arena, buffer_text(&services));
+    buffer_free(&services);
+    db_query(call, &statements[LOCK], bind_uuid(aggregate));
+    db_query(call, &statements[FORGET], bind_uuid(aggregate), bind_text(list));
+    db_query(call, &statements[WAKE], bind_uuid(aggregate), bind_text(list));
 }
 
 /* --- delivering --------------------------------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 #include "events.h"
 #include "internal.h"
 
-enum { EVENT_STATEMENTS = 9 };
+enum { EVENT_STATEMENTS = 11 };
 
 /* Fills `out` with this file's statements for the actor's schema. */
 void event_statements(const actor_t *, const statement_t **out);

@@ -1,6 +1,7 @@
 /* once: the record of calls; see the header. Tables: schema/migrations/0004_calls.sql. */
 #include "once.h"
 #include "event.h"
+#include "erasure.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
 #include "../base/log.h"
@@ -29,7 +30,8 @@ MESSAGE(record_count, RECORD_COUNT);
 #define RECENT(FIELD) FIELD(boolean, recent)
 MESSAGE(recent, RECENT);
 
-enum { FIND_CALL, FIND_KEY, ADD_KEY, FORGET_KEYS, COUNT_OLD_KEYS, FIND_RECENT, RING_FIRST, ADD_FIRST = RING_FIRST, EMPTY_FIRST = ADD_FIRST + RING,
+enum { FIND_CALL, FIND_KEY, ADD_KEY, FORGET_KEYS, FORGET_PERSON, FORGET_CALLS, COUNT_OLD_KEYS, FIND_RECENT, RING_FIRST,
+    ADD_FIRST = RING_FIRST, EMPTY_FIRST = ADD_FIRST + RING,
     STATEMENTS = EMPTY_FIRST + RING };
 
 static const struct {
@@ -49,6 +51,8 @@ static const struct {
         " ELSE $1::timestamptz END AND created_at < $6"
         " ORDER BY created_at LIMIT $4)",
         LANE_WRITE},
+    [FORGET_PERSON] = {"once_forget_person", "DELETE FROM %1$s.keyed_calls WHERE principal = $1", LANE_WRITE},
+    [FORGET_CALLS] = {"once_forget_calls", "DELETE FROM %1$s.calls WHERE principal = $1", LANE_WRITE},
     [COUNT_OLD_KEYS] = {"once_count_old_keys",
         "SELECT count(*) AS total FROM %1$s.keyed_calls WHERE substring(answer FROM 1 FOR octet_length($1::bytea)) <> $1"
         " AND operation <> ALL (string_to_array($2::text, ' '))",
@@ -312,6 +316,16 @@ int64_t once_tidy(call_t *call)
         return TIDY_SURE;
     emptied_hour = hour;
     return rows->affected == TIDY_BATCH ? TIDY_NEXT_BATCH : TIDY_EVERY;
+}
+
+/* Calls are not found by their principal but by reading all of them. None of the person's can be left when the account was deleted
+ * before the oldest of them was made: the usual case by far. */
+void person_forget(call_t *call, uuid_t user)
+{
+    db_query(call, &statements[FORGET_PERSON], bind_uuid(user));
+    if (call_config(call)->auth.restore_within < RING * INT64_C(3600000))
+        db_query(call, &statements[FORGET_CALLS], bind_uuid(user));
+    events_forget(call, user);
 }
 
 int64_t once_sealed_before(call_t *call, text_t newest)

@@ -363,6 +363,8 @@ MATRIX = [
     ('consents.create', '/api/v1/consents', CONSENT, MEMBERS_201, consents, wrote_consent),
 
     ('admin.users.list', '/api/v1/admin/users?limit=5', None, ADMINS_200, None, None),
+    ('admin.users.get', '/api/v1/admin/users/{user}', None, ADMINS_200, None, None),
+    ('admin.users.get', '/api/v1/admin/users/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None, None),
     ('admin.users.update', '/api/v1/admin/users/{user}', {'status': 'suspended'}, ADMINS_200, target_user, wrote_status),
     ('admin.users.update', '/api/v1/admin/users/{caller_id}', {'role': 'parent'}, {ADMIN: 409}, target_user, None),
     ('admin.users.update', '/api/v1/admin/users/{unknown}', {'status': 'suspended'},
