@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { STATEMENTS_MAX = 256, NAME_SIZE = 64, MESSAGE_NAME_SIZE = 80 };
 
@@ -299,13 +300,39 @@ static void literal_write(FILE *out, const char *sql, size_t length)
     fputs(at_start ? "        \"\"" : "\"", out);
 }
 
-/* The SQL with $3 as aipoten_batch.p3 (shared/pg/batch.c says from where). */
+static bool is_name_part(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+/* Words after which PostgreSQL keeps a subquery apart from the query around it. All are reserved: none is a column's name. */
+static bool keeps_apart(const char *word, size_t length)
+{
+    static const char *const words[] = {"order", "limit", "offset", "fetch"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strlen(words[i]) == length && strncasecmp(words[i], word, length) == 0)
+            return true;
+    return false;
+}
+
+/* The SQL with $3 as aipoten_batch.p3, and never merged into the query around it (shared/pg/batch.c says why). */
 static char *batched_sql(const struct definition *definition, size_t *length)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, length);
     const char *p = definition->sql, *end = p + definition->sql_length;
+    int depth = 0;
+    bool apart = false;
     while (out != NULL && p < end) {
+        const char *word = p;
+        while (p < end && is_name_part(*p) && (p > word || *p != '$'))
+            p++;
+        if (p > word) {
+            apart |= depth == 0 && keeps_apart(word, (size_t)(p - word));
+            fwrite(word, 1, (size_t)(p - word), out);
+            continue;
+        }
+        depth += (*p == '(') - (*p == ')');
         if (*p == '$' && p + 1 < end && isdigit((unsigned char)p[1])) {
             fputs("aipoten_batch.p", out);
             p++;
@@ -315,6 +342,8 @@ static char *batched_sql(const struct definition *definition, size_t *length)
         fwrite(p, 1, (size_t)(next - p), out);
         p = next;
     }
+    if (out != NULL && !apart)
+        fputs("\nOFFSET 0", out);
     if (out == NULL || fclose(out) != 0)
         fail(definition->line, "out of memory");
     return text;

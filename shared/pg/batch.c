@@ -5,14 +5,12 @@
  *
  *     SELECT s.*, aipoten_batch.place
  *     FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS aipoten_batch (p1, p2, place)
- *     CROSS JOIN LATERAL (SELECT * FROM (
- *         SELECT … WHERE user_id = aipoten_batch.p1 … LIMIT aipoten_batch.p2
- *     ) AS own OFFSET 0) AS s
+ *     CROSS JOIN LATERAL (SELECT … WHERE user_id = aipoten_batch.p1 … LIMIT aipoten_batch.p2) AS s
  *
- * OFFSET 0 keeps PostgreSQL from merging the statement into the outer query, where it would be free to hash a whole table for
- * the batch and to give the rows in any order. As it stands the join can only be a nested loop: each call is planned as it is
- * alone, and rows come in the order of the places and, for each, in the statement's own order; batch_split checks the first of
- * it at each answer. All calls of a batch see one snapshot. */
+ * PostgreSQL would merge a statement without ORDER BY or LIMIT into the outer query, where it is free to hash a whole table for
+ * the batch and to give the rows in any order: tools/sqlc adds OFFSET 0 to those. So the join can only be a nested loop: each
+ * call is planned as it is alone, and rows come in the order of the places and, for each, in the statement's own order;
+ * batch_split checks the first of it at each answer. All calls of a batch see one snapshot. */
 #include "internal.h"
 #include "types.h"
 #include "../base/panic.h"
@@ -82,9 +80,9 @@ bool batch_plan(const statement_t *statement, statement_plan_t *plan, char *erro
     add(&sql, ") WITH ORDINALITY AS aipoten_batch (");
     for (int i = 0; i < plan->param_count; i++)
         add_numbered(&sql, "p%d, %s", i + 1, "");
-    add(&sql, "place) CROSS JOIN LATERAL (SELECT * FROM (\n");
+    add(&sql, "place) CROSS JOIN LATERAL (\n");
     add(&sql, statement->batched);
-    add(&sql, "\n) AS own OFFSET 0) AS s");
+    add(&sql, "\n) AS s");
     plan->batch_most = BATCH_MOST;
     plan->batched_sql = string_take(&sql);
     add(&name, statement->name);

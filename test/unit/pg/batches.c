@@ -18,7 +18,7 @@ BATCHED(size, &one_message, "SELECT length($1::text)::bigint AS value", "SELECT 
 BATCHED(days, &one_message, "SELECT $1::date - '2000-01-01'::date + 0::bigint AS value",
     "SELECT aipoten_batch.p1::date - '2000-01-01'::date + 0::bigint AS value");
 BATCHED(found, &one_message, "SELECT id AS value FROM batches_test.things WHERE id = $1",
-    "SELECT id AS value FROM batches_test.things WHERE id = aipoten_batch.p1");
+    "SELECT id AS value FROM batches_test.things WHERE id = aipoten_batch.p1 OFFSET 0"); /* as tools/sqlc writes it */
 BATCHED(named, &names_message, "SELECT name FROM batches_test.things WHERE id = $1",
     "SELECT name FROM batches_test.things WHERE id = aipoten_batch.p1");
 BATCHED(small, &one_message, "SELECT small AS value FROM batches_test.things WHERE id = $1",

@@ -63,6 +63,17 @@ def test_batched(sqlc, tmp_path):
     assert source.count(".batched =") == 1
     assert "\"SELECT '$1' AS a, $a$$2$a$ -- $3\\n\"" in source.split(".batched =")[1]
     assert '"FROM t WHERE id = aipoten_batch.p1 LIMIT aipoten_batch.p12"' in source
+    assert "OFFSET 0" not in source
+    # What has neither order nor limit of its own is kept apart from the query around it.
+    for sql in ("SELECT a, 'limit 1' AS b FROM t WHERE id = $1", "SELECT a FROM t WHERE id = $1 -- limit 1",
+                "SELECT a FROM (SELECT a FROM t ORDER BY a LIMIT $1) AS few", "SELECT limits FROM t WHERE border = $1"):
+        written = Run(sqlc, tmp_path, f"-- kid_get: read batched -> kid_detail\n{sql};\n").read("c")
+        assert '"OFFSET 0"' in written.split(".batched =")[1], sql
+    for sql in ("SELECT a FROM t WHERE id = $1 order by a", "SELECT a FROM t OFFSET $1", "SELECT a FROM t FETCH FIRST $1 ROWS ONLY"):
+        assert "OFFSET 0" not in Run(sqlc, tmp_path, f"-- kid_get: read batched -> kid_detail\n{sql};\n").read("c"), sql
+    # A name may have a dollar sign in it.
+    assert "t$1 WHERE id = aipoten_batch.p1" in Run(
+        sqlc, tmp_path, "-- kid_get: read batched -> kid_detail\nSELECT a FROM t$1 WHERE id = $1;\n").read("c")
     refused = Run(sqlc, tmp_path, "-- kid_put: write batched\nUPDATE t SET a = $1;\n")
     assert refused.status == 1 and 'only statements of the read lane can be batched, "kid_put" is none' in refused.error
 
