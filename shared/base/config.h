@@ -88,6 +88,7 @@ typedef struct config {
         int64_t write_connections; /* per instance */
         int64_t read_timeout, write_timeout, slow_timeout; /* statement_timeout of each lane */
         int64_t idle_close;       /* a write connection unused this long is closed */
+        bool demo;                /* tools/run loads demo data */
     } database;
     struct {
         int64_t max_coroutines, coroutine_stack;

@@ -202,6 +202,8 @@ const config_row_t config_rows[] = {
         .meaning = "statement_timeout of the slow lane: exports, analytics"},
     {"database.idle_close", CONFIG_DURATION, AT(database.idle_close), "30s", SECOND, HOUR,
         .meaning = "a write connection unused this long is closed"},
+    {"database.demo", CONFIG_SWITCH, AT(database.demo), "false",
+        .meaning = "tools/run loads demo data into an empty database: accounts whose password everybody knows"},
 
     {"actor.max_coroutines", CONFIG_INTEGER, AT(actor.max_coroutines), "256", 1, 10000,
         .meaning = "requests that one actor instance works on at a time; the rest wait in its queue"},

@@ -1,4 +1,5 @@
 """Starting, running again, stopping; what happens while PostgreSQL or Redis is away; configurations that are refused."""
+import json
 import os
 import re
 import signal
@@ -171,6 +172,35 @@ def test_configuration_that_became_wrong(own):
 @pytest.mark.parametrize('name', ['development.yaml', 'production.yaml'])
 def test_our_configurations_are_right(own, name):
     own.ctl('config', 'check', os.path.join(ROOT, 'h2o-conf', name))
+
+
+def test_demo_data_only_where_it_is_wanted(own):
+    """Accounts whose password everybody knows: not without the configuration's word, whatever the environment says."""
+    assert 'database.demo: false' in own.ctl('config', 'show', os.path.join(ROOT, 'h2o-conf', 'production.yaml'))
+    system = System(settings={'database': {'demo': False}})
+    try:
+        with pytest.raises(Refused, match='forbids demo data'):
+            system.start()
+        system.environment.pop('AIPOTEN_DEMO_USERS')
+        assert 'Demo accounts' not in system.start()
+        with system.database() as database:
+            assert database.value('SELECT count(*) FROM accounts.users') == 0
+    finally:
+        system.destroy()
+
+
+def test_an_orderly_end_is_no_death(own):
+    own.ctl('restart', 'admin')
+    own.wait_ready()
+    assert [row['last_death'] for row in own.instances('admin')] == [None, None]
+    assert 'last death' not in own.ctl('status')
+
+
+def test_status_tells_the_supervisors_memory(own):
+    """Also to whom the kernel does not show it."""
+    unprivileged = ['setpriv', '--bounding-set', '-sys_ptrace'] if os.geteuid() == 0 else []
+    said = own.run_tool(*unprivileged, os.path.join(ROOT, 'tools', 'aipotenctl'), 'status', '-j')
+    assert json.loads(said)['supervisor']['memory'] > 0
 
 
 def test_configuration_that_is_not_there(own):

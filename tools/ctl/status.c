@@ -1,6 +1,7 @@
 /* status and history: what is, at a glance, and what to do next. Memory is read here, not in the supervisor:
- * the kernel walks every mapping for it. */
+ * the kernel walks every mapping for it. Only its own it says itself: nobody but root may look into it. */
 #include "../../shared/base/text.h"
+#include "../supervisor/footprint.h"
 #include "client.h"
 #include "command.h"
 
@@ -15,25 +16,13 @@ static const char *string_of(const json_t *object, const char *key)
     return value != NULL ? value : "";
 }
 
-/* Proportional set size in bytes; -1: not ours to see. */
-static int64_t memory_of(json_int_t pid)
-{
-    char path[64], line[256];
-    long long kilobytes = -1;
-    snprintf(path, sizeof(path), "/proc/%lld/smaps_rollup", (long long)pid);
-    FILE *file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (sscanf(line, "Pss: %lld kB", &kilobytes) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return kilobytes < 0 ? -1 : kilobytes * 1024;
-}
-
+/* What the kernel does not show us stands there already, where the process said it itself. */
 static int64_t memory_add(json_t *object)
 {
-    const json_t *pid = json_object_get(object, "pid");
-    int64_t memory = json_is_integer(pid) ? memory_of(json_integer_value(pid)) : -1;
+    const json_t *pid = json_object_get(object, "pid"), *said = json_object_get(object, "memory");
+    int64_t memory = json_is_integer(pid) ? footprint_of((pid_t)json_integer_value(pid)) : -1;
+    if (memory < 0 && json_is_integer(said))
+        memory = json_integer_value(said);
     json_object_set_new(object, "memory", memory >= 0 ? json_integer(memory) : json_null());
     return memory > 0 ? memory : 0;
 }

@@ -338,7 +338,9 @@ static void end_stopped(instance_t *instance)
 {
     const death_t *death = &instance->last_death;
     bool clean = !death->known || (death->signal ? death->signal == SIGTERM : death->status == 0);
-    if (!clean)
+    if (clean)
+        instance->last_death.time = 0; /* none */
+    else
         death_tell(instance);
     instance->held = false;
     set_state(instance, INSTANCE_DOWN);

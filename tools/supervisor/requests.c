@@ -2,6 +2,7 @@
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
 #include "bundle.h"
+#include "footprint.h"
 #include "instance.h"
 #include "listeners.h"
 
@@ -110,8 +111,8 @@ static json_t *run_status(context_t *context)
                         : plan_all_ready(supervisor) ? "READY"
                         : supervisor->was_ready      ? "DEGRADED"
                                                      : "STARTING";
-    return json_pack("{s:b s:{s:i s:s s:f s:s s:s} s:o s:o s:s s:o s:o}", "ok", 1, "supervisor", "pid",
-        (int)getpid(), "state", state, "uptime",
+    return json_pack("{s:b s:{s:i s:I s:s s:f s:s s:s} s:o s:o s:s s:o s:o}", "ok", 1, "supervisor", "pid",
+        (int)getpid(), "memory", (json_int_t)footprint_of(getpid()), "state", state, "uptime",
         (double)(clock_monotonic() - supervisor->started) / CLOCK_SECOND, "var", supervisor->paths.var,
         "config", supervisor->config_path, "https", string_or_null(https), "http", string_or_null(http),
         "database", database, "redis", string_or_null(redis_place(supervisor->config.redis.url)), "instances",
