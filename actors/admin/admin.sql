@@ -1,8 +1,11 @@
 -- admin.sql: the statements of the admin actor.
 
 -- head_lock: write -> head_row
--- Whoever appends takes its turn here.
-SELECT position, hash FROM admin.access_log_head FOR UPDATE;
+-- Whoever appends takes its turn here. The turn does not wait for the disk: should PostgreSQL die and forget it, it has forgotten
+-- as well that the event was delivered, which it was told later, and the event comes again.
+SELECT h.position, h.hash
+FROM admin.access_log_head h, (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried
+FOR UPDATE OF h;
 
 -- access_append: write
 WITH added AS (
