@@ -66,8 +66,8 @@ void reply_values(call_t *, const void *values, size_t count, const page_t *);
 void reply_nothing(call_t *);
 /* After a success: its status is the row's other_status. */
 void reply_other_status(call_t *);
-/* The file of this name below call_files(), which the frontend sends; `as` is the name that it is saved under. The name is ours, never
- * a client's: letters, digits, '-' and '.' in it, no more. Without such a file the client gets 404. */
+/* The file of this name below call_files(), which the frontend sends; `as` is the name that it is saved under. The name is ours,
+ * never a client's: letters, digits, '-' and '.' in it, no more. Without such a file the client gets 404. */
 void reply_file(call_t *, const char *name, const char *as);
 /* A response header. */
 void reply_header(call_t *, const char *name, text_t value);

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from harness import people
+from harness import mail, people
 from harness.client import Client
 
 HOUR, DAY = '1 hour', '1 day'
@@ -151,6 +151,20 @@ def test_parallel_accepts(owner, child, invited, database):
     assert database.value('SELECT count(*) FROM children.child_guardians WHERE child_id = %s', child['id']) == 2
 
 
+def test_by_the_mail_itself(system, owner, child, database):
+    """The whole way, with what stands in the mails: invited without an account, registered, verified, accepted."""
+    body = people.registration()
+    invite(owner, child, body['email'])
+    invitation = mail.wait_mail(system, body['email'], 'guardian-invitation')
+    assert child['id'] in mail.text(invitation) and '{' not in mail.text(invitation)
+    Client(system).post('/api/v1/auth/register', body).expect(201)
+    verification = mail.token(mail.wait_mail(system, body['email'], 'verify-email'))
+    Client(system).post('/api/v1/auth/email/verify', {'token': verification}).expect(200)
+    person = people.log_in(system, body['email'], body['password']).consent()
+    accept(person, child, mail.token(invitation)).expect(201)
+    assert person.client.get(f'/api/v1/children/{child["id"]}').expect(200).data['notes'] == '땅콩 알레르기'
+
+
 # --- saying no -----------------------------------------------------------------------------------------------------------
 
 def test_decline(system, owner, child, invited, database):
@@ -251,6 +265,7 @@ def test_bounds(owner, child, newcomer):
     assert int(refused.header('retry-after')) > 0
 
 
-@pytest.mark.parametrize('body', [{}, {'email': 'nobody'}, {'email': ''}, {'email': None}, {'email': 'a@b.kr', 'relation': 'owner'}])
+@pytest.mark.parametrize('body', [{}, {'email': 'nobody'}, {'email': ''}, {'email': None},
+                                  {'email': 'a@b.kr', 'relation': 'owner'}])
 def test_bad_bodies(owner, child, body):
     owner.client.post(guardians_path(child), body).expect(400)

@@ -37,8 +37,8 @@ def admin(own):
 def somebody(own):
     """With an address, a name and a number that nobody else has."""
     mark = uuid.uuid4().hex[:10]
-    body = people.registration(email=f'Erased.{mark}@example.com', name=f'지워질사람{mark}', phone=f'010-{mark[:4]}-{mark[4:8]}'.translate(
-        str.maketrans('abcdef', '012345')))
+    digits = mark.translate(str.maketrans('abcdef', '012345'))
+    body = people.registration(email=f'Erased.{mark}@example.com', name=f'지워질사람{mark}', phone=f'010-{digits[:4]}-{digits[4:8]}')
     Client(own).post('/api/v1/auth/register', body).expect(201)
     person = people.log_in(own, body['email'], body['password'])
     person.name, person.phone = body['name'], body['phone']
@@ -129,13 +129,15 @@ def found_in_files(own, words):
 def redis_bytes(own):
     """DUMP of every key, and the entries of every stream in words."""
     script = ('. tools/lib.sh; . tools/services.sh; var_resolve; services_load;'
-              ' for key in $(redis-cli -u "$REDIS_URL" --scan); do echo "$key"; redis-cli -u "$REDIS_URL" --no-raw XRANGE "$key" - +;'
+              ' for key in $(redis-cli -u "$REDIS_URL" --scan); do echo "$key";'
+              ' redis-cli -u "$REDIS_URL" --no-raw XRANGE "$key" - +;'
               ' redis-cli -u "$REDIS_URL" --raw DUMP "$key"; done')
     return own.run_tool('bash', '-euo', 'pipefail', '-c', script, DATABASE_URL='', REDIS_URL='')
 
 
 def found_in_redis(own, words):
     said = redis_bytes(own)
+    assert 'mail' in said, 'the jobs of mails stand in Redis, as ids'
     return [f'redis: {word}' for word in words if word in said]
 
 
@@ -196,7 +198,8 @@ def test_nothing_is_left(own, database, admin):
     erase(database, person)
     wait_until(lambda: not database.value('SELECT count(*) FROM mailer.mail_jobs WHERE done_at IS NULL'), 30)
     assert found(own, database, person) == []
-    assert database.row('SELECT status, email, name, phone, phone_index, password_hash FROM accounts.users WHERE id = %s', person.id) == {
+    assert database.row('SELECT status, email, name, phone, phone_index, password_hash FROM accounts.users WHERE id = %s',
+                        person.id) == {
         'status': 'erased', 'email': f'{person.id}@erased.invalid', 'name': '', 'phone': None, 'phone_index': None,
         'password_hash': None}
     for table, column in (('accounts.auth_sessions', 'user_id'), ('accounts.email_verifications', 'user_id'),
