@@ -27,6 +27,7 @@ def own():
         'mail': {'transport': 'smtp', 'host': 'localhost', 'port': port, 'tls': 'starttls', 'user': USER, 'timeout': '4s',
                  'from': 'noreply@aipoten.example', 'from_name': '아이포텐', 'base_url': BASE, 'attempts': ATTEMPTS,
                  'retry_first': '200ms', 'retry_most': '1s', 'requeue': '500ms'},
+        'auth': {'restore_within': '2s'}, 'retention': {'every': '1s'},
         'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'}}
     system = System()
     chain, key = certificate(system.var)
@@ -208,6 +209,7 @@ def stranger(tmp_path_factory):
     return tls
 
 
+@pytest.mark.filterwarnings('ignore:Requiring AUTH while not requiring TLS')
 @pytest.mark.parametrize('fault, said', [('no TLS', 'SSL'), ('a stranger', 'SSL peer certificate'), ('password', 'Login denied')])
 def test_server_that_cannot_be_trusted(own, stranger, fault, said):
     """It gets neither the mail nor, without TLS, the password; the mail waits, and is not dead, until the server is put right."""
@@ -358,6 +360,31 @@ def test_nothing_personal_is_left(own):
             logs += file.read()
     for word in (body['email'], body['name'], token, PASSWORD):
         assert word not in dump and word not in plain and word.encode() not in sealed and word.encode() not in logs
+
+
+def test_erased_users_get_nothing(own):
+    own.mail.stop()
+    try:
+        person = people.newcomer(own, consents=False)
+        person.client.request('DELETE', '/api/v1/users/me', {'current_password': person.password}).expect(200)
+        wait_until(lambda: len(jobs(own, 'user_id = %s', person.id)) == 2, 20, 'a mail of the registration, one of the deletion')
+        ids = [job['id'] for job in jobs(own, 'user_id = %s', person.id)]
+        wait_until(lambda: not jobs(own, 'user_id = %s', person.id), 30, 'the erasure', every=0.2)
+        emptied = jobs(own, 'id = ANY(%s::uuid[])', ids)
+        assert [(job['state'], job['content']) for job in emptied] == [('skipped', None)] * 2
+    finally:
+        own.mail.start()
+    settled(own)
+    assert not own.mail.to(person.email)
+
+
+def test_rows_are_kept_for_a_time(own):
+    body = register(own)
+    job = own.mail.wait(body['email']).id
+    settled(own)
+    with own.database() as database:
+        database.rows("UPDATE mailer.mail_jobs SET done_at = now() - interval '31 days' WHERE id = %s", job)
+    wait_until(lambda: not jobs(own, 'id = %s', job), 20, 'the end of the row')
 
 
 # --- the configuration ------------------------------------------------------------------------------------------------------------
