@@ -1,8 +1,9 @@
 /* accounts: users, their sessions and their consents.
  *
- * Owns accounts.users, auth_sessions, user_identities, oauth_states, email_verifications, password_resets and
- * consents; publishes the view accounts.current_consents. Runs as two services: accounts, and accounts-hash for
- * the rows that compute a bcrypt hash.
+ * Owns accounts.users, auth_sessions, user_identities, oauth_states, email_verifications, password_resets,
+ * exports (and their files below var/files) and consents; publishes the views accounts.current_consents,
+ * guardian_facts and address_digests. Runs as two services: accounts, and accounts-hash for the rows that compute
+ * a bcrypt hash.
  *
  * What always holds: a password is stored only as its bcrypt hash, a refresh token, a mail's token and a state
  * of OAuth only as their digests, a phone number only sealed; no transaction is open while a hash is computed or
