@@ -1,4 +1,5 @@
 """Bugs of the outbox and the record of calls that a review found."""
+import random
 import threading
 import time
 import uuid
@@ -7,6 +8,7 @@ import pytest
 
 from harness import people
 from harness.client import Client
+from harness.killer import Killer
 from harness.wait import wait_until
 
 ROW = 30000
@@ -89,6 +91,42 @@ def test_a_key_that_waiting_events_need_is_not_retired(own):
     # What the admin actor remembers of the events that it took, for a month, keeps none of its own keys.
     own.ctl('secrets', 'rotate', 'data_keys.admin', timeout=RESTART)
     assert 'dropped' in own.ctl('secrets', 'retire', 'data_keys.admin', timeout=90)
+
+
+def test_what_postgresql_forgets_is_delivered_again(start_system):
+    """Neither what a dispatcher settles nor what the access log appends waits for the disk."""
+    own = start_system(settings={'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'}})
+    child, ending, answered = people.newcomer(own).child(), threading.Event(), []
+    admin, killer = people.demo(own, 'admin'), Killer(own, random.Random(), ('postgres', 'backend'))
+    with own.database() as database:
+        database.rows("""
+            CREATE TABLE public.emitted (id uuid, aggregate uuid);
+            CREATE FUNCTION public.emitted_add() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+                AS $$ BEGIN INSERT INTO public.emitted VALUES (NEW.id, NEW.aggregate); RETURN NULL; END $$;
+            CREATE TRIGGER emitted AFTER INSERT ON children.events FOR EACH ROW EXECUTE FUNCTION public.emitted_add()""")
+
+    def reader():
+        client = Client(own, admin.token, check=False)
+        while not ending.is_set():
+            answered.append(client.get(f'/api/v1/children/{child["id"]}').status)
+
+    threads = [threading.Thread(target=reader, daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for what in ('backend', 'postgres', 'backend', 'postgres'):
+        time.sleep(1.5)
+        killer.strike(what)
+    time.sleep(1)
+    ending.set()
+    for thread in threads:
+        thread.join(30)
+    assert answered.count(200) > 50
+    with own.database() as database:
+        wait_until(lambda: database.value('SELECT count(*) FROM children.deliveries') == 0, 60, 'an empty outbox', every=0.2)
+        emitted = database.value('SELECT count(*) FROM public.emitted WHERE aggregate = %s', child['id'])
+        assert database.value('SELECT count(*) FROM admin.access_log WHERE record = %s', child['id']) == emitted
+        assert emitted >= answered.count(200)
+    own.ctl('audit', 'verify')
 
 
 @pytest.mark.long
