@@ -466,9 +466,10 @@ FROM (SELECT FROM accounts.users u
       LIMIT 1) AS due;
 
 -- erasures_finish: write -> only_id
--- What others refer to stays, as a tombstone that says nothing about anybody.
+-- What others refer to stays, as a tombstone that says nothing about anybody. Its address is one that nobody can have registered
+-- before: ids are known to others.
 UPDATE accounts.users
-SET status = 'erased', email = id || '@erased.invalid', name = '', phone = NULL, phone_index = NULL, password_hash = NULL,
+SET status = 'erased', email = gen_random_uuid() || '@erased.invalid', name = '', phone = NULL, phone_index = NULL, password_hash = NULL,
     email_verified_at = NULL, updated_at = aipoten.app_now()
 WHERE id IN (SELECT u.id FROM accounts.users u
              WHERE u.status = 'erasing'
