@@ -74,6 +74,9 @@ SELECT $1, u.id, $3, $4 FROM accounts.users u WHERE u.id = $2 AND u.status = 'ac
 ON CONFLICT DO NOTHING
 RETURNING id;
 
+-- session_live: write -> only_id
+SELECT id FROM accounts.auth_sessions WHERE id = $1 AND revoked_at IS NULL AND expires_at > aipoten.app_now();
+
 -- email_owner: write -> email_owner
 SELECT id, status = 'active' AND email_verified_at IS NOT NULL AS verified FROM accounts.users WHERE lower(email) = lower($1);
 
@@ -221,6 +224,16 @@ RETURNING id;
 UPDATE accounts.password_resets SET spent_at = aipoten.app_now()
 WHERE token_hash = $1 AND spent_at IS NULL AND expires_at > aipoten.app_now()
 RETURNING user_id;
+
+-- address_shown: write
+-- For the first time. Who came in by another company until now has never shown that the address is theirs, and may be somebody
+-- who waited for its owner.
+WITH shown AS (
+    UPDATE accounts.users SET email_verified_at = aipoten.app_now()
+    WHERE id = $1 AND email_verified_at IS NULL
+    RETURNING id
+)
+DELETE FROM accounts.user_identities WHERE user_id IN (SELECT id FROM shown);
 
 -- --- deletion -----------------------------------------------------------------------------------------------------------------
 
@@ -469,8 +482,8 @@ FROM (SELECT FROM accounts.users u
 -- What others refer to stays, as a tombstone that says nothing about anybody. Its address is one that nobody can have registered
 -- before: ids are known to others.
 UPDATE accounts.users
-SET status = 'erased', email = gen_random_uuid() || '@erased.invalid', name = '', phone = NULL, phone_index = NULL, password_hash = NULL,
-    email_verified_at = NULL, updated_at = aipoten.app_now()
+SET status = 'erased', email = gen_random_uuid() || '@erased.invalid', name = '', phone = NULL, phone_index = NULL,
+    password_hash = NULL, email_verified_at = NULL, updated_at = aipoten.app_now()
 WHERE id IN (SELECT u.id FROM accounts.users u
              WHERE u.status = 'erasing'
                AND NOT EXISTS (SELECT FROM accounts.deliveries d JOIN accounts.events e ON e.position = d.position

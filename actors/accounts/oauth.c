@@ -157,6 +157,15 @@ static void user_create(call_t *call, const char *provider, const id_token_t *pe
         verification_send(call, row_first(call, rows));
 }
 
+/* By whoever was logged in when it began, and still is: the company was asked meanwhile, and a new password, which ends the
+ * session, must leave no way in. identity_create locked the user, as whoever ends all sessions does, so one sees the other. */
+static void identity_link(call_t *call, const char *provider, const asked_t *asked)
+{
+    if (identity_create(call, provider, asked->person.subject, asked->user) &&
+        db_query(call, &SQL_session_live, bind_uuid(call->principal.session))->count == 0)
+        call_fail(call, ERROR_OAUTH_STATE);
+}
+
 /* One decision and what follows; the account to enter, or NULL: look again. Others may write between any two of its looks, so
  * what could not be written is no answer yet: the next look says who was first. */
 static const credentials_t *account_step(call_t *call, const char *provider, const asked_t *asked)
@@ -180,7 +189,10 @@ static const credentials_t *account_step(call_t *call, const char *provider, con
         db_query(call, &SQL_identity_seen, bind_text(text_of(provider)), bind_text(person->subject));
         return known;
     case OAUTH_LINK:
-        identity_create(call, provider, person->subject, asked->linking ? asked->user : owner->id);
+        if (asked->linking)
+            identity_link(call, provider, asked);
+        else
+            identity_create(call, provider, person->subject, owner->id);
         return NULL;
     case OAUTH_CREATE:
         user_create(call, provider, person);

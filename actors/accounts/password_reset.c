@@ -1,7 +1,8 @@
 /* password_reset: one endpoint with two uses (product.md, section 3). With an address it answers 202 and has done the same,
  * in the same time, whoever has that address or nobody: it has written down that somebody asks. Whether an account is there
  * is looked up when that event comes back to this actor; nothing of it reaches who asked. With a token and a password it sets
- * the password and ends all sessions. */
+ * the password and ends all sessions. The token came by mail, so it also shows whose address it is: whoever registered with
+ * somebody's address and waits for its owner keeps no way in. */
 #include "accounts.h"
 #include "base/clock.h"
 #include "mails.h"
@@ -45,6 +46,7 @@ static void reset_apply(call_t *call, const password_reset_t *in)
     if (set->count == 0 || db_query(call, &SQL_reset_use, token)->count == 0)
         token_refuse(call);
     user_sessions_end(call, owner->user_id, TEXT("password"));
+    db_query(call, &SQL_address_shown, bind_uuid(owner->user_id));
     reply_nothing(call);
     reply_other_status(call);
 }

@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-from harness import people, providers
+from harness import mail, people, providers
 from harness.client import Client
 from harness.providers import APP, OTHER_APP, Companies, OidcProvider, Pkce, kakao_user, naver_user, start_with
 from harness.system import System
@@ -18,6 +18,8 @@ from harness.wait import wait_until
 
 OAUTH = '/api/v1/auth/oauth'
 ME = '/api/v1/users/me'
+RESET = '/api/v1/auth/password/reset'
+NEW = 'another horse 2'
 SETTINGS = {'redirect_uris': [APP, OTHER_APP], 'plain_loopback': True, 'timeout': '3s'}
 
 
@@ -262,6 +264,43 @@ def test_link_of_somebody_else(world):
         code = world.companies.grant('kakao', begun, kakao_user(2005, address()))
         world.finish('kakao', code, begun, pkce, client=finisher).expect(401, 'OAUTH_STATE_INVALID')
     assert world.identities(person.id) == world.identities(other.id) == []
+
+
+def test_link_after_the_session_ended(world):
+    """A new password, set while the provider is asked, ends the session that links: nothing is linked any more."""
+    person = world.verified_newcomer()
+    begun, pkce = world.start('kakao', client=person.client)
+    code = world.companies.grant('kakao', begun, kakao_user(2007, address()))
+    world.companies.fault('/kakao/me', body=json.dumps(kakao_user(2007, address())).encode(), delay=2)
+    with world.system.database() as database:
+        token = mail.planted(database, 'password_resets', person.id)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        linking = pool.submit(world.finish, 'kakao', code, begun, pkce, client=person.client)
+        wait_until(lambda: world.companies.hits['/kakao/me'] == 1, 5)
+        Client(world.system).post(RESET, {'token': token, 'new_password': NEW}).expect(200)
+        linking.result().expect(401, 'OAUTH_STATE_INVALID')
+    assert world.identities(person.id) == []
+
+
+def test_an_account_that_waits_for_its_owner(world):
+    """Somebody made it with an address that no company had verified. Its owner, who sets a password by mail, has it alone."""
+    email = address()
+    worth = naver_user(uuid.uuid4().hex, email)
+    stranger = world.login('naver', worth).expect(200).data
+    world.login('kakao', kakao_user(2008, address()), client=Client(world.system, stranger['access_token'])).expect(200)
+    with world.system.database() as database:
+        token = mail.planted(database, 'password_resets', stranger['user']['id'])
+    Client(world.system).post(RESET, {'token': token, 'new_password': NEW}).expect(200)
+    world.login('naver', worth).expect(409, 'OAUTH_LINK_REQUIRED')
+    assert world.identities(stranger['user']['id']) == []
+    owner = people.log_in(world.system, email, NEW)
+    assert owner.client.get(ME).expect(200).data['email_verified']
+    # What the owner links stays when the password is set anew.
+    world.login('naver', worth, client=owner.client).expect(200)
+    with world.system.database() as database:
+        token = mail.planted(database, 'password_resets', stranger['user']['id'])
+    Client(world.system).post(RESET, {'token': token, 'new_password': NEW + '!'}).expect(200)
+    assert world.identities(stranger['user']['id']) == ['naver']
 
 
 def test_suspended_and_deleted(world):
