@@ -19,7 +19,7 @@ static const struct {
     [COUNTER_REFUSED_ADDRESS] = {"refused_address", "count", "connections closed: too many from one address"},
     [COUNTER_ACCEPT_PAUSES] = {"accept_pauses", "count", "times accepting stopped: all connections in use"},
     [COUNTER_STEPPED_BACK] = {"stepped_back", "count", "times a connection was left to a frontend with fewer"},
-    [COUNTER_SLOW_CUT] = {"slow_cut", "count", "connections closed: a request took too long to arrive"},
+    [COUNTER_SLOW_CUT] = {"slow_cut", "count", "connections closed: a request took too long to arrive, or a file to be read"},
     [COUNTER_PENDING] = {"pending", "now", "requests that wait for an actor"},
     [COUNTER_PENDING_FULL] = {"pending_full", "count", "503: the table of waiting requests was full"},
     [COUNTER_CONNECTION_FULL] = {"connection_full", "count",

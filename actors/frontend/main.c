@@ -105,6 +105,7 @@ static void on_slow_time(void *argument)
 {
     (void)argument;
     connections_cut_slow(&context);
+    responses_cut_slow();
 }
 
 static void drain_begin(void)

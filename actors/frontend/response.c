@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -296,16 +297,28 @@ void response_send(exchange_t *exchange, int status, text_t type, text_t packed_
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
+typedef struct file {
     h2o_generator_t generator;
+    struct file *next, *previous;
+    h2o_req_t *req;
     int fd;
     size_t left;
-    char *piece; /* what libh2o is sending */
+    int64_t moved_at; /* clock_monotonic() of the last piece */
+    char *piece;      /* what libh2o is sending */
 } file_t;
 
-static void on_file_gone(void *file)
+static file_t *files; /* those that are open */
+
+static void on_file_gone(void *argument)
 {
-    close(((file_t *)file)->fd);
+    file_t *file = argument;
+    close(file->fd);
+    if (file->previous != NULL)
+        file->previous->next = file->next;
+    else
+        files = file->next;
+    if (file->next != NULL)
+        file->next->previous = file->previous;
 }
 
 /* The next piece, when the one before is on its way. */
@@ -318,6 +331,7 @@ static void file_proceed(h2o_generator_t *self, h2o_req_t *req)
         return;
     }
     file->left -= (size_t)length;
+    file->moved_at = clock_monotonic();
     h2o_iovec_t bytes = {file->piece, (size_t)length};
     h2o_send(req, &bytes, 1, file->left > 0 ? H2O_SEND_STATE_IN_PROGRESS : H2O_SEND_STATE_FINAL);
 }
@@ -361,7 +375,15 @@ void response_file(exchange_t *exchange, text_t type, text_t packed_headers, tex
         return;
     }
     file_t *file = h2o_mem_alloc_shared(&req->pool, sizeof(*file), on_file_gone);
-    *file = (file_t){.generator = {.proceed = file_proceed}, .fd = fd, .left = size};
+    *file = (file_t){.generator = {.proceed = file_proceed},
+        .next = files,
+        .req = req,
+        .fd = fd,
+        .left = size,
+        .moved_at = clock_monotonic()};
+    if (files != NULL)
+        files->previous = file;
+    files = file;
     head_make(exchange, 200, type, packed_headers, size);
     bool with_body = exchange->method != METHOD_HEAD;
     finish(exchange, 200, with_body ? size : 0);
@@ -371,6 +393,18 @@ void response_file(exchange_t *exchange, text_t type, text_t packed_headers, tex
         file_proceed(&file->generator, req);
     } else
         h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+}
+
+void responses_cut_slow(void)
+{
+    int64_t before = clock_monotonic() - frontend.config.http.idle_timeout * CLOCK_MILLISECOND;
+    for (const file_t *file = files; file != NULL; file = file->next) {
+        if (file->moved_at >= before)
+            continue;
+        count(COUNTER_SLOW_CUT, 1);
+        h2o_conn_t *connection = file->req->conn;
+        shutdown(h2o_socket_get_fd(connection->callbacks->get_socket(connection)), SHUT_RDWR); /* libh2o finds it so */
+    }
 }
 
 void response_error(exchange_t *exchange, enum error_code code, const problems_t *problems)

@@ -9,6 +9,9 @@ void responses_open(void);
 void response_send(exchange_t *, int status, text_t type, text_t packed_headers, text_t body);
 /* The file of this name in the directory of files, with an actor's headers; 404 when there is none. */
 void response_file(exchange_t *, text_t type, text_t packed_headers, text_t name);
+/* Closes the connections on which a piece of a file has waited for http.idle_timeout: libh2o waits for its reader without end,
+ * and the file stays open so long. */
+void responses_cut_slow(void);
 /* The founding document's error envelope; `problems` may be NULL. */
 void response_error(exchange_t *, enum error_code, const problems_t *problems);
 /* Same, and tells when to try again, in seconds. */

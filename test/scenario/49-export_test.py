@@ -3,10 +3,13 @@ signed and expires."""
 import glob
 import json
 import os
+import socket
 import stat
 import time
 import urllib.parse
 
+import h2.connection
+import h2.settings
 import pytest
 
 from harness import people
@@ -188,6 +191,54 @@ def test_file_that_is_gone(own, link):
     for path in files(own):
         os.unlink(path)
     fetch(own, link).expect(404)
+
+
+def descriptors(system, path):
+    """Of the frontends, that stand for this file."""
+    held = 0
+    for pid in system.pids('frontend'):
+        for descriptor in glob.glob(f'/proc/{pid}/fd/*'):
+            try:
+                held += os.readlink(descriptor) == path
+            except FileNotFoundError:
+                pass
+    return held
+
+
+def slow_http1(system, link):
+    """Asks for it, and reads nothing."""
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.connect(('127.0.0.1', system.http_port))
+    reader.sendall(f'GET {link} HTTP/1.1\r\nhost: x\r\n\r\n'.encode())
+    return reader
+
+
+def slow_http2(system, link):
+    """Asks for it with a window of no bytes."""
+    reader = socket.create_connection(('127.0.0.1', system.http_port))
+    speech = h2.connection.H2Connection()
+    speech.local_settings = h2.settings.Settings(client=True, initial_values={
+        h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0, h2.settings.SettingCodes.ENABLE_PUSH: 0})
+    speech.initiate_connection()
+    speech.send_headers(1, [(':method', 'GET'), (':scheme', 'http'), (':authority', 'x'), (':path', link)], end_stream=True)
+    reader.sendall(speech.data_to_send())
+    return reader
+
+
+@pytest.mark.parametrize('ask', [slow_http1, slow_http2])
+def test_slow_readers_keep_no_file_open(start_system, ask):
+    own = start_system(settings={'http': {'idle_timeout': '2s'}})
+    person = people.newcomer(own)
+    start(person)
+    link, [path] = ready(person)['link'], files(own)
+    with open(path, 'ab') as file:
+        file.write(b' ' * (16 << 20))  # more than the kernel takes
+    assert descriptors(own, path) == 0
+    with ask(own, link):
+        wait_until(lambda: descriptors(own, path), 10, 'an open file')
+        wait_until(lambda: not descriptors(own, path), 15, 'no open file')
+    assert len(fetch(own, link).expect(200).body) > 16 << 20
 
 
 # --- deaths ----------------------------------------------------------------------------------------------------------------
