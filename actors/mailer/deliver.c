@@ -25,6 +25,10 @@ static struct {
     smtp_server_t server;
 } way;
 
+/* Of the claimed job, clock_monotonic(): nothing is said to a server after it. It counts from before the claim, as the lease does: a
+ * process that was stopped, or a COMMIT that took long, shortens the way and not the distance to the lease's end. */
+static int64_t send_until[MAILER_WORKERS];
+
 /* What a server has taken and no row says yet: PostgreSQL was away. The worker's next step begins with it, within the lease. */
 static struct {
     bool open;
@@ -107,15 +111,14 @@ static const char *mail_make(call_t *call, const mail_job_t *job, text_t *to, bu
 }
 
 /* Nothing here may end the call before the mail's memory is freed. */
-static smtp_result_t mail_send(call_t *call, const mail_job_t *job, text_t to, text_t mail)
+static smtp_result_t mail_send(call_t *call, int worker, const mail_job_t *job, text_t to, text_t mail)
 {
     if (way.to_files) {
         bool good = sink_write(call_mail_directory(call), job->id, mail);
         return (smtp_result_t){good ? SMTP_ACCEPTED : SMTP_UNREACHABLE, "no file could be written"};
     }
     call_leave(call);
-    smtp_result_t result =
-        smtp_send(&way.server, to, mail, clock_monotonic() + call_config(call)->mail.timeout * CLOCK_MILLISECOND);
+    smtp_result_t result = smtp_send(&way.server, to, mail, send_until[worker]);
     call_return(call);
     return result;
 }
@@ -173,7 +176,7 @@ static void job_send(call_t *call, int worker, const mail_job_t *job)
         return;
     }
     fault_point("mail.claimed");
-    smtp_result_t result = mail_send(call, job, to, buffer_text(&mail));
+    smtp_result_t result = mail_send(call, worker, job, to, buffer_text(&mail));
     buffer_free(&mail);
     call_renew(call);
     fault_point("mail.accepted"); /* the one moment in which a death makes it arrive twice */
@@ -217,6 +220,7 @@ int64_t deliver_work(call_t *call, int worker)
     if (queue_is_used() && !queue_take(call, worker, &item))
         return queue_pause(worker);
     fault_point("mail.fetched");
+    send_until[worker] = clock_monotonic() + call_config(call)->mail.timeout * CLOCK_MILLISECOND;
     const mail_job_t *job = job_claim(call, queue_is_used() ? &item : NULL);
     if (job != NULL)
         job_run(call, worker, job);

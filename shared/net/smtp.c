@@ -76,8 +76,13 @@ static int reply_read(session_t *session)
     return 0;
 }
 
+/* Not after the deadline, whatever has come: a process that was stopped meanwhile would hear the server's answer before any timer,
+ * and give it a mail that others have sent since. */
 static int say(session_t *session, text_t words)
 {
+    session->status = TRANSFER_TIMEOUT;
+    if (clock_monotonic() >= session->deadline)
+        return 0;
     session->status = transfer_send(session->easy, words.data, words.length, session->deadline, &session->error);
     return session->status == TRANSFER_OVER && session->error == CURLE_OK ? reply_read(session) : 0;
 }

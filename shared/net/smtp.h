@@ -29,5 +29,6 @@ typedef struct {
     char reason[80]; /* "answered 550", "Couldn't connect to server"; holds nothing personal */
 } smtp_result_t;
 
-/* Inside a coroutine, after transfer_open. `deadline` is clock_monotonic(); the message has CRLF line ends. */
+/* Inside a coroutine, after transfer_open. `deadline` is clock_monotonic(): nothing is said after it. The message has CRLF line
+ * ends. */
 smtp_result_t smtp_send(const smtp_server_t *, text_t to, text_t message, int64_t deadline);

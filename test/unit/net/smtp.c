@@ -17,6 +17,7 @@ typedef struct {
     const char *message;
     enum smtp_outcome outcome;
     const char *reason, *body; /* body: as it came over the wire */
+    bool late;                 /* its time is over when it begins */
 } case_t;
 
 static const char *const usual[STEPS] = {"220 here\r\n", "250-here\r\n250-PIPELINING\r\n250 SIZE 100000\r\n", "250 2.1.0 OK\r\n",
@@ -38,6 +39,7 @@ static const case_t cases[] = {
     {.answers = {[0] = ""}, .message = "a", .outcome = SMTP_UNREACHABLE, .reason = "no answer in time"},
     {.answers = {[3] = "-"}, .message = "a", .outcome = SMTP_UNREACHABLE, .reason = "Failure when receiving data from the peer"},
     {.answers = {[0] = "554 go away\r\n"}, .message = "a", .outcome = SMTP_UNREACHABLE, .reason = "Weird server reply"},
+    {.message = "a", .outcome = SMTP_UNREACHABLE, .reason = "no answer in time", .late = true},
 };
 
 static loop_t *loop;
@@ -89,7 +91,8 @@ static void run_one(void *argument)
     run_t *run = argument;
     smtp_server_t server = {.host = "127.0.0.1", .port = run->port, .tls = SMTP_PLAIN, .ca_file = "", .user = "", .password = "",
         .from = "from@example.com", .domain = "example.com"};
-    run->result = smtp_send(&server, run->to, text_of(run->what->message), clock_monotonic() + SILENCE * CLOCK_MILLISECOND);
+    int64_t time = run->what->late ? 0 : SILENCE * CLOCK_MILLISECOND;
+    run->result = smtp_send(&server, run->to, text_of(run->what->message), clock_monotonic() + time);
     loop_ev_stop(loop);
 }
 
@@ -135,6 +138,8 @@ static void answers(void **state)
             assert_string_equal(heard->body, cases[i].body);
         else
             assert_true(heard->body[0] != 'a'); /* at most QUIT: the mail itself stays here */
+        if (cases[i].late)
+            assert_null(strstr(heard->commands, "MAIL"));
         if (result.outcome == SMTP_ACCEPTED)
             assert_string_equal(heard->commands,
                 "EHLO example.com\r\nMAIL FROM:<from@example.com>\r\nRCPT TO:<to@example.com>\r\nDATA\r\n");
