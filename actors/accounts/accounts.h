@@ -71,6 +71,8 @@ _Noreturn void token_refuse(call_t *);
 /* password_reset.c */
 void password_reset(call_t *);
 void password_reset_send(call_t *);
+/* Requests for the address of a user who is erased, that could not be worked on. */
+void password_reset_forget(call_t *, uuid_t user);
 
 /* deletion.c */
 void user_me_delete(call_t *);

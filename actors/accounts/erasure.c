@@ -24,6 +24,7 @@ void accounts_user_erased(call_t *call)
     db_query(call, &SQL_sessions_forget, user);
     db_query(call, &SQL_verifications_forget, user);
     db_query(call, &SQL_resets_forget, user);
+    password_reset_forget(call, in->user);
     db_query(call, &SQL_oauth_states_forget, user);
     person_forget(call, in->user);
     reply_nothing(call);

@@ -4,6 +4,7 @@
  * the password and ends all sessions. The token came by mail, so it also shows whose address it is: whoever registered with
  * somebody's address and waits for its owner keeps no way in. */
 #include "accounts.h"
+#include "actor/erasure.h"
 #include "base/clock.h"
 #include "mails.h"
 
@@ -87,4 +88,11 @@ void password_reset_send(call_t *call)
     db_query(call, &SQL_reset_create, bind_uuid(uuid_new()), bind_uuid(to->id), bind_bytes(digest_text(&token.digest)),
         bind_time(expires));
     mail_emit(call, MAIL_PASSWORD_RESET, to, "token", token.text, expires);
+}
+
+void password_reset_forget(call_t *call, uuid_t user)
+{
+    const admin_user_row_t *row = row_first(call, db_query(call, &SQL_user_standing, bind_uuid(user)));
+    if (row != NULL)
+        events_forget(call, aggregate_of(row->email));
 }

@@ -282,6 +282,25 @@ def erasure(admin, person):
     return admin.client.get(f'/api/v1/admin/users/{person.id}').expect(200).data['erasure']
 
 
+def test_reset_that_failed_is_forgotten(own, database):
+    """A dead request for a new password holds the address, in a row that is not of the user."""
+    person = somebody(own)
+    requests = "SELECT count(*) FROM accounts.events WHERE type = 'password.reset_requested'"
+    dead = ("UPDATE accounts.deliveries SET dead_at = now(), attempts = 1000 WHERE position IN (SELECT position FROM accounts.events"
+            " WHERE type = 'password.reset_requested')")
+    database.rows('REVOKE INSERT ON accounts.password_resets FROM aipoten_accounts')
+    try:
+        Client(own).post('/api/v1/auth/password/reset', {'email': person.email.upper()}).expect(202)
+        database.rows(dead)
+        delete(person)
+        assert database.value(requests) == 1
+        let_thirty_days_pass(database, person)
+        wait_erased(database, person)
+        assert database.value(requests) == 0
+    finally:
+        database.rows('GRANT INSERT ON accounts.password_resets TO aipoten_accounts')
+
+
 def test_progress(own, database, admin):
     person = somebody(own)
     person.child()
