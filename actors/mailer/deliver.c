@@ -17,6 +17,7 @@
 enum {
     LEASE_MARGIN = 15000, /* milliseconds beyond mail.timeout: for the statements around it */
     IDLE_PAUSE = 250,     /* without Redis, or while it is away */
+    OWN_TIME = 5000,      /* milliseconds in which a worker says by itself that its mail was taken; within LEASE_MARGIN */
     TRANSFERS_MAX = MAILER_WORKERS,
 };
 
@@ -29,9 +30,11 @@ static struct {
  * process that was stopped, or a COMMIT that took long, shortens the way and not the distance to the lease's end. */
 static int64_t send_until[MAILER_WORKERS];
 
-/* What a server has taken and no row says yet: PostgreSQL was away. The worker's next step begins with it, within the lease. */
+/* What a server has taken and no row says yet: PostgreSQL was away. The worker's next step begins with it, and nothing is claimed
+ * here before: the lease may be over. */
 static struct {
     bool open;
+    int64_t at; /* clock_monotonic() */
     uuid_t id;
     int64_t attempts;
 } accepted[MAILER_WORKERS];
@@ -143,8 +146,18 @@ static void accepted_end(call_t *call, int worker)
 {
     if (!accepted[worker].open)
         return;
-    job_end(call, accepted[worker].id, accepted[worker].attempts, "sent");
-    accepted[worker].open = false;
+    uuid_t id = accepted[worker].id;
+    int64_t attempts = accepted[worker].attempts;
+    job_end(call, id, attempts, "sent");
+    if (uuid_equal(accepted[worker].id, id) && accepted[worker].attempts == attempts) /* and not its next one meanwhile */
+        accepted[worker].open = false;
+}
+
+static void accepted_end_all(call_t *call)
+{
+    for (int i = 0; i < MAILER_WORKERS; i++)
+        if (clock_monotonic() - accepted[i].at > OWN_TIME * CLOCK_MILLISECOND)
+            accepted_end(call, i);
 }
 
 /* `final`: another try would not help. `counts`: it was refused, and not just unreachable. */
@@ -181,6 +194,7 @@ static void job_send(call_t *call, int worker, const mail_job_t *job)
     call_renew(call);
     fault_point("mail.accepted"); /* the one moment in which a death makes it arrive twice */
     accepted[worker].open = result.outcome == SMTP_ACCEPTED;
+    accepted[worker].at = clock_monotonic();
     accepted[worker].id = job->id;
     accepted[worker].attempts = job->attempts;
     if (accepted[worker].open)
@@ -220,6 +234,7 @@ int64_t deliver_work(call_t *call, int worker)
     if (queue_is_used() && !queue_take(call, worker, &item))
         return queue_pause(worker);
     fault_point("mail.fetched");
+    accepted_end_all(call);
     send_until[worker] = clock_monotonic() + call_config(call)->mail.timeout * CLOCK_MILLISECOND;
     const mail_job_t *job = job_claim(call, queue_is_used() ? &item : NULL);
     if (job != NULL)

@@ -23,6 +23,7 @@ enum {
     WAITING_TICK = 500, /* process_notify_waiting asks for a second more */
     QUIET_BEFORE_EXIT = 100,  /* a drained actor waits this long for what is still on its way */
     CHORE_RETRY = 10000,
+    WORKER_RETRY = 1000,
     EVENTS_RETRY = 1000,
     HOUSEKEEPING_TICK = 50,
     CHORE_EVENTS = 0,
@@ -211,7 +212,7 @@ static void run_worker(call_t *call)
 static void worker_done(void *argument, enum error_code failed)
 {
     struct worker *worker = argument;
-    int64_t next = failed ? CHORE_RETRY : worker->next;
+    int64_t next = failed ? WORKER_RETRY : worker->next;
     worker->runs = false;
     worker->at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
 }

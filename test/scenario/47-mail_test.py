@@ -16,6 +16,7 @@ from harness.system import System, free_port
 from harness.wait import kill, wait_until
 
 ATTEMPTS = 3
+LEASE = 4 + 15  # seconds: mail.timeout below, and deliver.c's LEASE_MARGIN
 BASE = 'https://app.example.com'
 
 
@@ -313,14 +314,16 @@ def test_death_at_every_point(own):
         assert len({mail.message['message-id'] for mail in mails}) == 1
 
 
-def test_database_away_when_the_server_has_taken_it(own):
-    """Its worker says so in the row as soon as PostgreSQL is back, and does not send it again."""
+@pytest.mark.parametrize('seconds', [2, LEASE + 6])
+def test_database_away_when_the_server_has_taken_it(own, seconds):
+    """Its worker says so in the row as soon as PostgreSQL is back, and does not send it again; nor does another, when the lease is
+    over."""
     own.mail.pause = 1.5
     try:
         body = register(own)
         own.mail.wait(body['email'])
         own.services('postgres_stop')
-        time.sleep(2)  # the server's answer comes while there is no database
+        time.sleep(seconds)  # the server's answer comes while there is no database
         own.services('postgres_start')
         job = own.mail.to(body['email'])[0].id
         wait_until(lambda: jobs(own, "id = %s AND state = 'sent' AND attempts = 1", job), 40, 'the row of the mail', every=0.2)
