@@ -12,18 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.system import free_port
+
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("AIPOTEN_BUILD") or ROOT / "build" / "test")
 SUPERVISOR = BUILD / "unit" / "unit-supervisor"
 CTL = BUILD / "bin" / "aipotenctl"
 DURATIONS = {"start_timeout": "4s", "watchdog": "2s", "stop_timeout": "1s", "backoff_first": "200ms", "backoff_most": "1s",
              "failed_retry": "2s", "intensity_window": "60s"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(condition, seconds=30, what=""):
