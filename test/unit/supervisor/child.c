@@ -116,9 +116,9 @@ int main(void)
     if (planned("never"))
         for (;;)
             pause();
-    process_notify_ready(UINT64_C(0x1234));
-    if (planned("busy"))
+    if (planned("busy")) /* first: a test may kill whatever is READY */
         now_set(process.self, TEXT("test.operation"), uuid_random(), TEXT("trace-1"));
+    process_notify_ready(UINT64_C(0x1234));
     live();
     process_notify_stopping();
     return 0;
