@@ -1,224 +1,14 @@
-/* faults: the lanes against a PostgreSQL that dies, errs or falls silent at a chosen step. It is a fake one on the same loop,
- * which speaks as much of the protocol (version 3) as the lanes need, so that each step can be hit exactly. */
-#include "../unit.h"
-#include "base/clock.h"
-#include "base/coroutine.h"
+/* faults: the lanes against a PostgreSQL that dies, errs or falls silent at a chosen step (fake.h), so that each step can be hit
+ * exactly. */
+#include "fake.h"
 #include "pg/internal.h"
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-enum { PARALLEL = 64, CONNECTIONS_MAX = 64, WRITERS = 3 };
-
-/* --- the fake ----------------------------------------------------------------------------------------------------- */
-
-#define NONSENSE "HTTP/1.1 400 Bad Request\r\n\r\nthis is no message of the protocol, is it?"
-
-enum fault {
-    NO_FAULT,
-    FATAL_AT_SYNC,      /* every answer is given, then FATAL stands where ReadyForQuery should */
-    CLOSED_AFTER_ERROR, /* the batch ends as it should, and the connection with it */
-    GARBAGE,            /* bytes that are no message of the protocol */
-    SILENT,             /* nothing is answered any more */
-    CLOSED_AT_COMMIT,   /* COMMIT arrives, its answer does not */
-    CLOSED_AT_EXECUTE,
-    CLOSED_AT_PREPARE,
-    FATAL_AT_PREPARE,
-    GARBAGE_AT_PREPARE,
-    REFUSING,           /* new connections are closed at once */
-};
-static enum fault fault;
-static int commits, accepted, writers;
-
-typedef struct {
-    int fd;
-    loop_watch_t *watch;
-    buffer_t in, out;
-    bool started, skipping, in_transaction;
-    char statement[32];
-} backend_t;
-static backend_t backends[CONNECTIONS_MAX];
-static int listener;
-static char directory[] = "/tmp/aipoten-faults.XXXXXX";
-
-static loop_t *loop;
-static lanes_t *lanes;
-static process_t process;
-static int running;
-static int64_t soon;
-
-static void reply(backend_t *backend, char type, const void *data, size_t length)
-{
-    uint32_t size = htonl((uint32_t)length + 4);
-    buffer_add_char(&backend->out, type);
-    buffer_add(&backend->out, &size, 4);
-    buffer_add(&backend->out, data, length);
-}
-
-#define REPLY(backend, type, literal) reply((backend), (type), (literal), sizeof(literal) - 1)
-
-static void hang_up(backend_t *backend)
-{
-    ssize_t sent = write(backend->fd, backend->out.data, backend->out.length);
-    (void)sent;
-    loop->unwatch(&backend->watch);
-    close(backend->fd);
-    buffer_free(&backend->in);
-    buffer_free(&backend->out);
-    *backend = (backend_t){.fd = -1};
-}
-
-static void execute(backend_t *backend)
-{
-    const char *statement = backend->statement;
-    if (strcmp(statement, "fail") == 0) {
-        REPLY(backend, 'E', "SERROR\0VERROR\0C22012\0Mhush: the value 4711\0\0");
-        backend->skipping = true;
-    } else if (strcmp(statement, "BEGIN") == 0) {
-        backend->in_transaction = true;
-        REPLY(backend, 'C', "BEGIN\0");
-    } else if (strcmp(statement, "COMMIT") == 0) {
-        commits++;
-        backend->in_transaction = false;
-        REPLY(backend, 'C', "COMMIT\0");
-    } else if (strcmp(statement, "ROLLBACK") == 0) {
-        backend->in_transaction = false;
-        REPLY(backend, 'C', "ROLLBACK\0");
-    } else {
-        REPLY(backend, 'D', "\0\1\0\0\0\10\0\0\0\0\0\0\0\7");
-        REPLY(backend, 'C', "SELECT 1\0");
-    }
-}
-
-static void describe(backend_t *backend)
-{
-    if (strcmp(backend->statement, "get") == 0 || strcmp(backend->statement, "put") == 0)
-        REPLY(backend, 'T', "\0\1value\0\0\0\0\0\0\0\0\0\0\24\0\10\377\377\377\377\0\1");
-    else
-        REPLY(backend, 'n', "");
-}
-
-/* False: the connection is closed. */
-static bool message(backend_t *backend, char type, const char *body)
-{
-    bool commit = strcmp(backend->statement, "COMMIT") == 0;
-    if (type == 'X' || (type == 'E' && fault == CLOSED_AT_EXECUTE) || (type == 'E' && fault == CLOSED_AT_COMMIT && commit)) {
-        commits += type == 'E' && commit;
-        hang_up(backend);
-        return false;
-    }
-    if (type == 'S') {
-        bool failed = backend->skipping;
-        backend->skipping = false;
-        if (fault == FATAL_AT_SYNC) {
-            REPLY(backend, 'E', "SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0");
-            hang_up(backend);
-            return false;
-        }
-        reply(backend, 'Z', backend->in_transaction ? "T" : "I", 1);
-        if (fault == CLOSED_AFTER_ERROR && failed) {
-            hang_up(backend);
-            return false;
-        }
-        return true;
-    }
-    if (backend->skipping)
-        return true;
-    if (type == 'P' && fault == CLOSED_AT_PREPARE) {
-        hang_up(backend);
-        return false;
-    }
-    if (type == 'P' && fault == FATAL_AT_PREPARE) {
-        REPLY(backend, 'E', "SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0");
-        hang_up(backend);
-        return false;
-    }
-    if (type == 'P' && fault == GARBAGE_AT_PREPARE) {
-        buffer_add_string(&backend->out, NONSENSE);
-    } else if (type == 'P') {
-        writers += strcmp(body, "BEGIN") == 0; /* once on each */
-        if (!body[0]) /* the unnamed one: its SQL is its name */
-            snprintf(backend->statement, sizeof backend->statement, "%s", body + 1);
-        REPLY(backend, '1', "");
-    } else if (type == 'B') {
-        const char *name = body + strlen(body) + 1;
-        if (name[0])
-            snprintf(backend->statement, sizeof backend->statement, "%s", name);
-        REPLY(backend, '2', "");
-    } else if (type == 'D') {
-        describe(backend);
-    } else if (type == 'E') {
-        if (fault == GARBAGE)
-            buffer_add_string(&backend->out, NONSENSE);
-        else
-            execute(backend);
-    }
-    return true;
-}
-
-static void on_bytes(void *argument, int events)
-{
-    backend_t *backend = argument;
-    (void)events;
-    char bytes[4096];
-    ssize_t got = read(backend->fd, bytes, sizeof bytes);
-    if (got <= 0) {
-        hang_up(backend);
-        return;
-    }
-    if (fault == SILENT)
-        return;
-    buffer_add(&backend->in, bytes, (size_t)got);
-    for (;;) {
-        size_t head = backend->started ? 1 : 0;
-        uint32_t size;
-        if (backend->in.length < head + 4)
-            break;
-        memcpy(&size, backend->in.data + head, 4);
-        size = ntohl(size);
-        if (backend->in.length < head + size)
-            break;
-        if (!backend->started) {
-            backend->started = true;
-            REPLY(backend, 'R', "\0\0\0\0");
-            REPLY(backend, 'Z', "I");
-        } else if (!message(backend, backend->in.data[0], backend->in.data + 5)) {
-            return;
-        }
-        buffer_consume(&backend->in, head + size);
-    }
-    assert_int_equal(write(backend->fd, backend->out.data, backend->out.length), backend->out.length);
-    backend->out.length = 0;
-}
-
-static void on_connection(void *argument, int events)
-{
-    (void)argument, (void)events;
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(fd >= 0);
-    accepted++;
-    if (fault == REFUSING) {
-        close(fd);
-        return;
-    }
-    for (int i = 0; i < CONNECTIONS_MAX; i++)
-        if (backends[i].fd < 0) {
-            backends[i] = (backend_t){.fd = fd};
-            backends[i].watch = loop->watch(loop, fd, LOOP_READ, on_bytes, &backends[i]);
-            return;
-        }
-    fail_msg("more connections than the test has places for");
-}
+enum { WRITERS = 3 };
 
 /* --- statements and running pieces -------------------------------------------------------------------------------- */
 
-#define ONE(FIELD) FIELD(integer, value)
-MESSAGE(one, ONE);
 static void read_value(const field_t *field, const char *data, int length, void *member)
 {
     (void)field, (void)length;
@@ -233,65 +23,11 @@ static statement_t fail_now = {.name = "fail", .sql = "fail", .lane = LANE_READ,
 static statement_t put = {.name = "put", .sql = "put", .lane = LANE_WRITE, .row = &one_message, .plan = &put_plan};
 static const statement_t *const statements[] = {&get, &get_slowly, &fail_now, &put};
 
-typedef void (*piece_t)(int number);
-typedef struct {
-    piece_t piece;
-    int number;
-} work_t;
-static work_t work[PARALLEL];
-
-static void run_piece(void *argument)
-{
-    work_t *item = argument;
-    item->piece(item->number);
-    running--;
-}
-
-static void stop_when_done(void *argument)
-{
-    (void)argument;
-    if (running == 0)
-        loop_ev_stop(loop);
-    else if (clock_monotonic() > soon + 10 * CLOCK_SECOND)
-        fail_msg("%d coroutines never came back", running);
-}
-
-static void run_all(piece_t piece, int count)
-{
-    soon = clock_monotonic() + 5 * CLOCK_SECOND;
-    running = count;
-    alarm(30); /* for what never comes back to the loop */
-    for (int i = 0; i < count; i++) {
-        work[i] = (work_t){piece, i};
-        coroutine_start(run_piece, &work[i]);
-    }
-    loop_timer_t *timer = loop->timer(loop, 1, stop_when_done, NULL);
-    loop_ev_run(loop);
-    loop->timer_stop(&timer);
-    alarm(0);
-}
-
-static void wait_ready(void *argument)
-{
-    (void)argument;
-    if (lanes_ready(lanes))
-        loop_ev_stop(loop);
-}
-
 static void wait_lost(void *argument)
 {
     (void)argument;
     if (!lanes_ready(lanes))
         loop_ev_stop(loop);
-}
-
-static void until(void (*condition)(void *argument))
-{
-    alarm(30);
-    loop_timer_t *timer = loop->timer(loop, 5, condition, NULL);
-    loop_ev_run(loop);
-    loop->timer_stop(&timer);
-    alarm(0);
 }
 
 static int wanted_connections;
@@ -307,14 +43,7 @@ static void wait_accepted(void *argument)
 static void mend(void)
 {
     fault = NO_FAULT;
-    until(wait_ready);
-}
-
-static enum db_status status_of(rows_t *take_rows)
-{
-    enum db_status status = take_rows->status;
-    rows_free(&take_rows);
-    return status;
+    until_ready();
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
@@ -335,7 +64,7 @@ static void read_or_fail(int number)
 static void read_all(piece_t piece, int count)
 {
     memset(statuses, 0, sizeof statuses);
-    run_all(piece, count);
+    run_pieces(piece, count);
 }
 
 static void test_reads(void **state)
@@ -413,7 +142,7 @@ static void test_ends_while_preparing(void **state)
         assert_int_equal(statuses[DB_UNAVAILABLE], 4);
         fault = wanted;
         wanted_connections = accepted + 3;
-        until(wait_accepted);
+        until(wait_accepted, 5);
         mend();
         read_all(read_one, 4);
         assert_int_equal(statuses[DB_OK], 4);
@@ -427,9 +156,9 @@ static void test_silence(void **state)
     (void)state;
     mend();
     fault = SILENT;
-    run_all(read_soon, 20);
+    run_pieces(read_soon, 20);
     int64_t begun = clock_monotonic();
-    until(wait_lost);
+    until(wait_lost, 5);
     assert_true(clock_monotonic() - begun < 5 * CLOCK_SECOND);
     mend();
     read_all(read_one, 10);
@@ -450,7 +179,7 @@ static void test_nothing_is_quoted(void **state)
             REPLY(&backends[i], 'E', "SFATAL\0VFATAL\0C57P01\0Mhush\0\0");
             hang_up(&backends[i]);
         }
-    until(wait_lost);
+    until(wait_lost, 5);
     mend();
     dup2(before, STDERR_FILENO);
     char said[8192];
@@ -485,7 +214,7 @@ static void write_one(int number)
 static void write_all(int count)
 {
     memset(statuses, 0, sizeof statuses);
-    run_all(write_one, count);
+    run_pieces(write_one, count);
 }
 
 static void test_writes(void **state)
@@ -533,8 +262,8 @@ static void test_silence_while_writing(void **state)
     mend();
     write_all(WRITERS);
     fault = SILENT;
-    run_all(write_soon, 20); /* on connections that there were */
-    run_all(write_soon, 20); /* on new ones */
+    run_pieces(write_soon, 20); /* on connections that there were */
+    run_pieces(write_soon, 20); /* on new ones */
     mend();
     write_all(20);
     assert_int_equal(statuses[DB_OK], 20);
@@ -624,7 +353,7 @@ static void test_queue_keeps_its_order(void **state)
     write_all(WRITERS); /* so that no time goes into connecting */
     ordered = 0;
     int64_t begun = clock_monotonic();
-    run_all(hold_wait_or_give_up, WRITERS + 3);
+    run_pieces(hold_wait_or_give_up, WRITERS + 3);
     assert_true(clock_monotonic() - begun < CLOCK_SECOND);
     assert_int_equal(ordered, 3);
     assert_true(order[0] == WRITERS || order[1] == WRITERS);
@@ -649,7 +378,7 @@ static void test_nobody_overtakes(void **state)
     (void)state;
     mend();
     memset(statuses, 0, sizeof statuses);
-    run_all(write_again_and_again, 2 * WRITERS);
+    run_pieces(write_again_and_again, 2 * WRITERS);
     assert_int_equal(statuses[DB_OK], 2 * WRITERS * ROUNDS);
 }
 
@@ -679,7 +408,7 @@ static int setup(void **state)
     process.config.database.slow_timeout = 3000;
     process.config.database.idle_close = 60000;
     process.config.http.request_timeout = 10000;
-    coroutine_configure(PARALLEL, 256 * 1024);
+    coroutine_configure(PIECES_MAX, 256 * 1024);
     static char url[128];
     snprintf(url, sizeof url, "postgresql://nobody@/none?host=%s", directory);
     lanes = lanes_open(loop, &process, url, statements, ARRAY_SIZE(statements));

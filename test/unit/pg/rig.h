@@ -1,24 +1,10 @@
 /* rig: what the tests of the lanes against a real PostgreSQL share: a loop, its lanes, and pieces that run in coroutines. Included
  * once by a program, which names its database in DATABASE_URL. */
 #pragma once
-#include "../unit.h"
-#include "base/clock.h"
-#include "base/coroutine.h"
-#include "pg/lanes.h"
+#include "pieces.h"
 #include <signal.h>
-#include <unistd.h>
 
-enum { PIECES_MAX = 150 };
-
-static process_t process;
-static loop_t *loop;
-static lanes_t *lanes;
 static const char *url;
-static int running;
-static int64_t soon; /* a deadline */
-
-#define ONE(FIELD) FIELD(integer, value)
-MESSAGE(one, ONE);
 
 #define STATEMENT(sname, slane, message, text)                                                                     \
     static statement_t SQL_##sname = {.name = #sname, .lane = slane, .row = message, .sql = text}
@@ -39,65 +25,10 @@ static int64_t value_of(rows_t *take_rows)
     return one.value;
 }
 
-static enum db_status status_of(rows_t *take_rows)
-{
-    enum db_status status = take_rows->status;
-    rows_free(&take_rows);
-    return status;
-}
-
-/* --- running pieces in coroutines --------------------------------------------------------------------------------- */
-
-typedef void (*piece_t)(int number);
-typedef struct {
-    piece_t piece;
-    int number;
-} work_t;
-static work_t work[PIECES_MAX];
-
-static void run_piece(void *argument)
-{
-    work_t *item = argument;
-    item->piece(item->number);
-    running--;
-}
-
-static void stop_when_done(void *argument)
-{
-    (void)argument;
-    if (running == 0)
-        loop_ev_stop(loop);
-    else if (clock_monotonic() > soon + 10 * CLOCK_SECOND)
-        fail_msg("%d coroutines never came back", running);
-}
-
 static void run_all(piece_t piece, int count)
 {
-    soon = clock_monotonic() + 5 * CLOCK_SECOND;
-    assert_in_range(count, 1, PIECES_MAX);
-    running = count;
-    for (int i = 0; i < count; i++) {
-        work[i] = (work_t){piece, i};
-        coroutine_start(run_piece, &work[i]);
-    }
-    loop_timer_t *timer = loop->timer(loop, 1, stop_when_done, NULL);
-    loop_ev_run(loop);
-    loop->timer_stop(&timer);
+    run_pieces(piece, count);
     assert_true(lanes_idle(lanes));
-}
-
-static void wait_ready(void *argument)
-{
-    (void)argument;
-    if (lanes_ready(lanes))
-        loop_ev_stop(loop);
-}
-
-static void until_ready(void)
-{
-    loop_timer_t *timer = loop->timer(loop, 5, wait_ready, NULL);
-    loop_ev_run(loop);
-    loop->timer_stop(&timer);
 }
 
 /* --- setting up --------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,203 @@
+/* fake: a PostgreSQL on the test's own loop, which speaks as much of the protocol (version 3) as the lanes need and dies, errs or
+ * falls silent at the step that `fault` names. Included once by a program, after pieces.h, whose loop it uses. */
+#pragma once
+#include "pieces.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { CONNECTIONS_MAX = 64 };
+
+#define NONSENSE "HTTP/1.1 400 Bad Request\r\n\r\nthis is no message of the protocol, is it?"
+
+enum fault {
+    NO_FAULT,
+    FATAL_AT_SYNC,      /* every answer is given, then FATAL stands where ReadyForQuery should */
+    CLOSED_AFTER_ERROR, /* the batch ends as it should, and the connection with it */
+    GARBAGE,            /* bytes that are no message of the protocol */
+    SILENT,             /* nothing is answered any more */
+    CLOSED_AT_COMMIT,   /* COMMIT arrives, its answer does not */
+    CLOSED_AT_EXECUTE,
+    CLOSED_AT_PREPARE,
+    FATAL_AT_PREPARE,
+    GARBAGE_AT_PREPARE,
+    REFUSING,           /* new connections are closed at once */
+};
+static enum fault fault;
+static int commits, accepted, writers;
+
+typedef struct {
+    int fd;
+    loop_watch_t *watch;
+    buffer_t in, out;
+    bool started, skipping, in_transaction;
+    char statement[32];
+} backend_t;
+static backend_t backends[CONNECTIONS_MAX];
+static int listener;
+static char directory[] = "/tmp/aipoten-faults.XXXXXX";
+
+static void reply(backend_t *backend, char type, const void *data, size_t length)
+{
+    uint32_t size = htonl((uint32_t)length + 4);
+    buffer_add_char(&backend->out, type);
+    buffer_add(&backend->out, &size, 4);
+    buffer_add(&backend->out, data, length);
+}
+
+#define REPLY(backend, type, literal) reply((backend), (type), (literal), sizeof(literal) - 1)
+
+static void hang_up(backend_t *backend)
+{
+    ssize_t sent = write(backend->fd, backend->out.data, backend->out.length);
+    (void)sent;
+    loop->unwatch(&backend->watch);
+    close(backend->fd);
+    buffer_free(&backend->in);
+    buffer_free(&backend->out);
+    *backend = (backend_t){.fd = -1};
+}
+
+static void execute(backend_t *backend)
+{
+    const char *statement = backend->statement;
+    if (strcmp(statement, "fail") == 0) {
+        REPLY(backend, 'E', "SERROR\0VERROR\0C22012\0Mhush: the value 4711\0\0");
+        backend->skipping = true;
+    } else if (strcmp(statement, "BEGIN") == 0) {
+        backend->in_transaction = true;
+        REPLY(backend, 'C', "BEGIN\0");
+    } else if (strcmp(statement, "COMMIT") == 0) {
+        commits++;
+        backend->in_transaction = false;
+        REPLY(backend, 'C', "COMMIT\0");
+    } else if (strcmp(statement, "ROLLBACK") == 0) {
+        backend->in_transaction = false;
+        REPLY(backend, 'C', "ROLLBACK\0");
+    } else {
+        REPLY(backend, 'D', "\0\1\0\0\0\10\0\0\0\0\0\0\0\7");
+        REPLY(backend, 'C', "SELECT 1\0");
+    }
+}
+
+static void describe(backend_t *backend)
+{
+    if (strcmp(backend->statement, "get") == 0 || strcmp(backend->statement, "put") == 0)
+        REPLY(backend, 'T', "\0\1value\0\0\0\0\0\0\0\0\0\0\24\0\10\377\377\377\377\0\1");
+    else
+        REPLY(backend, 'n', "");
+}
+
+/* False: the connection is closed. */
+static bool message(backend_t *backend, char type, const char *body)
+{
+    bool commit = strcmp(backend->statement, "COMMIT") == 0;
+    if (type == 'X' || (type == 'E' && fault == CLOSED_AT_EXECUTE) || (type == 'E' && fault == CLOSED_AT_COMMIT && commit)) {
+        commits += type == 'E' && commit;
+        hang_up(backend);
+        return false;
+    }
+    if (type == 'S') {
+        bool failed = backend->skipping;
+        backend->skipping = false;
+        if (fault == FATAL_AT_SYNC) {
+            REPLY(backend, 'E', "SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0");
+            hang_up(backend);
+            return false;
+        }
+        reply(backend, 'Z', backend->in_transaction ? "T" : "I", 1);
+        if (fault == CLOSED_AFTER_ERROR && failed) {
+            hang_up(backend);
+            return false;
+        }
+        return true;
+    }
+    if (backend->skipping)
+        return true;
+    if (type == 'P' && fault == CLOSED_AT_PREPARE) {
+        hang_up(backend);
+        return false;
+    }
+    if (type == 'P' && fault == FATAL_AT_PREPARE) {
+        REPLY(backend, 'E', "SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0");
+        hang_up(backend);
+        return false;
+    }
+    if (type == 'P' && fault == GARBAGE_AT_PREPARE) {
+        buffer_add_string(&backend->out, NONSENSE);
+    } else if (type == 'P') {
+        writers += strcmp(body, "BEGIN") == 0; /* once on each */
+        if (!body[0]) /* the unnamed one: its SQL is its name */
+            snprintf(backend->statement, sizeof backend->statement, "%s", body + 1);
+        REPLY(backend, '1', "");
+    } else if (type == 'B') {
+        const char *name = body + strlen(body) + 1;
+        if (name[0])
+            snprintf(backend->statement, sizeof backend->statement, "%s", name);
+        REPLY(backend, '2', "");
+    } else if (type == 'D') {
+        describe(backend);
+    } else if (type == 'E') {
+        if (fault == GARBAGE)
+            buffer_add_string(&backend->out, NONSENSE);
+        else
+            execute(backend);
+    }
+    return true;
+}
+
+static void on_bytes(void *argument, int events)
+{
+    backend_t *backend = argument;
+    (void)events;
+    char bytes[4096];
+    ssize_t got = read(backend->fd, bytes, sizeof bytes);
+    if (got <= 0) {
+        hang_up(backend);
+        return;
+    }
+    if (fault == SILENT)
+        return;
+    buffer_add(&backend->in, bytes, (size_t)got);
+    for (;;) {
+        size_t head = backend->started ? 1 : 0;
+        uint32_t size;
+        if (backend->in.length < head + 4)
+            break;
+        memcpy(&size, backend->in.data + head, 4);
+        size = ntohl(size);
+        if (backend->in.length < head + size)
+            break;
+        if (!backend->started) {
+            backend->started = true;
+            REPLY(backend, 'R', "\0\0\0\0");
+            REPLY(backend, 'Z', "I");
+        } else if (!message(backend, backend->in.data[0], backend->in.data + 5)) {
+            return;
+        }
+        buffer_consume(&backend->in, head + size);
+    }
+    assert_int_equal(write(backend->fd, backend->out.data, backend->out.length), backend->out.length);
+    backend->out.length = 0;
+}
+
+static void on_connection(void *argument, int events)
+{
+    (void)argument, (void)events;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    accepted++;
+    if (fault == REFUSING) {
+        close(fd);
+        return;
+    }
+    for (int i = 0; i < CONNECTIONS_MAX; i++)
+        if (backends[i].fd < 0) {
+            backends[i] = (backend_t){.fd = fd};
+            backends[i].watch = loop->watch(loop, fd, LOOP_READ, on_bytes, &backends[i]);
+            return;
+        }
+    fail_msg("more connections than the test has places for");
+}
