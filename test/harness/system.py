@@ -22,6 +22,9 @@ START_TIMEOUT, STOP_TIMEOUT = 180, 180
 # Demo data for tests: enough for several pages, quick to load.
 DEMO = {'AIPOTEN_DEMO_USERS': '200', 'AIPOTEN_DEMO_CHILDREN': '320'}
 
+# Connected, and through with preparing its statements: its own words in application_name are "aipoten accounts.1 read".
+READ_LANES = """SELECT count(DISTINCT application_name) FROM pg_stat_activity
+WHERE application_name LIKE 'aipoten % read' AND state = 'idle' AND query <> ''"""
 
 live = []  # systems that were started and not destroyed
 
@@ -154,6 +157,13 @@ class System:
         """A function of tools/services.sh for this system: postgres_stop, redis_start …"""
         script = '. tools/lib.sh; . tools/services.sh; var_resolve; services_load; ' + function
         return self.run_tool('bash', '-euo', 'pipefail', '-c', script, DATABASE_URL='', REDIS_URL='')
+
+    def postgres_back(self):
+        """Starts PostgreSQL again; when it returns every instance can read: until then each answers 503 (lanes.h)."""
+        self.services('postgres_start')
+        actors = [row for row in self.instances() if row['service'] not in ('broker', 'frontend')]
+        with self.database() as database:
+            wait_until(lambda: database.value(READ_LANES) >= len(actors), 20, 'the read lanes of all instances', every=0.02)
 
     @property
     def kept(self):

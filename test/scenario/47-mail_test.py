@@ -324,7 +324,7 @@ def test_database_away_when_the_server_has_taken_it(own, seconds):
         own.mail.wait(body['email'])
         own.services('postgres_stop')
         time.sleep(seconds)  # the server's answer comes while there is no database
-        own.services('postgres_start')
+        own.postgres_back()
         job = own.mail.to(body['email'])[0].id
         wait_until(lambda: jobs(own, "id = %s AND state = 'sent' AND attempts = 1", job), 40, 'the row of the mail', every=0.2)
     finally:
@@ -335,7 +335,7 @@ def test_database_away_when_the_server_has_taken_it(own, seconds):
 def test_database_away(own):
     bodies = [register(own) for _ in range(3)]
     own.services('postgres_stop')
-    own.services('postgres_start')
+    own.postgres_back()
     arrived_once(own, bodies)
 
 
