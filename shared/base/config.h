@@ -108,6 +108,12 @@ typedef struct config {
         const char *url;
     } redis;
     struct {
+        bool enabled;       /* other machines run over the same PostgreSQL and Redis */
+        int64_t public_most; /* a cached public answer lives no longer then; personal ones are not cached */
+        int64_t beat;       /* a broker tells the others that it is there, and how far it is */
+        int64_t silence;    /* a broker that hears nothing through Redis for so long connects again */
+    } cluster;
+    struct {
         const char *transport;       /* "smtp" or "file" */
         const char *host;            /* of the SMTP server */
         int64_t port;

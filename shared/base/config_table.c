@@ -228,6 +228,15 @@ const config_row_t config_rows[] = {
     {"redis.url", CONFIG_TEXT, AT(redis.url), "", .refuse = config_refuse_redis, .environment = "REDIS_URL",
         .meaning = "what several machines share; empty: a single machine goes on without"},
 
+    {"cluster.enabled", CONFIG_SWITCH, AT(cluster.enabled), "false",
+        .meaning = "other machines run over the same PostgreSQL and Redis: brokers tell each other what is stale (needs redis.url)"},
+    {"cluster.public_most", CONFIG_DURATION, AT(cluster.public_most), "60s", 0, MINUTE,
+        .meaning = "with other machines: a cached public answer lives no longer; personal ones are not cached then"},
+    {"cluster.beat", CONFIG_DURATION, AT(cluster.beat), "1s", 50, MINUTE,
+        .meaning = "how often a broker tells the others how far it is, so that they notice what was lost"},
+    {"cluster.silence", CONFIG_DURATION, AT(cluster.silence), "5s", 200, 5 * MINUTE,
+        .meaning = "a broker that hears nothing through Redis for so long, not even itself, connects again"},
+
     {"mail.transport", CONFIG_TEXT, AT(mail.transport), "file", .refuse = config_refuse_transport,
         .meaning = "smtp, or file: each mail becomes a file below var/mail, for development"},
     {"mail.host", CONFIG_TEXT, AT(mail.host), "", .refuse = config_refuse_host,
@@ -302,5 +311,6 @@ const char *const config_ordered[][2] = {
     {"database.write_connections", "database.connections"},
     {"supervisor.backoff_first", "supervisor.backoff_most"},
     {"mail.retry_first", "mail.retry_most"},
+    {"cluster.beat", "cluster.silence"},
 };
 const int config_ordered_count = ARRAY_SIZE(config_ordered);
