@@ -70,7 +70,9 @@ static json_t *choice_schema(const field_t *field)
 
 static json_t *list_schema(components_t *components, const field_t *field, enum direction direction)
 {
-    json_t *schema = pack("{s:s, s:o}", "type", "array", "items", component_ref(components, field->message, direction));
+    const message_t *item = field->message;
+    json_t *items = item->bare ? field_schema(components, &item->fields[0], direction) : component_ref(components, item, direction);
+    json_t *schema = pack("{s:s, s:o}", "type", "array", "items", items);
     if (field->min > 0)
         json_object_set_new(schema, "minItems", json_integer(field->min));
     if (field->max > 0)
@@ -105,8 +107,10 @@ static json_t *type_schema(components_t *components, const field_t *field, enum 
         return component_ref(components, field->message, direction);
     case FIELD_list:
         return list_schema(components, field, direction);
+    case FIELD_json:
+        return field->message ? list_schema(components, field, direction) : json_object(); /* any value */
     default:
-        return json_object(); /* FIELD_json: any value */
+        panic("%s cannot be JSON", field->name);
     }
 }
 

@@ -37,7 +37,7 @@ static bool value_fits(const endpoint_t *endpoint, const field_t *field, const j
         return field->nullable;
     if (json_is_string(value) && field->type != FIELD_json)
         return string_fits(field, json_string_value(value));
-    if (field->type == FIELD_list) {
+    if (field->type == FIELD_list || (field->type == FIELD_json && field->message)) {
         size_t index;
         json_t *item;
         json_array_foreach((json_t *)(uintptr_t)value, index, item)
@@ -52,6 +52,11 @@ static bool value_fits(const endpoint_t *endpoint, const field_t *field, const j
 
 static void check_message(const endpoint_t *endpoint, const message_t *message, const json_t *value)
 {
+    if (message->bare) {
+        if (!value_fits(endpoint, &message->fields[0], value))
+            panic("%s: %s does not fit its field", endpoint->operation, message->name);
+        return;
+    }
     if (!json_is_object(value))
         panic("%s: %s is no object", endpoint->operation, message->name);
     const char *name;

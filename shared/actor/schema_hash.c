@@ -50,7 +50,7 @@ static uint64_t message_mix(uint64_t hash, const message_t *message)
     if (message == NULL)
         return number_mix(hash, -1);
     hash = string_mix(hash, message->name);
-    hash = number_mix(hash, message->positional);
+    hash = number_mix(hash, message->positional | message->bare << 1);
     for (int i = 0; i < message->count; i++)
         hash = field_mix(hash, &message->fields[i]);
     return number_mix(hash, message->count);

@@ -22,7 +22,7 @@ enum field_type {
     FIELD_time,    /* int64_t, microseconds since 1970; RFC 3339 */
     FIELD_uuid,    /* uuid_t */
     FIELD_choice,  /* int, index in names */
-    FIELD_json,    /* text_t, JSON text that is passed on as it is (jsonb) */
+    FIELD_json,    /* text_t, JSON text that is passed on as it is (jsonb); with .message: a list of these */
     FIELD_bytes,   /* text_t, msgpack bin; never in JSON */
     FIELD_object,  /* const void *, a struct of .message */
     FIELD_list,    /* list_t of structs of .message */
@@ -52,7 +52,7 @@ typedef struct {
     int scale;                 /* decimal: digits after the point */
     enum text_format format;   /* text */
     const char *const *names;  /* choice: NULL-terminated */
-    const struct message *message; /* object, list */
+    const struct message *message; /* object, list, json */
     const char *sealed;        /* text kept encrypted in this table ("children.children"): opened when a row is read. Needs a
                                   member `id`, the row's. Such a message cannot be cached. */
     bool secret;               /* never logged, writeOnly in OpenAPI */
@@ -65,6 +65,7 @@ typedef struct message {
     int count;
     size_t size;     /* of the struct */
     bool positional; /* msgpack array by position (envelopes) instead of map by name */
+    bool bare;       /* its only field stands alone, without a name: ["a", "b"] is a list of these */
 } message_t;
 
 /* The head of every message's struct. */
@@ -112,6 +113,9 @@ enum { MESSAGE_SLOT = 16, MESSAGE_FIELDS_MAX = 64 };
     _Static_assert(ARRAY_SIZE(mname##_fields) <= MESSAGE_FIELDS_MAX, "too many fields")
 #define MESSAGE(mname, FIELDS) MESSAGE_KIND(mname, FIELDS, .positional = false)
 #define MESSAGE_POSITIONAL(mname, FIELDS) MESSAGE_KIND(mname, FIELDS, .positional = true)
+#define MESSAGE_BARE(mname, FIELDS)                                                                                \
+    MESSAGE_KIND(mname, FIELDS, .bare = true);                                                                     \
+    _Static_assert(ARRAY_SIZE(mname##_fields) == 1, "one field")
 
 static inline void *message_member(const void *value, int index)
 {

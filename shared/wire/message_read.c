@@ -435,6 +435,8 @@ static bool read_map(
 static bool read_message(
     reader_t *reader, const place_t *place, const message_t *message, const msgpack_object *object, void *out)
 {
+    if (message->bare)
+        return read_field(reader, place, message, 0, object, out);
     return (message->positional ? read_positional : read_map)(reader, place, message, object, out);
 }
 

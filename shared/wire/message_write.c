@@ -105,14 +105,15 @@ void message_pack(const message_t *message, const void *value, buffer_t *out)
     const message_head_t *head = value;
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, append);
+    bool named = !message->positional && !message->bare;
     if (message->positional)
         msgpack_pack_array(&packer, (size_t)message->count);
-    else
+    else if (named)
         msgpack_pack_map(&packer, (size_t)__builtin_popcountll(head->given | head->null));
     for (int i = 0; i < message->count; i++) {
         const field_t *field = &message->fields[i];
         bool given = has(head, i);
-        if (!message->positional) {
+        if (named) {
             if (!given && !is_null(head, i))
                 continue;
             msgpack_pack_str(&packer, field->name_length);
@@ -267,6 +268,11 @@ static const json_t jsons[FIELD_TYPES] = {
 void message_json(const message_t *message, const void *value, buffer_t *out)
 {
     const message_head_t *head = value;
+    if (message->bare) {
+        insist(has(head, 0));
+        jsons[message->fields[0].type](out, &message->fields[0], message_member(value, 0));
+        return;
+    }
     char separator = '{';
     for (int i = 0; i < message->count; i++) {
         const field_t *field = &message->fields[i];

@@ -6,6 +6,8 @@
 static const char *const colours[] = {"red", "green", NULL};
 #define ITEM(FIELD) FIELD(text, name, .required = true, .max = 5) FIELD(integer, size)
 MESSAGE(item, ITEM);
+#define WORD(FIELD) FIELD(text, word, .required = true, .min = 1, .max = 3)
+MESSAGE_BARE(word, WORD);
 #define EVERYTHING(FIELD)                                                                                          \
     FIELD(text, name, .required = true, .min = 1, .max = 4)                                                        \
     FIELD(integer, count, .min = -5, .max = 10)                                                                    \
@@ -22,7 +24,8 @@ MESSAGE(item, ITEM);
     FIELD(text, email, .format = FORMAT_EMAIL)                                                                     \
     FIELD(text, phone, .format = FORMAT_PHONE)                                                                     \
     FIELD(text, password, .format = FORMAT_PASSWORD)                                                               \
-    FIELD(text, line, .format = FORMAT_LINE)
+    FIELD(text, line, .format = FORMAT_LINE)                                                                       \
+    FIELD(list, words, .message = &word_message, .max = 2)
 MESSAGE(everything, EVERYTHING);
 #define EVERYTHING_PATCH(FIELD) FIELD(text, note, .nullable = true) FIELD(integer, count)
 MESSAGE(everything_patch, EVERYTHING_PATCH);
@@ -80,6 +83,11 @@ static const struct {
     {"{\"name\":\"a\",\"password\":\"1234567\"}", "password", PROBLEM_TOO_SHORT},
     {"{\"name\":\"a\",\"password\":\"가가가가가가가가가가가가가가가가가가가가가가가가a\"}", "password", PROBLEM_TOO_LONG},
     {"{\"name\":\"a\",\"line\":\"a\\nb\"}", "line", PROBLEM_FORMAT},
+    {"{\"name\":\"a\",\"words\":\"a\"}", "words", PROBLEM_TYPE},
+    {"{\"name\":\"a\",\"words\":[\"a\",1]}", "words.1", PROBLEM_TYPE},
+    {"{\"name\":\"a\",\"words\":[\"a\",null]}", "words.1", PROBLEM_NULL},
+    {"{\"name\":\"a\",\"words\":[\"long\"]}", "words.0", PROBLEM_TOO_LONG},
+    {"{\"name\":\"a\",\"words\":[{\"word\":\"a\"}]}", "words.0", PROBLEM_TYPE},
 };
 
 static void test_problems(void **state)
@@ -125,7 +133,7 @@ static const char *const good =
     "{\"name\":\"가나다\",\"count\":-5,\"many\":9000000000,\"flag\":true,\"weight\":3.25,\"day\":\"2024-02-29\",\"at\":\"2025-03-20T10:00:00Z\","
     "\"id\":\"0f8fad5b-d9cb-469f-a165-70867728950e\",\"colour\":\"green\",\"note\":null,\"first\":{\"name\":\"x\"},"
     "\"items\":[{\"name\":\"a\",\"size\":1},{\"name\":\"b\"}],\"email\":\"kim.a+b@example.co.kr\",\"phone\":\"+82 10-1234-5678\","
-    "\"password\":\"12345678\",\"line\":\"a b\"}";
+    "\"password\":\"12345678\",\"line\":\"a b\",\"words\":[\"가\",\"나\"]}";
 
 static void test_round_trip(void **state)
 {
