@@ -149,6 +149,45 @@ static void params_check(const endpoint_t *row)
                 row->params->name);
 }
 
+/* What is sealed at rest must not lie open in the cache (product.md, section 4), nor what a client may see once only. */
+static bool message_is_open(const message_t *message)
+{
+    for (int i = 0; message != NULL && i < message->count; i++) {
+        const field_t *field = &message->fields[i];
+        if (field->sealed != NULL || field->secret || !message_is_open(field->message))
+            return false;
+    }
+    return true;
+}
+
+static void cache_check(const endpoint_t *row)
+{
+    unsigned unlogged = row->roles & ~row->logged;
+    const struct {
+        bool wrong;
+        const char *sentence;
+    } rules[] = {
+        {!is_get(row) || row->writes, "only a GET can be answered from the cache"},
+        {!message_is_open(row->output), "an answer with sealed or secret fields is never kept in the cache"},
+        {row->shape == SHAPE_FILE, "a file is not kept in the cache"},
+        {row->headers != NULL, "the answer may depend on headers, which the cache does not look at"},
+        {row->status != 0 && row->status != 200, "the cache answers 200"},
+        {row->other_status != 0, "the cache knows of one status only"},
+        {row->cache == CACHE_PUBLIC && row->roles != ANYONE, "CACHE_PUBLIC is for ANYONE; what a role is needed for is CACHE_PERSONAL"},
+        {row->cache == CACHE_PUBLIC && row->logged != 0, "CACHE_PUBLIC and .logged contradict each other: nobody would be seen reading"},
+        {row->cache == CACHE_PERSONAL && row->roles == ANYONE, "CACHE_PERSONAL needs roles: it is somebody's"},
+        {row->cache == CACHE_PERSONAL && row->roles != ANYONE && unlogged == 0, "each of its roles is .logged: the cache would answer nobody"},
+        {row->cache_seconds < 0, "cache_seconds is a time"},
+    };
+    for (size_t i = 0; row->cache != CACHE_NONE && i < ARRAY_SIZE(rules); i++)
+        if (rules[i].wrong)
+            problem(row, "%s", rules[i].sentence);
+    if (row->cache == CACHE_NONE && row->cache_seconds != 0)
+        problem(row, "cache_seconds without .cache");
+    if ((row->logged & ~row->roles) != 0)
+        problem(row, "logged must be among its roles");
+}
+
 static void row_check(const actor_t *actor, const endpoint_t *row)
 {
     const char *service = row->pool ? row->pool : actor->name;
@@ -180,6 +219,7 @@ static void row_check(const actor_t *actor, const endpoint_t *row)
         if (rules[i].wrong)
             problem(row, "%s", rules[i].sentence);
     path_check(row);
+    cache_check(row);
     params_check(row);
     rate_field_check(row);
     sealed_check(row, row->input);
@@ -280,6 +320,28 @@ static void string_write(FILE *out, const char *name, const char *value)
         fprintf(out, ", .%s = \"%s\"", name, value);
 }
 
+static int names_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* How the cache may answer it; the parameters are what its key is made of. */
+static void cache_write(FILE *out, const endpoint_t *row)
+{
+    static const char *const policies[] = {[CACHE_PUBLIC] = "CACHE_PUBLIC", [CACHE_PERSONAL] = "CACHE_PERSONAL"};
+    const char *names[MESSAGE_FIELDS_MAX];
+    int count = row->params != NULL ? row->params->count : 0;
+    if (row->cache == CACHE_NONE)
+        return;
+    fprintf(out, ",\n        .cache = %s, .logged = 0x%x, .cache_seconds = %d", policies[row->cache], row->logged,
+        row->cache_seconds);
+    for (int i = 0; i < count; i++)
+        names[i] = row->params->fields[i].name;
+    qsort(names, (size_t)count, sizeof(*names), names_compare);
+    for (int i = 0; i < count; i++)
+        fprintf(out, "%s%s%s", i == 0 ? ", .params = \"" : " ", names[i], i == count - 1 ? "\"" : "");
+}
+
 static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
 {
     static const char *const rates[] = {[RATE_API] = "RATE_API", [RATE_LOGIN] = "RATE_LOGIN", [RATE_UPLOAD] = "RATE_UPLOAD",
@@ -292,7 +354,9 @@ static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
         rates[row->rate]);
     string_write(out, "rate_field", row->rate_field);
     string_write(out, "headers", row->headers);
-    fprintf(out, ", .body = %s, .writes = %s},\n", bodies[body], row->writes ? "true" : "false");
+    fprintf(out, ", .body = %s, .writes = %s", bodies[body], row->writes ? "true" : "false");
+    cache_write(out, row);
+    fputs("},\n", out);
 }
 
 /* Without its subscriptions: does it answer clients? */

@@ -53,6 +53,19 @@ static void headers_compile(destination_t *destination, const char *names)
     }
 }
 
+static void cache_compile(destination_t *destination, const route_t *row)
+{
+    text_t rest = text_of(row->params), name;
+    destination->cache = row->cache;
+    destination->cache_roles = row->roles & ~row->logged;
+    destination->cache_seconds = row->cache_seconds;
+    while (row->params != NULL && text_split(&rest, ' ', &name)) {
+        if (destination->known_count == DESTINATION_PARAMS_MAX)
+            panic("%s has more parameters than DESTINATION_PARAMS_MAX", row->operation);
+        destination->known[destination->known_count++] = name;
+    }
+}
+
 static void allow_add(resource_t *resource, const char *method)
 {
     const char *parts[] = {resource->allow.length > 0 ? ", " : "", method};
@@ -115,6 +128,7 @@ void routing_build(const route_t *rows, int row_count, const route_service_t *se
             .writes = row->writes};
         if (row->headers != NULL)
             headers_compile(destination, row->headers);
+        cache_compile(destination, row);
         destination_add(matcher, destination, row->method, row->path);
     }
     for (int i = 0; i < builtin_count; i++) {

@@ -28,7 +28,7 @@ typedef struct {
     void (*answer)(struct exchange *);
 } builtin_t;
 
-enum { DESTINATION_HEADERS_MAX = 8 };
+enum { DESTINATION_HEADERS_MAX = 8, DESTINATION_PARAMS_MAX = 24 };
 
 typedef struct {
     text_t operation, path;
@@ -44,6 +44,11 @@ typedef struct {
     int param_count;
     text_t headers[DESTINATION_HEADERS_MAX]; /* request headers that are passed on */
     int header_count;
+    enum cache_policy cache;
+    unsigned cache_roles; /* those who may be answered from the cache: of CACHE_PERSONAL */
+    int64_t cache_seconds; /* 0: as configured */
+    text_t known[DESTINATION_PARAMS_MAX]; /* of a row with a cache: all parameters of path and query, sorted */
+    int known_count;
 } destination_t;
 
 /* A path with what its methods lead to. */

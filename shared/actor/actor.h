@@ -14,6 +14,13 @@ enum shape { SHAPE_ONE, SHAPE_LIST, SHAPE_NOTHING, SHAPE_FILE /* JSON without an
 enum { ANYONE = 0, PARENT = 1 << ROLE_PARENT, THERAPIST = 1 << ROLE_THERAPIST, ADMIN = 1 << ROLE_ADMIN,
     MEMBER = PARENT | THERAPIST | ADMIN };
 
+/* Who may be given an answer again from the cache in shared memory, as long as no tag of it (tags.h) has changed. */
+enum cache_policy {
+    CACHE_NONE,
+    CACHE_PUBLIC,   /* everybody, and caches outside: the handler sees no principal, even when one has logged in */
+    CACHE_PERSONAL, /* the same user in the same role; outside it is kept by nobody */
+};
+
 typedef struct endpoint {
     const char *operation; /* "children.create": in messages, logs, counters, OpenAPI's operationId */
     const char *method, *path; /* "/api/v1/children/:id"; static paths win over parameters */
@@ -38,6 +45,10 @@ typedef struct endpoint {
     const char *headers;       /* request headers that are passed on, lower case, separated by spaces */
     enum error_code errors[8]; /* beyond those that follow from the row; for OpenAPI */
     bool writes;               /* changes something: never retried by the frontend on its own */
+    enum cache_policy cache;   /* of a GET whose handler names by call_tag all that its answer depends on */
+    int cache_seconds;         /* at most; 0: cache.seconds. The frontend may also show a public answer so much longer while it is
+                                  made anew */
+    unsigned logged;           /* roles whose reading is told to the access log (record_read.h): never answered from the cache */
     bool brief;                /* what it answers is soon worth nothing: kept for an Idempotency-Key an hour, not a day */
 } endpoint_t;
 

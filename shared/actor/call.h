@@ -10,6 +10,7 @@
 #include "../pg/lanes.h"
 #include "../wire/envelope.h"
 #include "../wire/errors.h"
+#include "tags.h"
 
 struct endpoint;
 typedef struct call {
@@ -85,6 +86,15 @@ text_t call_header(call_t *, const char *name);
 /* The answer is this user's, although nobody is logged in: so it stands in the record of calls (once.h), from where it can be
  * removed when it must not be given again. */
 void call_answer_of(call_t *, uuid_t user);
+
+/* --- the cache ---------------------------------------------------------------------------------------------------- */
+
+/* In a GET with .cache: the answer depends on this. In what writes (also events and background work): this changed, and no answer
+ * that carries it is given any more once the client hears of it; only the tag's owner may say so. The id is zero where the
+ * tag has none. Elsewhere it does nothing, so that handlers may share what reads. */
+void call_tag(call_t *, enum tag, uuid_t id);
+/* In a GET with .cache: the answer holds until then, at most (clock_now()): an age changes at midnight. */
+void call_cache_until(call_t *, int64_t time);
 
 /* --- the actor around it ------------------------------------------------------------------------------------------ */
 

@@ -16,6 +16,11 @@ enum outcome {
     OUTCOME_RETRY,   /* run it again */
 };
 
+typedef struct {
+    enum tag tag;
+    uuid_t id;
+} job_tag_t;
+
 typedef struct job {
     call_t call;
     struct job *next;
@@ -50,6 +55,10 @@ typedef struct job {
         bool keyed, doubtful;
         digest_t body_hash;
     } once;
+
+    job_tag_t *tags; /* in the arena: what the answer depends on, or what was changed (cached.h) */
+    int tag_count, tag_room;
+    int64_t holds_until; /* clock_now(): the answer may not be given again after it */
 
     int status; /* of the reply; 0: none was given */
     enum error_code error;

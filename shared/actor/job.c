@@ -4,6 +4,7 @@
  * its transaction committed. Jobs are bounded: a frontend sends at most http.max_pending_instance to an instance, and
  * what exceeds JOBS_MAX, or BYTES_MAX of requests together, is answered 503 at once. */
 #include "internal.h"
+#include "cached.h"
 #include "once.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
@@ -234,6 +235,7 @@ static void work(job_t *job)
 static bool attempt(job_t *job)
 {
     reply_reset(job);
+    cached_begin(job);
     job->violation_count = 0;
     job->step = 0;
     job->attempt++;

@@ -1,5 +1,6 @@
 /* once: the record of calls; see the header. Tables: schema/migrations/0004_calls.sql. */
 #include "once.h"
+#include "cached.h"
 #include "event.h"
 #include "erasure.h"
 #include "../base/clock.h"
@@ -191,7 +192,7 @@ static bool answer_open(job_t *job, text_t sealed)
     job->status = (int)reply.status;
     buffer_add_text(&job->body, reply.body);
     job->replayed = true;
-    return pairs_walk(reply.headers, add_header, job);
+    return cached_take(job, reply.tags) && pairs_walk(reply.headers, add_header, job);
 }
 
 bool once_replay(job_t *job)

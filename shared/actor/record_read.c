@@ -4,9 +4,13 @@
 #include "actor.h"
 #include "events.h"
 #include "../base/clock.h"
+#include "../base/panic.h"
 
 void record_read_emit(call_t *call, const char *kind, uuid_t record, int64_t records)
 {
+    const endpoint_t *endpoint = call->endpoint;
+    if (endpoint->cache && !(endpoint->logged >> call->principal.role & 1))
+        panic("%s is read from the cache, unseen by the access log: its row lacks .logged", endpoint->operation);
     record_read_t read = {0};
     message_set(&read, reader, call->principal.user);
     message_set(&read, reader_role, text_of(role_name(call->principal.role)));

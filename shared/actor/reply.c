@@ -1,6 +1,7 @@
 /* reply: the founding document's envelopes, written by the row's output fields, so that an answer cannot differ from its
  * documentation. */
 #include "internal.h"
+#include "cached.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -186,6 +187,9 @@ void reply_pack(const job_t *job, int64_t ticket, buffer_t *out)
     message_set(&reply, call_id, job->call.id);
     message_set(&reply, status, job->status);
     message_set(&reply, body, buffer_text(&job->body));
+    text_t tags_text = cached_tags(job);
+    if (tags_text.data != NULL)
+        message_set(&reply, tags, tags_text);
     if (job->header_count) {
         pairs_begin(&headers, job->header_count);
         for (int i = 0; i < job->header_count; i++)

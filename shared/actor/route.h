@@ -13,6 +13,10 @@ typedef struct {
     const char *headers;    /* NULL: none */
     enum body_kind body;
     bool writes;
+    enum cache_policy cache; /* of whoever is not among `logged` */
+    unsigned logged;
+    int cache_seconds;
+    const char *params; /* of a row with .cache: the names of all of them, sorted, separated by spaces; NULL: none */
 } route_t;
 
 /* schema_hash: actor_schema_hash of its rows at build. */

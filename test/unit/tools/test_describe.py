@@ -16,6 +16,8 @@ SOURCE = """
 MESSAGE(named, NAMED);
 #define SEALED(FIELD) FIELD(uuid, id) FIELD(text, notes, .sealed = "t.t")
 MESSAGE(sealed_input, SEALED);
+#define HOLDER(FIELD) FIELD(list, items, .message = &sealed_input_message)
+MESSAGE(holder, HOLDER);
 #define NAMELESS(FIELD) FIELD(choice, kind)
 MESSAGE(nameless, NAMELESS);
 #define BLOB(FIELD) FIELD(json, any)
@@ -60,6 +62,21 @@ BAD = [
     ('ROW("c.two", "GET", "/api/v1/v/:number", .params = &named_message)',
      "c.two: GET /api/v1/v/:number is also /api/v1/v/:name of c.one"),
     ('ROW("c.three", "GET", "/api/v1/v/me", .params = &named_message)', None),
+    ('ROW("d.one", "POST", "/api/v1/x", .writes = true, .cache = CACHE_PUBLIC)', "d.one: only a GET can be answered from the cache"),
+    ('ROW("d.two", "GET", "/api/v1/x", .shape = SHAPE_ONE, .output = &sealed_input_message, .cache = CACHE_PUBLIC)',
+     "d.two: an answer with sealed or secret fields is never kept in the cache"),
+    ('ROW("d.three", "GET", "/api/v1/y", .shape = SHAPE_ONE, .output = &holder_message, .roles = PARENT, .cache = CACHE_PERSONAL)',
+     "d.three: an answer with sealed or secret fields is never kept in the cache"),
+    ('ROW("d.four", "GET", "/api/v1/z", .roles = ADMIN, .logged = ADMIN, .cache = CACHE_PERSONAL)',
+     "d.four: each of its roles is .logged"),
+    ('ROW("d.five", "GET", "/api/v1/aa", .roles = PARENT, .cache = CACHE_PUBLIC)', "d.five: CACHE_PUBLIC is for ANYONE"),
+    ('ROW("d.six", "GET", "/api/v1/ab", .cache = CACHE_PERSONAL)', "d.six: CACHE_PERSONAL needs roles"),
+    ('ROW("d.seven", "GET", "/api/v1/ac", .headers = "cookie", .cache = CACHE_PUBLIC)', "d.seven: the answer may depend on headers"),
+    ('ROW("d.eight", "GET", "/api/v1/ad", .roles = PARENT, .logged = ADMIN)', "d.eight: logged must be among its roles"),
+    ('ROW("d.nine", "GET", "/api/v1/ae", .shape = SHAPE_FILE, .cache = CACHE_PUBLIC)', "d.nine: a file is not kept in the cache"),
+    ('ROW("d.ten", "GET", "/api/v1/af", .cache_seconds = 5)', "d.ten: cache_seconds without .cache"),
+    ('ROW("d.eleven", "GET", "/api/v1/ag", .cache = CACHE_PUBLIC)', None),
+    ('ROW("d.twelve", "GET", "/api/v1/ah", .roles = PARENT | ADMIN, .logged = ADMIN, .cache = CACHE_PERSONAL)', None),
     ('ROW("c.one", "POST", "/api/v1/w")', "c.one: two rows have this operation: /api/v1/w and /api/v1/v/:name"),
 ]
 
@@ -105,11 +122,15 @@ def test_a_writing_row_needs_keys(describe):
 
 def test_good_rows(describe, tmp_path):
     rows = ['ROW("a.one", "POST", "/api/v1/a/:name", .params = &named_message, .roles = PARENT, .writes = true)',
-            'ROW("a.two", "GET", "/api/v1/a/me", .rate = RATE_NONE)']
+            'ROW("a.two", "GET", "/api/v1/a/me", .rate = RATE_NONE)',
+            'ROW("a.three", "GET", "/api/v1/b", .params = &named_message, .cache = CACHE_PUBLIC, .cache_seconds = 7)',
+            'ROW("a.four", "GET", "/api/v1/c", .roles = PARENT | ADMIN, .logged = ADMIN, .cache = CACHE_PERSONAL)']
     status, said = describe(rows)
     assert (status, said) == (0, "")
     routes = (tmp_path / "routes.c").read_text()
     assert '.operation = "a.one", .method = "POST", .path = "/api/v1/a/:name"' in routes
+    assert '.cache = CACHE_PUBLIC, .logged = 0x0, .cache_seconds = 7, .params = "name number"}' in routes
+    assert '.cache = CACHE_PERSONAL, .logged = 0x8, .cache_seconds = 0}' in routes
     assert "const int route_count" in routes and "openapi_json_length" in routes
     subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-I", ROOT / "shared", "-c", "-o", "/dev/null", tmp_path / "routes.c"],
                    check=True)
