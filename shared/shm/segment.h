@@ -1,8 +1,8 @@
 /* segment: the memory all processes of one machine share. A memfd that the supervisor makes and every child
  * inherits, not dumped into cores, versioned: a segment of another layout is refused at attach.
  *
- * It holds, in this order: header, instance table, rate limits (rate.h), not-before times (revocation.h), the cache of
- * hot answers (cache.h), whose size is configuration: memory that was never touched takes none.
+ * It holds, in this order: header, services, instance table, rate limits (rate.h), not-before times (revocation.h), metrics
+ * (metrics.h). The cache of hot answers will follow as a part of its own (architecture.md, "Shared memory").
  *
  * Instance table: `state`, `generation`, `pid` and `schema` are written by the supervisor alone. Each
  * instance writes its own counters and its own `now`; nobody else does. Routing is decided by this table
@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-enum { SEGMENT_INSTANCES = 64, SEGMENT_COUNTERS = 96, SEGMENT_HOST_SIZE = 64 };
+enum { SEGMENT_INSTANCES = 64, SEGMENT_COUNTERS = 128, SEGMENT_SERVICES = 32, SEGMENT_HOST_SIZE = 64 };
 
 /* The supervisor's states; names by instance_state_name. */
 enum instance_state {
@@ -28,7 +28,13 @@ enum instance_state {
 };
 const char *instance_state_name(enum instance_state state);
 
-/* A self-describing counter: what it counts stands beside the value. */
+/* What happened to a service's processes since the segment was made. The supervisor alone writes it. */
+typedef struct {
+    _Atomic uint64_t starts, deaths;
+} segment_service_t;
+
+/* A self-describing counter: what it counts stands beside the value. Units `now`, `open` and `key` say that it is a level; any
+ * other that it only grows, from 0 at the start of its process. */
 typedef struct {
     char name[40], unit[12], meaning[76]; /* NUL-terminated; written once, before `count` includes it */
     _Atomic int64_t value;
@@ -63,12 +69,12 @@ typedef struct segment segment_t;
 
 /* Supervisor: a new segment; its descriptor in *fd (close-on-exec). NULL with errno. */
 segment_t *segment_create(int *fd);
-/* The same with room for a cache of so many bytes; cache_format makes it one. */
-segment_t *segment_create_with_cache(int *fd, size_t cache_size);
 /* Child, ctl: maps an inherited descriptor; NULL with a reason in error. */
 segment_t *segment_attach(int fd, char *error, size_t error_size);
 
 segment_instance_t *segment_instance(segment_t *, int index);
+/* Of a row of services[]. */
+segment_service_t *segment_service(segment_t *, int service);
 /* Grows with each change of any instance's state; compare it to know whether to look at the table again. */
 uint64_t segment_version(const segment_t *);
 void segment_touch(segment_t *);
@@ -83,7 +89,7 @@ const uint8_t *segment_hash_key(const segment_t *); /* 16 bytes */
 /* The parts that other files of this directory own. */
 void *segment_rate_table(segment_t *, size_t *size);
 void *segment_revocation_table(segment_t *, size_t *size);
-void *segment_cache_part(segment_t *, size_t *size); /* size 0: the segment has none */
+void *segment_metrics_table(segment_t *, size_t *size);
 
 /* Declares a counter of this instance; ask once and keep the pointer. The strings are cut at their field's
  * size. Panics when SEGMENT_COUNTERS are declared. A name seen before gives the same counter, set to 0. */

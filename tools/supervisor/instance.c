@@ -159,7 +159,6 @@ static void process_ended(void *argument, int events)
 {
     instance_t *instance = argument;
     (void)events;
-    cache_instance_died(instance->supervisor->cache, instance->slot); /* first: before the table says so */
     notify_drain(instance->supervisor);
     death_t death = {.time = clock_now(),
         .number = instance->number,
@@ -203,6 +202,7 @@ static void launch(instance_t *instance)
     atomic_store(&instance->row->counter_count, 0);
     char error[256];
     if (spawn(instance, error, sizeof(error)) == 0) {
+        atomic_fetch_add(&segment_service(instance->supervisor->segment, instance->service)->starts, 1);
         set_state(instance, INSTANCE_STARTING);
         instance_watch(instance);
         return;
@@ -302,6 +302,7 @@ static void death_tell(instance_t *instance)
     char described[256];
     death_describe(&instance->last_death, described, sizeof(described));
     history_add(&instance->last_death);
+    atomic_fetch_add(&segment_service(instance->supervisor->segment, instance->service)->deaths, 1);
     instance->restarts++;
     snprintf(instance->reason, sizeof(instance->reason), "%s", described);
     log_event(LOG_WARNING, "death", LOG_S("instance", instance_name(instance)),
