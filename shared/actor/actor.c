@@ -108,7 +108,7 @@ static void counters_declare(void)
     context.counters.refused = counter_declare(self, "calls_refused", "calls", "requests not begun: too late or too many");
     context.counters.retries =
         counter_declare(self, "calls_retried", "runs", "handlers run again after a serialization failure or deadlock");
-    context.counters.in_flight = counter_declare(self, "calls_in_flight", "calls", "handlers that run or wait now");
+    context.counters.in_flight = counter_declare(self, "calls_in_flight", "now", "handlers that run or wait now");
     context.counters.deliveries =
         counter_declare(self, "deliveries", "events", "events sent to their subscribers, also in vain");
     context.counters.asked = counter_declare(self, "calls_asked", "calls", "calls that other actors answered");
@@ -116,9 +116,14 @@ static void counters_declare(void)
         counter_declare(self, "calls_replayed", "calls", "requests answered from the record of calls, not done again");
     context.counters.removed =
         counter_declare(self, "retention_removed", "rows", "removed because their time was over (retention.*)");
-    context.counters.queued = counter_declare(self, "calls_queued", "calls", "requests that wait for a coroutine");
+    context.counters.queued = counter_declare(self, "calls_queued", "now", "requests that wait for a coroutine");
     context.counters.stack =
         counter_declare(self, "coroutine_stack", "bytes", "the most of a coroutine's stack that was ever used");
+    context.metrics = metrics_join(context.process.segment, self);
+    context.metrics_rows = memory_zeroed((size_t)context.actor->endpoint_count, sizeof context.metrics_rows[0]);
+    for (int i = 0; i < context.actor->endpoint_count; i++)
+        context.metrics_rows[i] =
+            metrics_row(context.metrics, METRICS_CALLS, text_of(context.actor->endpoints[i].operation));
 }
 
 static void serve(void *argument, enum error_code start_failed)

@@ -94,11 +94,24 @@ loop_t *call_loop(const call_t *call)
     return context.loop;
 }
 
+void call_watch(const call_t *call, const char *statement, enum lane lane, int64_t took)
+{
+    int64_t limit = context.process.config.database.slow_log * CLOCK_MILLISECOND;
+    if (limit == 0 || took <= limit)
+        return;
+    log_event(LOG_WARNING, "slow_statement", LOG_S("statement", statement), LOG_S("lane", lane_names[lane]),
+        LOG_I("milliseconds", took / CLOCK_MILLISECOND),
+        LOG_S("operation", call->endpoint ? call->endpoint->operation : "background"),
+        LOG_S("next", "look at its plan, or at what holds its locks (database.slow_log)"));
+}
+
 static enum db_status commit_now(job_t *job)
 {
+    int64_t began = clock_monotonic();
     job_running(NULL);
     enum db_status status = transaction_commit(&job->transaction);
     job_running(job);
+    call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
     return status;
 }
 
@@ -166,7 +179,8 @@ _Noreturn static void fail_database(call_t *call, const rows_t *rows)
     }
 }
 
-static rows_t *run_writing(call_t *call, const statement_t *statement, const param_t *params, int count)
+/* *began becomes the time when a connection was there. */
+static rows_t *run_writing(call_t *call, const statement_t *statement, const param_t *params, int count, int64_t *began)
 {
     job_t *job = job_of(call);
     if (!job->transaction) {
@@ -174,6 +188,7 @@ static rows_t *run_writing(call_t *call, const statement_t *statement, const par
         job->transaction = transaction_begin(context.lanes, call->deadline, &status);
         if (!job->transaction)
             return rows_failed(statement, status);
+        *began = clock_monotonic();
     }
     return transaction_run(job->transaction, statement, params, count);
 }
@@ -181,10 +196,13 @@ static rows_t *run_writing(call_t *call, const statement_t *statement, const par
 rows_t *db_query_params(call_t *call, const statement_t *statement, const param_t *params, int count)
 {
     job_t *job = job_of(call);
+    int64_t asked = clock_monotonic(), began = asked;
     job_running(NULL); /* while it waits, this process may run another call */
-    rows_t *rows = statement->lane == LANE_WRITE ? run_writing(call, statement, params, count)
+    rows_t *rows = statement->lane == LANE_WRITE ? run_writing(call, statement, params, count, &began)
                                                  : lanes_read(context.lanes, statement, params, count, call->deadline);
     job_running(job);
+    call_watch(call, "BEGIN", statement->lane, began - asked); /* until a connection was free */
+    call_watch(call, statement->name, statement->lane, clock_monotonic() - began);
     rows->next = job->rows;
     job->rows = rows;
     if (rows->status != DB_OK)

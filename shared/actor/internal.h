@@ -3,6 +3,7 @@
 #include "actor.h"
 #include "../base/coroutine.h"
 #include "../crypto/hash.h"
+#include "../shm/metrics.h"
 #include "../wire/link.h"
 #include <setjmp.h>
 
@@ -85,6 +86,8 @@ typedef struct {
         _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries,
             *removed, *stack, *asked;
     } counters;
+    metrics_block_t *metrics;
+    int *metrics_rows; /* by endpoint */
 } actor_context_t;
 extern actor_context_t context;
 
@@ -97,6 +100,9 @@ char *schema_statement(const char *format, const char *schema);
 
 /* --- call.c ------------------------------------------------------------------------------------------------------- */
 
+/* Says in the log that a statement, or COMMIT, took longer than database.slow_log, in the name of its call, which runs now.
+ * `took`: microseconds. */
+void call_watch(const call_t *call, const char *statement, enum lane lane, int64_t took);
 /* Panics in the handler's name when a transaction is open: it would hold its locks and its connection while `what` lasts. */
 void call_insist_free(call_t *call, const char *file, int line, const char *what);
 

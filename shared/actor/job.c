@@ -52,7 +52,6 @@ static job_t *job_create(void)
     job_t *job = free_jobs;
     if (job) {
         free_jobs = job->next;
-        job->next = NULL; /* in the queue it would be taken for the one behind it */
         jobs_free--;
     } else {
         job = memory_zeroed(1, sizeof *job);
@@ -151,6 +150,17 @@ static bool validate(job_t *job)
     return good;
 }
 
+/* --- counting ----------------------------------------------------------------------------------------------------- */
+
+/* Its reply has left. */
+static void count_call(const job_t *job)
+{
+    const endpoint_t *endpoint = job->call.endpoint;
+    if (endpoint)
+        metrics_count(context.metrics, context.metrics_rows[endpoint - context.actor->endpoints], job->status,
+            clock_monotonic() - job->started);
+}
+
 /* --- running ------------------------------------------------------------------------------------------------------ */
 
 static enum error_code commit_error(const job_t *job, enum db_status status)
@@ -206,9 +216,11 @@ static bool commit_and_judge(job_t *job)
     if (!job->transaction)
         return false;
     fault_point("call.before_commit");
+    int64_t began = clock_monotonic();
     enum db_status status = commit(job);
     fault_point("call.after_commit");
     job_running(job);
+    call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
     if (status == DB_UNKNOWN && once_applies(job) && wait_for_truth(job))
         return true;
     if (status == DB_CONSTRAINT && once_applies(job))
@@ -278,6 +290,7 @@ static void job_run(void *argument)
         panic("handler of %s gave no reply", job->call.endpoint->operation);
     fault_point("call.before_reply");
     reply_send(job);
+    count_call(job);
     job_running(NULL);
     job_release(job);
 }
@@ -298,6 +311,7 @@ static void refuse(job_t *job, enum error_code code)
     counter_add(context.counters.refused, 1);
     reply_error(&job->call, code);
     reply_send(job);
+    count_call(job);
     job_release(job);
 }
 

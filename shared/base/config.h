@@ -75,6 +75,10 @@ typedef struct config {
         int64_t mails;
     } retention;
     struct {
+        bool loopback;           /* this machine may read /metrics */
+        config_list_t addresses; /* and so may these networks */
+    } metrics;
+    struct {
         int64_t hsts_max_age; /* 0: no Strict-Transport-Security */
     } security;
     struct {
@@ -87,6 +91,7 @@ typedef struct config {
         int64_t connections;      /* of all processes of this machine together */
         int64_t write_connections; /* per instance */
         int64_t read_timeout, write_timeout, slow_timeout; /* statement_timeout of each lane */
+        int64_t slow_log;         /* statements that take longer are logged; 0: none is */
         int64_t idle_close;       /* a write connection unused this long is closed */
         bool demo;                /* tools/run loads demo data */
     } database;
@@ -113,12 +118,6 @@ typedef struct config {
         int64_t beat;       /* a broker tells the others that it is there, and how far it is */
         int64_t silence;    /* a broker that hears nothing through Redis for so long connects again */
     } cluster;
-    struct {
-        int64_t size;      /* bytes of shared memory; 0: no cache */
-        int64_t max_age;   /* of an entry whose row says nothing */
-        int64_t stale;     /* a public entry may be sent this long after its time, while it is filled again */
-        int64_t fill_wait; /* a request waits this long for another's fill, then asks itself */
-    } cache;
     struct {
         const char *transport;       /* "smtp" or "file" */
         const char *host;            /* of the SMTP server */

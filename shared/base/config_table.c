@@ -175,6 +175,11 @@ const config_row_t config_rows[] = {
     {"oauth.apple.scope", CONFIG_TEXT, AT(oauth.apple.scope), "name email",
         .meaning = "what is asked for"},
 
+    {"metrics.loopback", CONFIG_SWITCH, AT(metrics.loopback), "true",
+        .meaning = "this machine itself may read /metrics, unless through a proxy; else the token in var/secrets/metrics_token"},
+    {"metrics.addresses", CONFIG_LIST, AT(metrics.addresses), "", .refuse = config_refuse_network,
+        .meaning = "networks that may read /metrics without the token, unless through a proxy"},
+
     {"security.hsts_max_age", CONFIG_DURATION, AT(security.hsts_max_age), "1y", 0, 10 * YEAR,
         .meaning = "of Strict-Transport-Security over TLS; 0: not sent"},
 
@@ -200,6 +205,8 @@ const config_row_t config_rows[] = {
         .meaning = "statement_timeout of the write lane"},
     {"database.slow_timeout", CONFIG_DURATION, AT(database.slow_timeout), "5s", 1, HOUR,
         .meaning = "statement_timeout of the slow lane: exports, analytics"},
+    {"database.slow_log", CONFIG_DURATION, AT(database.slow_log), "1s", 0, HOUR,
+        .meaning = "statements that take longer are logged, with the request they belong to; 0: none is"},
     {"database.idle_close", CONFIG_DURATION, AT(database.idle_close), "30s", SECOND, HOUR,
         .meaning = "a write connection unused this long is closed"},
     {"database.demo", CONFIG_SWITCH, AT(database.demo), "false",
@@ -236,15 +243,6 @@ const config_row_t config_rows[] = {
         .meaning = "how often a broker tells the others how far it is, so that they notice what was lost"},
     {"cluster.silence", CONFIG_DURATION, AT(cluster.silence), "5s", 200, 5 * MINUTE,
         .meaning = "a broker that hears nothing through Redis for so long, not even itself, connects again"},
-
-    {"cache.size", CONFIG_SIZE, AT(cache.size), "64M", 0, 4 * G,
-        .meaning = "of the shared memory for answers, taken as it fills; 0 (or below 4M): none; counts at the system's start"},
-    {"cache.max_age", CONFIG_DURATION, AT(cache.max_age), "60s", SECOND, DAY,
-        .meaning = "an answer stays at most this long in the cache where its row says nothing; a write ends it at once"},
-    {"cache.stale", CONFIG_DURATION, AT(cache.stale), "30s", 0, DAY,
-        .meaning = "a public answer over its time is sent this long while one request fetches it anew; never one that was changed"},
-    {"cache.fill_wait", CONFIG_DURATION, AT(cache.fill_wait), "500ms", 1, 10 * SECOND,
-        .meaning = "a request waits this long for another that fetches the same, then asks the actor itself"},
 
     {"mail.transport", CONFIG_TEXT, AT(mail.transport), "file", .refuse = config_refuse_transport,
         .meaning = "smtp, or file: each mail becomes a file below var/mail, for development"},

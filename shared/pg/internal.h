@@ -98,10 +98,14 @@ struct lanes {
     loop_timer_t *timer;
     struct {
         _Atomic int64_t *queries, *failed, *transactions, *rollbacks, *connections;
+        _Atomic int64_t *statements[LANES], *time[LANES]; /* by lane */
     } counters;
 };
 
 enum { TICK_MILLISECONDS = 20 };
+
+/* One statement, or a commit, has taken the time since `began` (clock_monotonic). */
+void lanes_count(lanes_t *, enum lane lane, int64_t began);
 
 /* Starts a connection, never NULL; `role` ("read") stands in application_name, options is for libpq's "options". */
 PGconn *connection_start(lanes_t *, const char *role, const char *options);

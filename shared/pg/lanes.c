@@ -167,6 +167,16 @@ PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
     return pg;
 }
 
+/* --- counting ----------------------------------------------------------------------------------------------------- */
+
+const char *const lane_names[LANES] = {[LANE_READ] = "read", [LANE_WRITE] = "write", [LANE_SLOW] = "slow"};
+
+void lanes_count(lanes_t *lanes, enum lane lane, int64_t began)
+{
+    counter_add(lanes->counters.statements[lane], 1);
+    counter_add(lanes->counters.time[lane], clock_monotonic() - began);
+}
+
 /* --- the turn and the tick ---------------------------------------------------------------------------------------- */
 
 static bool turn(void *argument)
@@ -197,6 +207,13 @@ static void counters_declare(lanes_t *lanes)
     lanes->counters.transactions = counter_declare(self, "database_commits", "commits", "transactions committed");
     lanes->counters.rollbacks = counter_declare(self, "database_rollbacks", "rollbacks", "transactions rolled back");
     lanes->counters.connections = counter_declare(self, "database_connections", "open", "connections to PostgreSQL");
+    for (int lane = 0; lane < LANES; lane++) {
+        char name[40];
+        snprintf(name, sizeof name, "database_statements_%s", lane_names[lane]);
+        lanes->counters.statements[lane] = counter_declare(self, name, "statements", "statements and commits of this lane");
+        snprintf(name, sizeof name, "database_time_%s", lane_names[lane]);
+        lanes->counters.time[lane] = counter_declare(self, name, "us", "time that they took, as their callers waited for them");
+    }
 }
 
 lanes_t *lanes_open(loop_t *loop, process_t *process, const char *url, const statement_t *const *statements, int count)
@@ -220,7 +237,9 @@ rows_t *lanes_read(lanes_t *lanes, const statement_t *statement, const param_t *
 {
     insist(statement->lane != LANE_WRITE);
     pipeline_t *lane = statement->lane == LANE_SLOW ? lanes->slow : lanes->read;
+    int64_t began = clock_monotonic();
     rows_t *rows = pipeline_query(lane, statement, params, count, deadline);
+    lanes_count(lanes, statement->lane, began);
     counter_add(lanes->counters.queries, 1);
     if (rows->status != DB_OK)
         counter_add(lanes->counters.failed, 1);

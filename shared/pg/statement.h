@@ -17,7 +17,9 @@ enum lane {
     LANE_READ,  /* one pipelined read-only connection per instance, statement_timeout 200 ms */
     LANE_WRITE, /* in the call's transaction, on a connection of its own */
     LANE_SLOW,  /* read-only, analytics and exports */
+    LANES
 };
+extern const char *const lane_names[LANES];
 
 typedef struct statement {
     const char *name, *sql;

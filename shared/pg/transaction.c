@@ -370,6 +370,7 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     insist(statement->lane == LANE_WRITE && !transaction->failed);
     writer_t *writer = transaction->writer;
     int64_t deadline = transaction->deadline;
+    int64_t began = clock_monotonic();
     counter_add(transaction->lanes->counters.queries, 1);
     if (!transaction->begun) {
         prepare_commands(writer);
@@ -378,6 +379,7 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     transaction->begun = true;
     bool first = send_statement(writer, statement, params, count);
     PGresult *result = exchange(writer, deadline, false);
+    lanes_count(transaction->lanes, LANE_WRITE, began);
     rows_t *rows;
     if (result)
         rows = rows_of(statement, result);
@@ -428,9 +430,10 @@ static enum db_status commit_status(const PGresult *result)
 static enum db_status commit(transaction_t **take, bool prepared_with_it)
 {
     transaction_t *transaction = *take;
-    int64_t limit = clock_monotonic() + END_TIMEOUT * CLOCK_MILLISECOND;
+    int64_t began = clock_monotonic(), limit = began + END_TIMEOUT * CLOCK_MILLISECOND;
     send_command(transaction->writer, "COMMIT");
     PGresult *result = exchange(transaction->writer, transaction->deadline > limit ? transaction->deadline : limit, true);
+    lanes_count(transaction->lanes, LANE_WRITE, began);
     enum db_status status = commit_status(result);
     PQclear(result);
     counter_add(transaction->lanes->counters.transactions, status == DB_OK);
