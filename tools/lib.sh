@@ -112,6 +112,23 @@ packages_install() {
   servers_quiet "${missing[@]}"
 }
 
+# promtool_install DIRECTORY: Prometheus' own checker, out of Debian's package, which is not installed: it would start a server, and
+# bring a dozen packages for its pages.
+promtool_install() {
+  local package=$1/package
+  if [ -x "$1/promtool" ]; then return; fi
+  rm -rf "$package"
+  mkdir -p "$package"
+  if ! (cd "$package" && quietly "$1/download.log" apt-get download prometheus); then
+    quietly "$1/download.log" apt_get update || die "apt-get update failed (all of it: $1/download.log)" "Check the network."
+    (cd "$package" && quietly "$1/download.log" apt-get download prometheus) || die "Debian's package prometheus cannot be fetched"
+  fi
+  dpkg-deb --fsys-tarfile "$package"/prometheus_*.deb | tar -xO ./usr/bin/promtool >"$package/promtool"
+  chmod +x "$package/promtool"
+  mv "$package/promtool" "$1/promtool"
+  rm -rf "$package"
+}
+
 # --- the build ------------------------------------------------------------------------------------------------------------
 
 # build_tree DIRECTORY CMAKE_ARGUMENTS…: configured once, then ninja, which does nothing when nothing changed. In a subshell:

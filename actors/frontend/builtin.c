@@ -1,6 +1,7 @@
-/* builtin: health, readiness, and the OpenAPI document. */
+/* builtin: health, readiness, what is counted (monitor.c), and the OpenAPI document. */
 #include "builtin.h"
 #include "crypto/hash.h"
+#include "monitor.h"
 #include "response.h"
 #include "net/upstream.h"
 
@@ -111,6 +112,11 @@ const builtin_t builtins[] = {
         .path = "/readyz",
         .rate = RATE_NONE,
         .answer = answer_readyz},
+    {.operation = "system.metrics",
+        .method = "GET",
+        .path = "/metrics",
+        .rate = RATE_API,
+        .answer = monitor_answer},
     {.operation = "system.openapi",
         .method = "GET",
         .path = "/api/v1/openapi.json",

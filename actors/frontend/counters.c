@@ -2,6 +2,7 @@
 #include "counters.h"
 
 _Atomic int64_t *counters[COUNTERS];
+static metrics_block_t *answers;
 
 static const struct {
     const char *name, *unit, *meaning;
@@ -38,6 +39,12 @@ static const struct {
     [COUNTER_TOKEN_REFUSED] = {"token_refused", "count", "tokens that were not valid"},
     [COUNTER_TOKENS_CACHED] = {"tokens_cached", "now", "verified tokens in the cache"},
     [COUNTER_RATE_REFUSED] = {"rate_refused", "count", "429: requests over a rate limit"},
+    [COUNTER_RATE_REFUSED_API] = {"rate_refused_api", "count", "429: too many requests of an address"},
+    [COUNTER_RATE_REFUSED_LOGIN] = {"rate_refused_login", "count", "429: too many log-ins of an address"},
+    [COUNTER_RATE_REFUSED_ACCOUNT] = {"rate_refused_account", "count", "429: too many log-ins into an account"},
+    [COUNTER_RATE_REFUSED_PASSWORD] = {"rate_refused_password", "count", "429: too many passwords tried by a user"},
+    [COUNTER_RATE_REFUSED_UPLOAD] = {"rate_refused_upload", "count", "429: too many uploads of a user"},
+    [COUNTER_RATE_REFUSED_MAIL] = {"rate_refused_mail", "count", "429: too many mails asked for by a user"},
     [COUNTER_ACCESS_LINES] = {"access_lines", "count", "lines written to the access log"},
     [COUNTER_ACCESS_DROPPED] = {"access_dropped", "count", "lines of the access log lost: disk full or slow"},
     [COUNTER_LOG_DROPPED] = {"log_dropped", "count", "lines of the log lost: its reader was slow"},
@@ -45,8 +52,19 @@ static const struct {
         "requests refused before they reached the router"},
 };
 
-void counters_declare(segment_instance_t *self)
+int counters_operation(text_t operation)
 {
+    return metrics_row(answers, METRICS_REQUESTS, operation.data != NULL ? operation : TEXT("none"));
+}
+
+void count_answer(int row, int status, int64_t microseconds)
+{
+    metrics_count(answers, row, status, microseconds);
+}
+
+void counters_declare(segment_t *segment, segment_instance_t *self)
+{
+    answers = metrics_join(segment, self);
     for (int i = 0; i < COUNTERS; i++)
         counters[i] = counter_declare(self, rows[i].name, rows[i].unit, rows[i].meaning);
 }

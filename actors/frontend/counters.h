@@ -1,6 +1,7 @@
 /* counters: what this frontend counts, in its row of the segment, each with its unit and meaning. */
 #pragma once
-#include "shm/segment.h"
+#include "base/text.h"
+#include "shm/metrics.h"
 
 enum counter {
     COUNTER_REQUESTS,
@@ -34,6 +35,12 @@ enum counter {
     COUNTER_TOKEN_REFUSED,
     COUNTER_TOKENS_CACHED,
     COUNTER_RATE_REFUSED,
+    COUNTER_RATE_REFUSED_API, /* the limits one by one, in the order of limits.c */
+    COUNTER_RATE_REFUSED_LOGIN,
+    COUNTER_RATE_REFUSED_ACCOUNT,
+    COUNTER_RATE_REFUSED_PASSWORD,
+    COUNTER_RATE_REFUSED_UPLOAD,
+    COUNTER_RATE_REFUSED_MAIL,
     COUNTER_ACCESS_LINES,
     COUNTER_ACCESS_DROPPED,
     COUNTER_LOG_DROPPED,
@@ -43,7 +50,10 @@ enum counter {
 
 extern _Atomic int64_t *counters[COUNTERS];
 /* Declares all of them; before anything else here runs. */
-void counters_declare(segment_instance_t *self);
+void counters_declare(segment_t *, segment_instance_t *self);
+/* The row that counts the answers of an operation, by status and time; data NULL: of requests that mean none. */
+int counters_operation(text_t operation);
+void count_answer(int row, int status, int64_t microseconds);
 static inline void count(enum counter counter, int64_t amount)
 {
     counter_add(counters[counter], amount);

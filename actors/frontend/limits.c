@@ -5,6 +5,12 @@
 
 enum { ACCOUNT_LONGEST = 256 };
 
+/* Each with its counter, COUNTER_RATE_REFUSED_API + limit. */
+enum limit { LIMIT_API, LIMIT_LOGIN, LIMIT_ACCOUNT, LIMIT_PASSWORD, LIMIT_UPLOAD, LIMIT_MAIL };
+static const char *const names[] = {[LIMIT_API] = "api", [LIMIT_LOGIN] = "login", [LIMIT_ACCOUNT] = "account",
+    [LIMIT_PASSWORD] = "password", [LIMIT_UPLOAD] = "upload", [LIMIT_MAIL] = "mail"};
+_Static_assert(COUNTER_RATE_REFUSED_API + (int)LIMIT_MAIL == COUNTER_RATE_REFUSED_MAIL, "a counter for each limit");
+
 static struct {
     segment_t *segment;
     const config_t *config;
@@ -16,15 +22,17 @@ void limits_open(segment_t *segment, const config_t *config)
     limits.config = config;
 }
 
-static bool check(limits_t *all, const char *class, text_t key, int64_t limit, int64_t window, int64_t now)
+static bool check(limits_t *all, enum limit which, text_t key, int64_t limit, int64_t window, int64_t now)
 {
-    rate_result_t result = rate_check(limits.segment, class, key, limit, window, now);
+    rate_result_t result = rate_check(limits.segment, names[which], key, limit, window, now);
     if (!all->counted || !result.allowed ||
         (all->tightest.allowed && result.remaining < all->tightest.remaining))
         all->tightest = result;
     all->counted = true;
-    if (!result.allowed)
+    if (!result.allowed) {
         count(COUNTER_RATE_REFUSED, 1);
+        count((enum counter)(COUNTER_RATE_REFUSED_API + (int)which), 1);
+    }
     return result.allowed;
 }
 
@@ -33,10 +41,10 @@ bool limits_address(limits_t *all, enum rate_class class, address_t client, int6
     if (!limits.config->rate.enabled || class == RATE_NONE)
         return true;
     text_t key = {.data = (const char *)client.bytes, .length = sizeof(client.bytes)};
-    if (!check(all, "api", key, limits.config->rate.api_per_minute, 60 * CLOCK_SECOND, now))
+    if (!check(all, LIMIT_API, key, limits.config->rate.api_per_minute, 60 * CLOCK_SECOND, now))
         return false;
     return class != RATE_LOGIN ||
-           check(all, "login", key, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
+           check(all, LIMIT_LOGIN, key, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
 }
 
 /* Accounts are compared as the database compares them: by lower case. What is cut off here is no address that
@@ -52,7 +60,7 @@ bool limits_account(limits_t *all, text_t account, int64_t now)
         char c = account.data[i];
         lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
-    return check(all, "account", (text_t){lower, length}, limits.config->rate.login_per_minute,
+    return check(all, LIMIT_ACCOUNT, (text_t){lower, length}, limits.config->rate.login_per_minute,
         60 * CLOCK_SECOND, now);
 }
 
@@ -61,7 +69,7 @@ bool limits_password(limits_t *all, uuid_t user, int64_t now)
     if (!limits.config->rate.enabled)
         return true;
     text_t key = {.data = (const char *)user.bytes, .length = sizeof(user.bytes)};
-    return check(all, "password", key, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
+    return check(all, LIMIT_PASSWORD, key, limits.config->rate.login_per_minute, 60 * CLOCK_SECOND, now);
 }
 
 bool limits_upload(limits_t *all, uuid_t user, int64_t now)
@@ -69,7 +77,7 @@ bool limits_upload(limits_t *all, uuid_t user, int64_t now)
     if (!limits.config->rate.enabled)
         return true;
     text_t key = {.data = (const char *)user.bytes, .length = sizeof(user.bytes)};
-    return check(all, "upload", key, limits.config->rate.upload_per_hour, 3600 * CLOCK_SECOND, now);
+    return check(all, LIMIT_UPLOAD, key, limits.config->rate.upload_per_hour, 3600 * CLOCK_SECOND, now);
 }
 
 bool limits_mail(limits_t *all, uuid_t user, int64_t now)
@@ -77,5 +85,5 @@ bool limits_mail(limits_t *all, uuid_t user, int64_t now)
     if (!limits.config->rate.enabled)
         return true;
     text_t key = {.data = (const char *)user.bytes, .length = sizeof(user.bytes)};
-    return check(all, "mail", key, limits.config->rate.mail_per_hour, 3600 * CLOCK_SECOND, now);
+    return check(all, LIMIT_MAIL, key, limits.config->rate.mail_per_hour, 3600 * CLOCK_SECOND, now);
 }

@@ -10,7 +10,7 @@
  *     limits.c auth.c query.c body_field.c  rates, tokens, parameters, single fields of a body
  *     relay.c pending.c                     waiting for actors: limits, deadlines, instances that come and go
  *     response.c foreign.c builtin.c        how answers look; those that libh2o makes, those that we make ourselves
- *     access_log.c counters.c               what is told about it afterwards
+ *     access_log.c counters.c monitor.c     what is told about it afterwards
  *     loop_h2o.c                            base/loop.h over libh2o's loop
  *
  * A stop (SIGTERM) accepts nothing more, says so by GOAWAY and "Connection: close", ends idle connections after a moment, and
@@ -25,6 +25,7 @@
 #include "foreign.h"
 #include "listener.h"
 #include "loop_h2o.h"
+#include "monitor.h"
 #include "relay.h"
 #include "request.h"
 #include "response.h"
@@ -140,12 +141,13 @@ int main(void)
     silence_library();
     signals_open();
     descriptors_raise();
-    counters_declare(frontend.self);
+    counters_declare(frontend.segment, frontend.self);
     routing_build(routes, route_count, route_services, route_service_count, builtins, builtin_count);
     auth_open(frontend.segment, &frontend.config);
     limits_open(frontend.segment, &frontend.config);
     responses_open();
     builtins_open();
+    monitor_open();
     connections_open(&frontend.config);
     library_open();
 

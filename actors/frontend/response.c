@@ -53,6 +53,7 @@ static struct {
     size_t count;
 } constants, constants_secure;
 static char hsts[64];
+static int no_operation; /* counts the answers to requests that mean none */
 
 static const struct {
     int status;
@@ -117,6 +118,7 @@ static const h2o_iovec_t *request_id_name(void)
 void responses_open(void)
 {
     names_open();
+    no_operation = counters_operation((text_t){.data = NULL});
     constants.items[0] = header_of(names[NAME_CSP], "default-src 'none'; frame-ancestors 'none'");
     constants.items[1] = header_of(names[NAME_NOSNIFF], "nosniff");
     constants.items[2] = header_of(names[NAME_REFERRER], "no-referrer");
@@ -239,6 +241,7 @@ static void finish(exchange_t *exchange, int status, size_t bytes)
     count(status == ABANDONED ? COUNTER_ABANDONED : classes[status / 100 % 6], 1);
     count(COUNTER_MICROSECONDS, duration);
     count(COUNTER_BYTES_OUT, (int64_t)bytes);
+    count_answer(destination != NULL ? destination->answers : no_operation, status, duration);
     access_log_add(&(access_t){.time = exchange->now,
         .trace = exchange->trace,
         .operation = destination ? destination->operation : (text_t){.data = NULL},

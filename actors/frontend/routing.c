@@ -3,6 +3,7 @@
 #include "routing.h"
 #include "base/memory.h"
 #include "base/panic.h"
+#include "counters.h"
 
 static const char *const method_names[] = {
     [METHOD_GET] = "GET",
@@ -82,6 +83,7 @@ static void destination_add(
 {
     destination->method = method_of(text_of(method));
     destination->path = text_of(path);
+    destination->answers = counters_operation(destination->operation);
     if (destination->method >= METHOD_ROUTED)
         panic("%s %s: no row may have this method", method, path);
     void **place = matcher_place(matcher, path);

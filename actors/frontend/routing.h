@@ -40,6 +40,7 @@ typedef struct {
     text_t rate_field; /* data NULL: none */
     enum body_kind body;
     bool writes;
+    int answers; /* counters_operation */
     text_t params[MATCH_PARAMS_MAX]; /* names, in the path's order */
     int param_count;
     text_t headers[DESTINATION_HEADERS_MAX]; /* request headers that are passed on */

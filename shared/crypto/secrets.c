@@ -41,6 +41,7 @@ static const struct {
     {"db.children", KIND_TEXT},
     {"db.admin", KIND_TEXT},
     {"db.mailer", KIND_TEXT},
+    {"metrics_token", KIND_TEXT},
     {"smtp_password", KIND_GIVEN},
     {"oauth.google", KIND_GIVEN},
     {"oauth.kakao", KIND_GIVEN},

@@ -6,6 +6,7 @@
  *     index_key            32 bytes HMAC index of phone numbers
  *     token_key            32 bytes refresh tokens and CSRF tokens
  *     db.ROLE              text     password of the PostgreSQL role aipoten_ROLE
+ *     metrics_token        text     Bearer token that may read /metrics from anywhere (frontend)
  *     smtp_password        given    of mail.user at mail.host
  *     oauth.PROVIDER       given    by google, kakao, naver: the client secret; by apple: the private key (PEM)
  *

@@ -11,7 +11,7 @@ static const char *const accounts_secrets[] = {"database_url", "jwt_keys", "data
 static const char *const children_secrets[] = {"database_url", "data_keys.children", NULL};
 static const char *const admin_secrets[] = {"database_url", "data_keys.admin", NULL};
 static const char *const mailer_secrets[] = {"database_url", "data_keys.mailer", "smtp_password", NULL};
-static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", NULL};
+static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", "metrics_token", NULL};
 
 const service_t services[] = {
     {.name = "accounts", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts"},

@@ -1,4 +1,5 @@
 """logs: everything a system writes below its var, read from a mark onwards."""
+import json
 import os
 import re
 
@@ -46,6 +47,11 @@ class Logs:
             if text:
                 texts[path] = text
         return texts
+
+    def events(self, mark, name):
+        """The lines of this event since the mark, as objects."""
+        lines = [line for text in self.since(mark).values() for line in text.splitlines() if f'"event":"{name}"' in line]
+        return [json.loads(line) for line in lines]
 
     def reports(self, mark):
         """Lines of sanitizers' reports and panics since the mark, each with a few that follow."""
