@@ -52,6 +52,7 @@ static job_t *job_create(void)
     job_t *job = free_jobs;
     if (job) {
         free_jobs = job->next;
+        job->next = NULL; /* in the queue it would be taken for the one behind it */
         jobs_free--;
     } else {
         job = memory_zeroed(1, sizeof *job);

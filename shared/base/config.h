@@ -119,6 +119,12 @@ typedef struct config {
         int64_t silence;    /* a broker that hears nothing through Redis for so long connects again */
     } cluster;
     struct {
+        int64_t size;      /* bytes of shared memory; 0: no cache */
+        int64_t max_age;   /* of an entry whose row says nothing */
+        int64_t stale;     /* a public entry may be sent this long after its time, while it is filled again */
+        int64_t fill_wait; /* a request waits this long for another's fill, then asks itself */
+    } cache;
+    struct {
         const char *transport;       /* "smtp" or "file" */
         const char *host;            /* of the SMTP server */
         int64_t port;

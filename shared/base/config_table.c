@@ -244,6 +244,15 @@ const config_row_t config_rows[] = {
     {"cluster.silence", CONFIG_DURATION, AT(cluster.silence), "5s", 200, 5 * MINUTE,
         .meaning = "a broker that hears nothing through Redis for so long, not even itself, connects again"},
 
+    {"cache.size", CONFIG_SIZE, AT(cache.size), "64M", 0, 4 * G,
+        .meaning = "of the shared memory for answers, taken as it fills; 0 (or below 4M): none; counts at the system's start"},
+    {"cache.max_age", CONFIG_DURATION, AT(cache.max_age), "60s", SECOND, DAY,
+        .meaning = "an answer stays at most this long in the cache where its row says nothing; a write ends it at once"},
+    {"cache.stale", CONFIG_DURATION, AT(cache.stale), "30s", 0, DAY,
+        .meaning = "a public answer over its time is sent this long while one request fetches it anew; never one that was changed"},
+    {"cache.fill_wait", CONFIG_DURATION, AT(cache.fill_wait), "500ms", 1, 10 * SECOND,
+        .meaning = "a request waits this long for another that fetches the same, then asks the actor itself"},
+
     {"mail.transport", CONFIG_TEXT, AT(mail.transport), "file", .refuse = config_refuse_transport,
         .meaning = "smtp, or file: each mail becomes a file below var/mail, for development"},
     {"mail.host", CONFIG_TEXT, AT(mail.host), "", .refuse = config_refuse_host,

@@ -41,10 +41,10 @@ static void absorb(state_t *s, uint64_t word)
     s->a ^= word;
 }
 
-uint64_t siphash(const uint8_t key[static SIPHASH_KEY_SIZE], const void *data, size_t length)
+static state_t absorb_all(const uint8_t *key, const void *data, size_t length, uint64_t variant)
 {
     uint64_t low = read_word(key), high = read_word(key + 8);
-    state_t s = {low ^ UINT64_C(0x736f6d6570736575), high ^ UINT64_C(0x646f72616e646f6d),
+    state_t s = {low ^ UINT64_C(0x736f6d6570736575), high ^ UINT64_C(0x646f72616e646f6d) ^ variant,
         low ^ UINT64_C(0x6c7967656e657261), high ^ UINT64_C(0x7465646279746573)};
     const uint8_t *bytes = data;
     uint8_t tail[8] = {0};
@@ -55,7 +55,24 @@ uint64_t siphash(const uint8_t key[static SIPHASH_KEY_SIZE], const void *data, s
         memcpy(tail, bytes, length % 8);
     tail[7] = (uint8_t)length;
     absorb(&s, read_word(tail));
+    return s;
+}
+
+uint64_t siphash(const uint8_t key[static SIPHASH_KEY_SIZE], const void *data, size_t length)
+{
+    state_t s = absorb_all(key, data, length, 0);
     s.c ^= 0xff;
     rounds(&s, 4);
     return s.a ^ s.b ^ s.c ^ s.d;
+}
+
+void siphash_128(const uint8_t key[static SIPHASH_KEY_SIZE], const void *data, size_t length, uint64_t out[static 2])
+{
+    state_t s = absorb_all(key, data, length, 0xee);
+    s.c ^= 0xee;
+    rounds(&s, 4);
+    out[0] = s.a ^ s.b ^ s.c ^ s.d;
+    s.b ^= 0xdd;
+    rounds(&s, 4);
+    out[1] = s.a ^ s.b ^ s.c ^ s.d;
 }

@@ -6,3 +6,5 @@
 enum { SIPHASH_KEY_SIZE = 16 };
 
 uint64_t siphash(const uint8_t key[static SIPHASH_KEY_SIZE], const void *data, size_t length);
+/* The same with 128 bits, for names that must not meet (SipHash-2-4-128 of the authors' reference code). */
+void siphash_128(const uint8_t key[static SIPHASH_KEY_SIZE], const void *data, size_t length, uint64_t out[static 2]);

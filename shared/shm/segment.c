@@ -1,5 +1,6 @@
-/* segment: the layout. The mapped memory is the struct below, nothing is allocated beside it. What always
- * holds: the memfd has exactly this size and is sealed against another; `layout` of the header tells builds
+/* segment: the layout. The mapped memory is the struct below and behind it the cache's part, nothing is
+ * allocated beside it. What always holds: the memfd has exactly the size that its header says and is sealed
+ * against another; `layout` of the header tells builds
  * apart that would read it differently; a descriptor opened read-only gives a read-only mapping (aipotenctl),
  * in which no function that writes may be called. */
 #include "segment.h"
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    SEGMENT_REVISION = 1, /* raise it when a part changes its meaning but not its size */
+    SEGMENT_REVISION = 2, /* raise it when a part changes its meaning but not its size */
     RATE_SIZE = 2 << 20,
     REVOCATION_SIZE = 512 << 10,
     NOW_READ_TRIES = 8,
@@ -37,6 +38,7 @@ struct segment {
     _Alignas(4096) uint8_t rate[RATE_SIZE];
     _Alignas(4096) uint8_t revocation[REVOCATION_SIZE];
     _Alignas(4096) metrics_block_t metrics[SEGMENT_INSTANCES]; /* mostly never touched, and then it is no memory */
+    _Alignas(4096) uint8_t cache[]; /* up to `size` */
 };
 
 _Static_assert(
@@ -71,24 +73,30 @@ const char *instance_state_name(enum instance_state state)
     return (unsigned)state < INSTANCE_STATES ? state_names[state] : "UNKNOWN";
 }
 
-static segment_t *segment_map(int fd, int protection)
+static segment_t *segment_map(int fd, size_t size, int protection)
 {
-    void *memory = mmap(NULL, sizeof(struct segment), protection, MAP_SHARED, fd, 0);
+    void *memory = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED)
         return NULL;
-    madvise(memory, sizeof(struct segment), MADV_DONTDUMP);
+    madvise(memory, size, MADV_DONTDUMP);
     return memory;
 }
 
 segment_t *segment_create(int *fd)
 {
+    return segment_create_with_cache(fd, 0);
+}
+
+segment_t *segment_create_with_cache(int *fd, size_t cache_size)
+{
+    size_t size = sizeof(struct segment) + cache_size;
     *fd = memfd_create("aipoten", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*fd < 0)
         return NULL;
     segment_t *segment = NULL;
-    if (ftruncate(*fd, sizeof(struct segment)) == 0 &&
+    if (ftruncate(*fd, (off_t)size) == 0 &&
         fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        segment = segment_map(*fd, PROT_READ | PROT_WRITE);
+        segment = segment_map(*fd, size, PROT_READ | PROT_WRITE);
     if (segment == NULL) {
         int reason = errno;
         close(*fd);
@@ -100,7 +108,7 @@ segment_t *segment_create(int *fd)
         panic("getrandom gives nothing: %s", strerror(errno));
     memcpy(segment->magic, segment_magic, sizeof(segment_magic));
     segment->layout = segment_layout();
-    segment->size = sizeof(struct segment);
+    segment->size = size;
     atomic_store(&segment->version, 1);
     return segment;
 }
@@ -112,23 +120,24 @@ segment_t *segment_attach(int fd, char *error, size_t error_size)
         snprintf(error, error_size, "descriptor %d: %s", fd, strerror(errno));
         return NULL;
     }
-    if (status.st_size != (off_t)sizeof(struct segment)) {
-        snprintf(error, error_size, "the segment has %lld bytes, this build expects %zu",
+    if (status.st_size < (off_t)sizeof(struct segment)) {
+        snprintf(error, error_size, "the segment has %lld bytes, this build expects at least %zu",
             (long long)status.st_size, sizeof(struct segment));
         return NULL;
     }
     bool read_only = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
-    segment_t *segment = segment_map(fd, read_only ? PROT_READ : PROT_READ | PROT_WRITE);
+    size_t size = (size_t)status.st_size;
+    segment_t *segment = segment_map(fd, size, read_only ? PROT_READ : PROT_READ | PROT_WRITE);
     if (segment == NULL) {
         snprintf(error, error_size, "mapping the segment: %s", strerror(errno));
         return NULL;
     }
     if (memcmp(segment->magic, segment_magic, sizeof(segment_magic)) != 0 ||
-        segment->layout != segment_layout()) {
+        segment->layout != segment_layout() || segment->size != size) {
         snprintf(error, error_size,
             "the segment was made by another build (layout %016llx, this build has %016llx)",
             (unsigned long long)segment->layout, (unsigned long long)segment_layout());
-        munmap(segment, sizeof(struct segment));
+        munmap(segment, size);
         return NULL;
     }
     return segment;
@@ -184,6 +193,12 @@ void *segment_revocation_table(segment_t *segment, size_t *size)
 {
     *size = sizeof(segment->revocation);
     return segment->revocation;
+}
+
+void *segment_cache_part(segment_t *segment, size_t *size)
+{
+    *size = segment->size - sizeof(struct segment);
+    return segment->cache;
 }
 
 void *segment_metrics_table(segment_t *segment, size_t *size)

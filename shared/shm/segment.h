@@ -2,7 +2,7 @@
  * inherits, not dumped into cores, versioned: a segment of another layout is refused at attach.
  *
  * It holds, in this order: header, services, instance table, rate limits (rate.h), not-before times (revocation.h), metrics
- * (metrics.h). The cache of hot answers will follow as a part of its own (architecture.md, "Shared memory").
+ * (metrics.h), the cache of hot answers (cache.h), whose size is configuration: memory that was never touched takes none.
  *
  * Instance table: `state`, `generation`, `pid` and `schema` are written by the supervisor alone. Each
  * instance writes its own counters and its own `now`; nobody else does. Routing is decided by this table
@@ -69,6 +69,8 @@ typedef struct segment segment_t;
 
 /* Supervisor: a new segment; its descriptor in *fd (close-on-exec). NULL with errno. */
 segment_t *segment_create(int *fd);
+/* The same with room for a cache of so many bytes; cache_format makes it one. */
+segment_t *segment_create_with_cache(int *fd, size_t cache_size);
 /* Child, ctl: maps an inherited descriptor; NULL with a reason in error. */
 segment_t *segment_attach(int fd, char *error, size_t error_size);
 
@@ -89,6 +91,7 @@ const uint8_t *segment_hash_key(const segment_t *); /* 16 bytes */
 /* The parts that other files of this directory own. */
 void *segment_rate_table(segment_t *, size_t *size);
 void *segment_revocation_table(segment_t *, size_t *size);
+void *segment_cache_part(segment_t *, size_t *size); /* size 0: the segment has none */
 void *segment_metrics_table(segment_t *, size_t *size);
 
 /* Declares a counter of this instance; ask once and keep the pointer. The strings are cut at their field's

@@ -7,13 +7,12 @@ import glob
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-from backbone import PGBENCH, cpu_seconds, own_pids
+from gauge import cpu_seconds, h2load_said, median, own_pids, percentile, pgbench
 from harness import people
 from harness.client import Client
 from harness.measure import held_by_all
@@ -56,25 +55,12 @@ def h2load_post(system, parents, seconds, body):
          '-H', 'content-type: application/json', '-H', f'authorization: Bearer {parent.token}',
          f'http://127.0.0.1:{system.http_port}{CHILDREN}'],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for parent in parents]
-    rate, good, bad = 0.0, 0, 0
-    for run in runs:
-        said = run.communicate()[0]
-        rate += float(re.search(r'finished in .*?, ([\d.]+) req/s', said).group(1))
-        taken, others = re.search(r'status codes: (\d+) 2xx, (.*)', said).groups()
-        good += int(taken)
-        bad += sum(int(count) for count in re.findall(r'(\d+) [345]xx', others))
-    return rate, good, bad
+    said = [h2load_said(run.communicate()[0]) for run in runs]
+    return tuple(map(sum, zip(*said)))
 
 
 def pgbench_run(system, script, seconds, clients, *more):
-    said = subprocess.run([PGBENCH, '-n', '-M', 'prepared', '-c', str(clients), '-j', str(min(clients, 2)), '-T', str(seconds),
-                           '-f', script, *more, system.database_url],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
-    return float(re.search(r'tps = ([\d.]+)', said).group(1))
-
-
-def percentile(values, part):
-    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+    return pgbench(system.database_url, script, clients=clients, seconds=seconds, more=more)
 
 
 def measure_posts(system, parents, script, same, options):
@@ -96,10 +82,10 @@ def measure_posts(system, parents, script, same, options):
             print(f'round {number + 1}: POST children {rate:,.0f}/s, {cost:.1f} us of our CPU each, {failed} not 2xx; pgbench of the '
                   f"child's row alone {bare:,.0f}/s, of the actor's own insert {whole:,.0f}/s; ratios {rate / bare:.2f}, "
                   f'{rate / whole:.2f}', flush=True)
-    print(f'median: POST children {statistics.median(rates):,.0f}/s; ratio to pgbench -M prepared -c 16 of the bare insert: '
-          f"{statistics.median(ratios):.2f} (at least 0.6), of the actor's own insert, with its guardian: "
-          f'{statistics.median(same_ratios):.2f}', flush=True)
-    return bad
+    print(f'median: POST children {median(rates):,.0f}/s; ratio to pgbench -M prepared -c 16 of the bare insert: '
+          f"{median(ratios):.2f} (at least 0.6), of the actor's own insert, with its guardian: "
+          f'{median(same_ratios):.2f}', flush=True)
+    return ratios, same_ratios, bad
 
 
 def commit_times(system, script, seconds):
@@ -140,7 +126,8 @@ def measure_events(system, admin, parents, script, options):
         ratios.append(percentile(events, 0.99) / percentile(commits, 0.99))
         print(f'round {number + 1}: event to effect p50 {percentile(events, 0.5):.2f} ms, p99 {percentile(events, 0.99):.2f} ms; '
               f'one commit of pgbench p50 {percentile(commits, 0.5):.2f} ms, p99 {percentile(commits, 0.99):.2f} ms', flush=True)
-    print(f'median: p99 of event to effect to p99 of one commit: {statistics.median(ratios):.2f} (at most 3)', flush=True)
+    print(f'median: p99 of event to effect to p99 of one commit: {median(ratios):.2f} (at most 3)', flush=True)
+    return ratios
 
 
 def pending(database):
@@ -186,8 +173,39 @@ def measure_backlog(system, admin, options):
         print(f'  PSS of {name}: {before[name] / 1024:.1f} MB before, {most.get(name, 0) / 1024:.1f} MB at most, {after[name] / 1024:.1f} MB after')
 
 
+class Scripts:
+    """with Scripts(parents) as scripts: files for pgbench."""
+
+    def __init__(self, parents):
+        self.files = {name: tempfile.NamedTemporaryFile('w', suffix='.sql')  # pylint: disable=consider-using-with
+                      for name in ('bare', 'same')}
+        for name, sql in (('bare', bare_insert(parents)), ('same', same_insert(parents))):
+            self.files[name].write(sql)
+            self.files[name].flush()
+        self.bare, self.same = self.files['bare'].name, self.files['same'].name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for file in self.files.values():
+            file.close()
+
+
+def run_part(bench):
+    """As a part of the whole bench: what has a gate."""
+    system, report, options = bench.system, bench.report, bench.options
+    parents, admin = [people.newcomer(system) for _ in range(PARENTS)], people.demo(system, 'admin')
+    with Scripts(parents) as scripts:
+        bare, same, bad = measure_posts(system, parents, scripts.bare, scripts.same, options)
+        report.figure('POST children, h2c', "rate to pgbench's, the child's row alone, 16 clients", bare, 0.6, unit=' x', bad=bad)
+        report.figure('POST children, h2c', "rate to pgbench's, the actor's own insert, 16 clients", same, unit=' x', bad=bad)
+        events = measure_events(system, admin, parents, scripts.bare, options)
+        report.figure('events', 'commit to effect, p99, to that of one commit', events, 3, most=True, unit=' x')
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog='tools/bench writes', description=__doc__)
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--seconds', type=int, default=5)
     parser.add_argument('--events', type=int, default=100000)
@@ -200,15 +218,11 @@ def main():
     system.start()
     try:
         parents, admin = [people.newcomer(system) for _ in range(PARENTS)], people.demo(system, 'admin')
-        with tempfile.NamedTemporaryFile('w', suffix='.sql') as script, tempfile.NamedTemporaryFile('w', suffix='.sql') as same:
-            script.write(bare_insert(parents))
-            script.flush()
-            same.write(same_insert(parents))
-            same.flush()
+        with Scripts(parents) as scripts:
             if 'posts' in wanted:
-                bad = measure_posts(system, parents, script.name, same.name, options)
+                bad = measure_posts(system, parents, scripts.bare, scripts.same, options)[2]
             if 'events' in wanted:
-                measure_events(system, admin, parents, script.name, options)
+                measure_events(system, admin, parents, scripts.bare, options)
             if 'backlog' in wanted:
                 measure_backlog(system, admin, options)
     finally:

@@ -201,10 +201,12 @@ static bool segment_take(supervisor_t *supervisor, const heirs_t *heirs, char *e
         if (fd < 0)
             continue;
         supervisor->segment = segment_attach(fd, error, error_size);
-        if (supervisor->segment != NULL)
-            supervisor->segment_fd = fd;
-        else
+        if (supervisor->segment == NULL) {
             close(fd);
+            continue;
+        }
+        supervisor->segment_fd = fd;
+        supervisor->cache = cache_open(supervisor->segment, NULL);
     }
     return supervisor->segment != NULL;
 }
@@ -276,6 +278,7 @@ static void lost_tell(instance_t *instance, const heir_t *heir)
         (death_t){.time = clock_now(), .number = heir->number, .pid = heir->pid, .cause = "no supervisor"};
     snprintf(death->service, sizeof(death->service), "%s", heir->service);
     history_add(death);
+    cache_instance_died(instance->supervisor->cache, instance->slot);
     atomic_store(&instance->row->pid, 0);
     atomic_store(&instance->row->database_connections, 0);
     atomic_store(&instance->row->state, INSTANCE_DOWN);
@@ -342,6 +345,7 @@ static void rows_sweep(supervisor_t *supervisor)
         }
         if (pidfd >= 0)
             close(pidfd);
+        cache_instance_died(supervisor->cache, slot);
         atomic_store(&row->pid, 0);
         atomic_store(&row->state, INSTANCE_DOWN);
         if (instance->row == NULL)

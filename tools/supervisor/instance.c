@@ -159,6 +159,7 @@ static void process_ended(void *argument, int events)
 {
     instance_t *instance = argument;
     (void)events;
+    cache_instance_died(instance->supervisor->cache, instance->slot); /* first: before the table says so */
     notify_drain(instance->supervisor);
     death_t death = {.time = clock_now(),
         .number = instance->number,

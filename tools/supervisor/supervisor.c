@@ -262,9 +262,11 @@ static void open_all(void)
     bool adopted = adopt(&the);
     if (!adopted) {
         paths_clear_sockets(&the.paths);
-        the.segment = segment_create(&the.segment_fd);
+        the.segment = segment_create_with_cache(&the.segment_fd, (size_t)the.config.cache.size);
         if (the.segment == NULL)
             refuse(EXIT_FAILED, strerror(errno));
+        cache_format(the.segment);
+        the.cache = cache_open(the.segment, NULL);
     }
     if (notify_open(&the, error, sizeof(error)) != 0 || listeners_open(&the, error, sizeof(error)) != 0 ||
         plan_populate(&the, error, sizeof(error)) != 0 || control_open(&the, error, sizeof(error)) != 0)

@@ -7,6 +7,7 @@
 #pragma once
 #include "../../shared/base/config.h"
 #include "../../shared/base/loop.h"
+#include "../../shared/shm/cache.h"
 #include "../../shared/shm/segment.h"
 #include "../../shared/shm/services.h"
 #include "history.h"
@@ -59,6 +60,7 @@ struct supervisor {
     const char *database_url; /* the migrator's, with its password; NULL: not given */
 
     segment_t *segment;
+    cache_t *cache; /* in the segment */
     int segment_fd, https_fd, http_fd; /* -1: not listened on */
 
     instance_t instances[SEGMENT_INSTANCES];

@@ -62,6 +62,14 @@ static void test_another_layout_is_refused(void **state)
     assert_null(segment_attach(small, error, sizeof(error)));
     assert_non_null(strstr(error, "another build"));
     assert_int_not_equal(ftruncate(segment_fd, 4096), 0); /* sealed */
+    /* A segment of ours, cut short or made longer by whoever handed it over. */
+    char *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, segment_fd, 0);
+    assert_int_equal(pwrite(small, bytes, (size_t)size, 0), size);
+    segment_t *whole = segment_attach(small, error, sizeof(error));
+    assert_non_null(whole);
+    assert_int_equal(ftruncate(small, size + 4096), 0);
+    assert_null(segment_attach(small, error, sizeof(error)));
+    munmap(bytes, (size_t)size);
     close(small);
 }
 

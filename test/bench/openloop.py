@@ -1,0 +1,79 @@
+"""openloop: requests at a fixed rate, whether or not answers keep up, by several h2load at once; their latencies together.
+
+A request waits for no answer (50 streams on each connection), so that a server that stands still is seen in all requests of that
+time. What was not even sent counts as bad: then the client could not keep up, or the server had let all streams fill."""
+import collections
+import os
+import subprocess
+import tempfile
+
+import gauge
+
+STREAMS = 50
+SETTLE = 2  # seconds at the beginning that count nowhere: connections, first fills
+KEPT_UP = 0.98
+
+# `rate` requests a second to these paths in turn, over so many connections.
+Stream = collections.namedtuple('Stream', 'name rate clients paths headers method body', defaults=((), None, None))
+# Milliseconds of each answer by the stream's name; answers that were not 2xx or never came; CPU each.
+Outcome = collections.namedtuple('Outcome', 'latencies bad cpu')
+
+
+class Running:
+    """One h2load with its files in a directory."""
+
+    def __init__(self, directory, number, base, stream, seconds):
+        self.stream, self.seconds = stream, seconds
+        self.log = os.path.join(directory, f'log.{number}')
+        uris = os.path.join(directory, f'uris.{number}')
+        with open(uris, 'w', encoding='ascii') as file:
+            file.writelines(f'{base}{path}\n' for path in stream.paths)
+        command = ['h2load', '-c', str(stream.clients), '-m', str(STREAMS), '--rps', f'{stream.rate / stream.clients:g}',
+                   '--duration', str(seconds), '--log-file', self.log, '-i', uris]
+        for header in stream.headers:
+            command += ['-H', header]
+        if stream.method:
+            command += ['-H', f':method: {stream.method}']
+        if stream.body is not None:
+            path = os.path.join(directory, f'body.{number}')
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(stream.body)
+            command += ['-d', path, '-H', 'content-type: application/json']
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def finish(self):
+        """(milliseconds of each answer, how many were bad)"""
+        said = self.process.communicate()[0]
+        if self.process.returncode != 0:
+            raise RuntimeError(f'h2load ended with {self.process.returncode}:\n{said}')
+        with open(self.log, encoding='ascii') as file:
+            lines = [tuple(map(int, line.split())) for line in file]
+        counted_from = min((began for began, _, _ in lines), default=0) + SETTLE * 1_000_000
+        bad = sum(not 200 <= status < 300 for _, status, _ in lines)
+        planned = self.stream.rate * (self.seconds - SETTLE)
+        times = [took / 1000 for began, status, took in lines if began >= counted_from and 200 <= status < 300]
+        missing = max(0, int(planned * KEPT_UP) - len(times) - bad)
+        return times, bad + missing
+
+
+def run(base, streams, seconds, pids=(), postmaster=None):
+    """For `seconds` after the settling."""
+    with tempfile.TemporaryDirectory() as directory:
+        with gauge.Purses(pids, postmaster) as cpu:
+            running = [Running(directory, number, base, stream, seconds + SETTLE) for number, stream in enumerate(streams)]
+            finished = [(each.stream.name, *each.finish()) for each in running]
+    latencies, bad = collections.defaultdict(list), 0
+    for name, times, wrong in finished:
+        latencies[name] += times
+        bad += wrong
+    return Outcome(dict(latencies), bad, gauge.round_of(cpu, 0.0, sum(map(len, latencies.values())), bad))
+
+
+def together(outcome):
+    return [value for values in outcome.latencies.values() for value in values]
+
+
+def words(latencies):
+    """What a reader wants to know of them."""
+    return f'{len(latencies):,} answers, ' + ', '.join(
+        f'{name} {gauge.percentile(latencies, part):.2f} ms' for name, part in (('p50', 0.5), ('p99', 0.99), ('p99.9', 0.999), ('longest', 1)))
