@@ -122,7 +122,7 @@ def finish(bench, took):
     if options.json:
         report.write_json(options.json, about)
     if report.void:
-        sys.exit(f'{report.void} answers were not 2xx: the figures they belong to do not count')
+        sys.exit(f'{report.void} answers were not 2xx or never asked for: the figures they belong to do not count')
 
 
 if __name__ == '__main__':

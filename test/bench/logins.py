@@ -15,10 +15,10 @@ class LogIns:
 
     def __init__(self, system, who):
         self.ending, self.count, self.bad, self.lock = threading.Event(), 0, 0, threading.Lock()
-        self.threads = [threading.Thread(target=self.work, args=(Client(system, check=False), {'email': person.email, 'password': person.password}),
-                                         daemon=True) for person in who]
+        self.threads = [threading.Thread(target=self.work, args=(system, person), daemon=True) for person in who]
 
-    def work(self, client, body):
+    def work(self, system, person):
+        client, body = Client(system, check=False), {'email': person.email, 'password': person.password}
         while not self.ending.is_set():
             status = client.post('/api/v1/auth/login', body).status
             with self.lock:
@@ -42,7 +42,7 @@ def run(bench):
     who, parent = [people.newcomer(system, consents=False) for _ in range(CLIENTS)], people.demo(system, 'parent')
     children = Stream('children', RATE / 2, 4, ['/api/v1/children'], (f'authorization: Bearer {parent.token}',))
     others = Stream('videos', RATE / 2, 4, [LISTS]) if bench.has('/api/v1/videos') else children
-    base, ratios, bad = f'https://127.0.0.1:{system.https_port}', [], 0
+    base, ratios, bad, missing = f'https://127.0.0.1:{system.https_port}', [], 0, 0
     for number in range(bench.options.rounds):
         alone = openloop.run(base, [children, others], seconds)
         with LogIns(system, who) as log_ins:
@@ -50,6 +50,8 @@ def run(bench):
         quiet, busy = openloop.together(alone), openloop.together(beside)
         ratios.append(gauge.percentile(busy, 0.99) / gauge.percentile(quiet, 0.99))
         bad += alone.bad + beside.bad + log_ins.bad
+        missing += alone.missing + beside.missing
         report.say(f'  round {number + 1}: without {openloop.words(quiet)}; with {log_ins.count / seconds:.0f} log-ins/s '
                    f'{openloop.words(busy)}; ratio {ratios[-1]:.2f}; {alone.bad + beside.bad + log_ins.bad} bad')
-    report.figure(f'{RATE:,} reads/s, open loop', f'p99 with {CLIENTS} clients that log in, to without', ratios, 2, most=True, unit=' x', bad=bad)
+    report.figure(f'{RATE:,} reads/s, open loop', f'p99 with {CLIENTS} clients that log in, to without', ratios, 2, most=True, unit=' x',
+                  bad=bad, missing=missing)

@@ -10,6 +10,7 @@ from openloop import Stream
 RATE, PARENTS, CHILDREN_EACH = 2000, 4, 2
 # 60 % lists, 15 % details, 10 % children, 10 % other reads with a token, 5 % writes
 LISTS, DETAILS, CHILDREN, OTHERS, WRITES = (int(RATE * part) for part in (0.60, 0.15, 0.10, 0.10, 0.05))
+CHANGE = json.dumps({'notes': '낯선 곳에서 많이 웁니다.'}, ensure_ascii=False)
 AGES, PAGES, VIDEOS_SEEN = range(0, 61, 3), (1, 2), 300
 
 
@@ -45,7 +46,7 @@ class Crowd:
             own = [f'/api/v1/children/{child}' for child in children]
             yield Stream('children', CHILDREN / PARENTS, 2, ['/api/v1/children'], token)
             yield Stream('other reads', OTHERS / PARENTS, 2, ['/api/v1/users/me', *own, *(f'{path}/measurements' for path in own)], token)
-            yield Stream('writes', WRITES / 2 / PARENTS, 1, own, token, 'PATCH', json.dumps({'notes': '낯선 곳에서 많이 웁니다.'}, ensure_ascii=False))
+            yield Stream('writes', WRITES / 2 / PARENTS, 1, own, token, 'PATCH', CHANGE)
         yield Stream('writes', WRITES / 2, 2, [f'/api/v1/videos/{video}/view' for video in self.videos], (), 'POST', '{}')
 
 
@@ -62,8 +63,9 @@ def run(bench):
     for name, latencies in outcome.latencies.items():
         report.say(f'  {name:<12} {openloop.words(latencies)}')
     everything = openloop.together(outcome)
-    report.say(f'  {"all":<12} {openloop.words(everything)}; {outcome.bad} bad; CPU each: server {outcome.cpu.server:.1f} us, PostgreSQL '
-               f'{outcome.cpu.postgres:.1f} us')
+    report.say(f'  {"all":<12} {openloop.words(everything)}; {outcome.bad} bad, {outcome.missing} never sent; CPU each: '
+               f'server {outcome.cpu.server:.1f} us, PostgreSQL {outcome.cpu.postgres:.1f} us')
     work = f'{RATE:,}/s mixed, open loop, {seconds} s'
-    report.figure(work, 'p99', [gauge.percentile(everything, 0.99)], 10, most=True, unit=' ms', bad=outcome.bad)
-    report.figure(work, 'answers that were not 2xx or never came', [outcome.bad], 0, most=True)
+    report.figure(work, 'p99', [gauge.percentile(everything, 0.99)], 10, most=True, unit=' ms', bad=outcome.bad,
+                  missing=outcome.missing)
+    report.figure(work, 'answers that were not 2xx or never came', [outcome.bad], 0, most=True, missing=outcome.missing)

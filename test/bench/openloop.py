@@ -1,7 +1,7 @@
 """openloop: requests at a fixed rate, whether or not answers keep up, by several h2load at once; their latencies together.
 
 A request waits for no answer (50 streams on each connection), so that a server that stands still is seen in all requests of that
-time. What was not even sent counts as bad: then the client could not keep up, or the server had let all streams fill."""
+time. What was not even sent voids the figure: then the client could not keep up, or the server had let all streams fill."""
 import collections
 import os
 import subprocess
@@ -15,8 +15,8 @@ KEPT_UP = 0.98
 
 # `rate` requests a second to these paths in turn, over so many connections.
 Stream = collections.namedtuple('Stream', 'name rate clients paths headers method body', defaults=((), None, None))
-# Milliseconds of each answer by the stream's name; answers that were not 2xx or never came; CPU each.
-Outcome = collections.namedtuple('Outcome', 'latencies bad cpu')
+# Milliseconds of each answer by the stream's name; answers that were not 2xx or never came; requests never sent; CPU each.
+Outcome = collections.namedtuple('Outcome', 'latencies bad missing cpu')
 
 
 class Running:
@@ -42,7 +42,7 @@ class Running:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def finish(self):
-        """(milliseconds of each answer, how many were bad)"""
+        """(milliseconds of each answer, how many were bad, how many were never sent)"""
         said = self.process.communicate()[0]
         if self.process.returncode != 0:
             raise RuntimeError(f'h2load ended with {self.process.returncode}:\n{said}')
@@ -50,10 +50,9 @@ class Running:
             lines = [tuple(map(int, line.split())) for line in file]
         counted_from = min((began for began, _, _ in lines), default=0) + SETTLE * 1_000_000
         bad = sum(not 200 <= status < 300 for _, status, _ in lines)
-        planned = self.stream.rate * (self.seconds - SETTLE)
+        planned = self.stream.rate * (self.seconds - SETTLE) * KEPT_UP - self.stream.clients  # of each the last may be due at the end
         times = [took / 1000 for began, status, took in lines if began >= counted_from and 200 <= status < 300]
-        missing = max(0, int(planned * KEPT_UP) - len(times) - bad)
-        return times, bad + missing
+        return times, bad, max(0, int(planned) - len(times) - bad)
 
 
 def run(base, streams, seconds, pids=(), postmaster=None):
@@ -62,11 +61,11 @@ def run(base, streams, seconds, pids=(), postmaster=None):
         with gauge.Purses(pids, postmaster) as cpu:
             running = [Running(directory, number, base, stream, seconds + SETTLE) for number, stream in enumerate(streams)]
             finished = [(each.stream.name, *each.finish()) for each in running]
-    latencies, bad = collections.defaultdict(list), 0
-    for name, times, wrong in finished:
+    latencies = collections.defaultdict(list)
+    for name, times, _, _ in finished:
         latencies[name] += times
-        bad += wrong
-    return Outcome(dict(latencies), bad, gauge.round_of(cpu, 0.0, sum(map(len, latencies.values())), bad))
+    bad, missing = (sum(each[column] for each in finished) for column in (2, 3))
+    return Outcome(dict(latencies), bad, missing, gauge.round_of(cpu, 0.0, sum(map(len, latencies.values())), bad))
 
 
 def together(outcome):
@@ -75,5 +74,5 @@ def together(outcome):
 
 def words(latencies):
     """What a reader wants to know of them."""
-    return f'{len(latencies):,} answers, ' + ', '.join(
-        f'{name} {gauge.percentile(latencies, part):.2f} ms' for name, part in (('p50', 0.5), ('p99', 0.99), ('p99.9', 0.999), ('longest', 1)))
+    parts = (('p50', 0.5), ('p99', 0.99), ('p99.9', 0.999), ('longest', 1))
+    return f'{len(latencies):,} answers, ' + ', '.join(f'{name} {gauge.percentile(latencies, part):.2f} ms' for name, part in parts)

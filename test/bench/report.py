@@ -6,7 +6,7 @@ import json
 
 from gauge import median
 
-Figure = collections.namedtuple('Figure', 'work what values unit gate most bad')
+Figure = collections.namedtuple('Figure', 'work what values unit gate most bad missing')
 
 
 def number(value):
@@ -36,9 +36,10 @@ class Report:
         parts += [f'client {took.client:.1f} us']
         self.say(f'  {side:<12} {took.rate:>9,.0f}/s   CPU each: {", ".join(parts)}{f";  {took.bad} NOT 2xx" if took.bad else ""}')
 
-    def figure(self, work, what, values, gate=None, most=False, unit='', bad=0):
-        """gate: at least so much, or at most with `most`; bad: answers that were not 2xx."""
-        self.figures.append(Figure(work, what, list(values), unit, gate, most, bad))
+    def figure(self, work, what, values, gate=None, most=False, unit='', bad=0, missing=0):
+        """gate: at least so much, or at most with `most`; bad: answers that were not 2xx; missing: requests that an open loop
+        could not send. Both void it."""
+        self.figures.append(Figure(work, what, list(values), unit, gate, most, bad, missing))
 
     def compare(self, work, side, other, of, what, gate=None, most=False):
         """A ratio of two sides of a work, round by round; `of`: the field of Round."""
@@ -56,6 +57,8 @@ class Report:
     def verdict(figure):
         if figure.bad:
             return f'void: {figure.bad} not 2xx'
+        if figure.missing:
+            return f'void: {figure.missing} were never sent'
         if figure.gate is None:
             return ''
         value = median(figure.values)
@@ -63,7 +66,7 @@ class Report:
 
     @property
     def void(self):
-        return sum(figure.bad for figure in self.figures)
+        return sum(figure.bad + figure.missing for figure in self.figures)
 
     def rows(self):
         for figure in self.figures:
