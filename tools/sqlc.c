@@ -4,7 +4,7 @@
  *
  * The form of the file stands in shared/pg/statement.h. A statement begins with its header comment
  *
- *     -- name: read|read batched|write|slow [-> message]
+ *     -- name: read|read batched|write|write grouped|slow [-> message]
  *
  * whose following comment lines are documentation, and ends with the first semicolon that stands in no quotes and no comment.
  * Comments before a header belong to the file. What holds always: either both files are written whole, or none is touched and
@@ -23,7 +23,7 @@ enum { STATEMENTS_MAX = 256, NAME_SIZE = 64, MESSAGE_NAME_SIZE = 80 };
 struct definition {
     char name[NAME_SIZE], message[MESSAGE_NAME_SIZE];
     const char *lane;
-    bool batched;
+    bool batched, grouped;
     int line;
     const char *sql;
     size_t sql_length;
@@ -113,17 +113,18 @@ static void name_must_be_new(const char *name, int line)
             fail(line, "statement \"%s\" is already defined in line %d", name, definitions[i].line);
 }
 
-/* The word `batched` behind the lane, if it stands there. */
-static const char *batched_read(const char *p, const char *end, int line, struct definition *out)
+/* Does this word stand here? Only behind one lane it may. */
+static bool option_read(const char **p, const char *end, int line, const struct definition *definition, const char *word,
+    const char *lane)
 {
-    static const char word[] = "batched";
-    size_t length = sizeof(word) - 1;
-    if ((size_t)(end - p) < length || memcmp(p, word, length) != 0)
-        return p;
-    if (strcmp(out->lane, "LANE_READ") != 0)
-        fail(line, "only statements of the read lane can be batched, \"%s\" is none", out->name);
-    out->batched = true;
-    return spaces_skip(p + length, end);
+    size_t length = strlen(word);
+    if ((size_t)(end - *p) < length || memcmp(*p, word, length) != 0)
+        return false;
+    if (strcmp(definition->lane, lane) != 0)
+        fail(line, "only statements of the %s lane can be %s, \"%s\" is none", strcmp(lane, "LANE_READ") == 0 ? "read" : "write", word,
+            definition->name);
+    *p = spaces_skip(*p + length, end);
+    return true;
 }
 
 /* Is this comment line a header? Fills `out` then; a header that is not well formed ends the program. */
@@ -138,7 +139,9 @@ static bool header_read(const char *p, const char *end, int line, struct definit
     p = word_read(spaces_skip(p + 1, end), end, lane, sizeof(lane));
     if (p == NULL || (out->lane = lane_find(lane)) == NULL)
         fail(line, "unknown lane of statement \"%s\": it must be read, write or slow", out->name);
-    p = batched_read(spaces_skip(p, end), end, line, out);
+    p = spaces_skip(p, end);
+    out->batched = option_read(&p, end, line, out, "batched", "LANE_READ");
+    out->grouped = option_read(&p, end, line, out, "grouped", "LANE_WRITE");
     if (p + 2 <= end && memcmp(p, "->", 2) == 0) {
         p = word_read(spaces_skip(p + 2, end), end, out->message, sizeof(out->message));
         if (p == NULL)
@@ -355,6 +358,8 @@ static void definition_write(FILE *out, const struct definition *definition)
         definition->lane);
     if (definition->message[0] != '\0')
         fprintf(out, "    .row = &%s_message,\n", definition->message);
+    if (definition->grouped)
+        fputs("    .grouped = true,\n", out);
     fputs("    .sql =\n", out);
     literal_write(out, definition->sql, definition->sql_length);
     if (definition->batched) {

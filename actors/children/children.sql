@@ -40,7 +40,7 @@ FROM children.children c
 WHERE id = $1 AND deleted_at IS NULL
   AND ($3::boolean OR EXISTS (SELECT FROM children.child_guardians g WHERE g.child_id = c.id AND g.user_id = $2));
 
--- child_insert: write -> child_record
+-- child_insert: write grouped -> child_record
 -- The child and its owner, if the owner's consents stand now; no row otherwise.
 WITH consented AS (
     SELECT count(*) AS kinds FROM accounts.current_consents

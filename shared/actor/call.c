@@ -179,13 +179,20 @@ _Noreturn static void fail_database(call_t *call, const rows_t *rows)
     }
 }
 
+/* Only who has never run before, and cannot wait for another run of itself: the others in the group would wait as well. */
+static bool may_share(const job_t *job, const statement_t *statement)
+{
+    return statement->grouped && !job->system && job->attempt == 1 && !job->once.doubtful;
+}
+
 /* *began becomes the time when a connection was there. */
 static rows_t *run_writing(call_t *call, const statement_t *statement, const param_t *params, int count, int64_t *began)
 {
     job_t *job = job_of(call);
     if (!job->transaction) {
-        enum db_status status;
-        job->transaction = transaction_begin(context.lanes, call->deadline, &status);
+        enum db_status status = DB_OK;
+        job->transaction = may_share(job, statement) ? transaction_share(context.lanes, call->deadline)
+                                                     : transaction_begin(context.lanes, call->deadline, &status);
         if (!job->transaction)
             return rows_failed(statement, status);
         *began = clock_monotonic();

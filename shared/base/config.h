@@ -90,6 +90,7 @@ typedef struct config {
     struct {
         int64_t connections;      /* of all processes of this machine together */
         int64_t write_connections; /* per instance */
+        int64_t write_groups;      /* of those, at most so many are used by calls that share a transaction */
         int64_t read_timeout, write_timeout, slow_timeout; /* statement_timeout of each lane */
         int64_t slow_log;         /* statements that take longer are logged; 0: none is */
         int64_t idle_close;       /* a write connection unused this long is closed */

@@ -80,6 +80,7 @@ void wait_wake(lanes_t *, wait_t *);
 
 typedef struct pipeline pipeline_t;
 typedef struct writer writer_t;
+typedef struct group group_t;
 
 struct lanes {
     loop_t *loop;
@@ -93,11 +94,13 @@ struct lanes {
     pipeline_t *read, *slow;
     writer_t *writers;               /* write connections, in use and idle */
     int writer_count, writers_busy;
+    group_t *gathering; /* groups that others can join, or that wait for their turn, in order */
+    int groups;         /* under way: at most database.write_groups */
     bool writers_lost; /* said in the log */
     struct queued *writer_queue, **writer_queue_end; /* callers that wait for a write connection (transaction.c) */
     loop_timer_t *timer;
     struct {
-        _Atomic int64_t *queries, *failed, *transactions, *rollbacks, *connections;
+        _Atomic int64_t *queries, *failed, *transactions, *rollbacks, *grouped, *spoiled, *connections;
         _Atomic int64_t *statements[LANES], *time[LANES]; /* by lane */
     } counters;
 };
@@ -125,7 +128,74 @@ bool pipeline_ready(const pipeline_t *);
 bool pipeline_idle(const pipeline_t *);
 void pipeline_destroy(pipeline_t **);
 
-/* --- transaction.c ------------------------------------------------------------------------------------------------ */
+/* --- writer.c ----------------------------------------------------------------------------------------------------- */
 
+enum { WRITER_STATEMENTS_MAX = 512, WRITER_END_TIMEOUT = 1000 /* milliseconds for the answer to COMMIT or ROLLBACK */ };
+
+struct writer {
+    writer_t *next;
+    lanes_t *lanes;
+    PGconn *pg;
+    loop_watch_t *watch;
+    int watched; /* events */
+    wait_t *wait; /* the coroutine that waits for the socket */
+    bool busy;
+    bool unsent; /* libpq had no memory for a part of what was to be sent: no answer may be believed */
+    bool commands; /* BEGIN and COMMIT are prepared on it */
+    bool outdated; /* what is prepared on it, a migration has changed: not to be used again */
+    int64_t last_used; /* clock_monotonic(); 0: never yet */
+    uint64_t prepared[WRITER_STATEMENTS_MAX / 64];
+};
+
+/* NULL: no connection came; *status says why. May suspend. */
+writer_t *writer_take(lanes_t *, int64_t deadline, enum db_status *status);
+/* Back among the idle ones, or closed when its state is not known. */
+void writer_give(writer_t *, bool clean);
+/* What is prepared on any of them is not to be used again. */
+void writers_renew(lanes_t *);
+/* BEGIN, COMMIT or ROLLBACK, once writer_prepare_commands was called. Both only send, and give how many results will come. */
+int writer_prepare_commands(writer_t *);
+int writer_command(writer_t *, const char *command);
+/* True when the statement was prepared with it: one result more. */
+bool writer_send(writer_t *, const statement_t *, const param_t *, int count);
+/* A Sync behind what was sent, and the results up to it, each given to `take`, which owns it, with its number. False: the
+ * connection is lost or the deadline came, and the connection must be closed. `committing`: COMMIT is the last of what was sent. */
+typedef void (*take_result_t)(void *argument, int number, PGresult *take);
+bool writer_exchange(writer_t *, int64_t deadline, bool committing, take_result_t, void *argument);
+/* The same where only the last result matters, or the first error. NULL: lost. */
+PGresult *writer_last(writer_t *, int64_t deadline, bool committing);
 void writers_tick(lanes_t *); /* closes idle connections */
 void writers_close(lanes_t *);
+
+/* --- transaction.c ------------------------------------------------------------------------------------------------ */
+
+struct transaction {
+    lanes_t *lanes;
+    writer_t *writer;
+    int64_t deadline;
+    bool begun, failed;
+    bool shares;    /* its first statement may run in a group */
+    group_t *group; /* it does: group.c owns what follows */
+    struct transaction *next;
+    const statement_t *statement; /* borrowed while its coroutine waits: first the statement, then the record */
+    const param_t *params;
+    int count;
+    int number; /* of its result */
+    rows_t *rows;
+    enum db_status status;
+    bool changed, decided, commits;
+    wait_t wait;
+};
+
+/* What the answer to COMMIT says, or the first error of what was sent with it. */
+enum db_status commit_status(const PGresult *);
+
+/* --- group.c ------------------------------------------------------------------------------------------------------ */
+
+/* The first statement of a transaction that shares. Afterwards it is in a group, or (rows->status) it is not. */
+rows_t *group_run(transaction_t *, const statement_t *, const param_t *, int count);
+/* It wants to commit, with this statement (NULL: none) before. It is in no group afterwards. */
+enum db_status group_commit(transaction_t *, const statement_t *, const param_t *, int count);
+/* It does not want to. */
+void group_leave(transaction_t *);
+void groups_turn(lanes_t *); /* at the end of each turn, before what was woken is resumed */

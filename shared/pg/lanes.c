@@ -182,6 +182,7 @@ void lanes_count(lanes_t *lanes, enum lane lane, int64_t began)
 static bool turn(void *argument)
 {
     lanes_t *lanes = argument;
+    groups_turn(lanes);
     bool more = resume_yielded(lanes); /* before the others: what yields in this turn goes on in the next */
     more |= resume_woken(lanes);
     more |= lanes->yielded != NULL;
@@ -206,6 +207,8 @@ static void counters_declare(lanes_t *lanes)
     lanes->counters.failed = counter_declare(self, "database_failed", "queries", "statements that did not succeed");
     lanes->counters.transactions = counter_declare(self, "database_commits", "commits", "transactions committed");
     lanes->counters.rollbacks = counter_declare(self, "database_rollbacks", "rollbacks", "transactions rolled back");
+    lanes->counters.grouped = counter_declare(self, "database_grouped", "calls", "writing calls that shared their COMMIT with others");
+    lanes->counters.spoiled = counter_declare(self, "database_spoiled", "groups", "groups that were undone, each call then tried alone");
     lanes->counters.connections = counter_declare(self, "database_connections", "open", "connections to PostgreSQL");
     for (int lane = 0; lane < LANES; lane++) {
         char name[40];

@@ -48,6 +48,9 @@ rows_t *lanes_read(lanes_t *, const statement_t *, const param_t *, int count, i
 
 /* BEGIN travels with the first statement. NULL when no connection came within the deadline (status says why). */
 transaction_t *transaction_begin(lanes_t *, int64_t deadline, enum db_status *status);
+/* One whose first statement is `write grouped` and whose caller has not run before: it may share a transaction with others. Should
+ * that not come to a good end, any of these functions says DB_RETRY, and the caller runs again with transaction_begin. Never NULL. */
+transaction_t *transaction_share(lanes_t *, int64_t deadline);
 rows_t *transaction_run(transaction_t *, const statement_t *, const param_t *, int count);
 /* COMMIT with one more statement just before it, on the same way: no round trip more. What breaks there (DB_CONSTRAINT: the
  * statement broke one) ends the transaction as if rolled back. */

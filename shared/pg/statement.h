@@ -9,7 +9,11 @@
  * field can read), fails the start.
  *
  * A hot statement of the read lane says `read batched`: when several calls of one turn run it, PostgreSQL executes it once for
- * all of them (batch.h). That changes nothing that a handler can see. */
+ * all of them (batch.c). That changes nothing that a handler can see.
+ *
+ * A statement of the write lane says `write grouped` when it is mostly all that its call writes, waits for nobody's locks for long,
+ * and has changed nothing when it gives no row and affects none: calls of one turn then share a transaction (group.c). A handler
+ * that goes on to write something else runs again, alone. */
 #pragma once
 #include "../wire/message.h"
 
@@ -25,6 +29,7 @@ typedef struct statement {
     const char *name, *sql;
     const char *batched; /* the same SQL with its parameters as columns of the batch; NULL: it is never batched */
     enum lane lane;
+    bool grouped; /* its call may share a transaction */
     const message_t *row; /* NULL: gives no rows */
     struct statement_plan *plan; /* columns and parameters as PostgreSQL described them; lanes_check fills it */
 } statement_t;

@@ -1,5 +1,5 @@
-"""The lanes to PostgreSQL by themselves (test/unit/pg/lanes.c, batches.c): batches, failures inside a batch, limits,
-transactions, lost connections, against the private PostgreSQL of the shared system."""
+"""The lanes to PostgreSQL by themselves (test/unit/pg/lanes.c, batches.c, groups.c): batches, failures inside a batch,
+limits, transactions, those that calls share, lost connections, against the private PostgreSQL of the shared system."""
 import os
 import subprocess
 
@@ -8,7 +8,7 @@ import pytest
 from harness.system import BUILD
 
 
-@pytest.mark.parametrize('name', ['lanes', 'batches'])
+@pytest.mark.parametrize('name', ['lanes', 'batches', 'groups'])
 def test_lanes(system, name):
     done = subprocess.run([os.path.join(BUILD, 'unit', f'unit-pg-{name}')],
                           env={**system.environment, 'DATABASE_URL': system.database_url},

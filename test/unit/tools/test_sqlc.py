@@ -55,6 +55,15 @@ def test_statements(sqlc, tmp_path):
     assert "enum { kids_statement_count = 2 };" in header
 
 
+def test_grouped(sqlc, tmp_path):
+    run = Run(sqlc, tmp_path, "-- kid_add: write grouped -> kid_detail\nINSERT INTO t VALUES ($1) RETURNING a;\n"
+                              "-- kid_drop: write\nDELETE FROM t;\n")
+    assert run.status == 0, run.error
+    assert run.read("c").count(".grouped = true") == 1
+    refused = Run(sqlc, tmp_path, "-- kid_get: read grouped -> kid_detail\nSELECT a FROM t;\n")
+    assert refused.status != 0 and "only statements of the write lane can be grouped" in refused.error
+
+
 def test_batched(sqlc, tmp_path):
     run = Run(sqlc, tmp_path, "-- kid_get: read batched -> kid_detail\nSELECT '$1' AS a, $a$$2$a$ -- $3\nFROM t WHERE id = $1 LIMIT $12;\n"
                               "-- kid_all: read -> kid_detail\nSELECT a FROM t;\n")
