@@ -31,7 +31,7 @@ static digest_t head_hash(const head_row_t *head)
 static void entry_append(call_t *call, digest_t before, const audit_entry_t *entry)
 {
     digest_t hash = audit_hash(before, entry);
-    db_query(call, &SQL_access_append, bind_integer(entry->position), bind_bytes(audit_hash_text(&hash)),
+    db_send(call, &SQL_access_append, bind_integer(entry->position), bind_bytes(audit_hash_text(&hash)),
         bind_uuid(entry->id), bind_uuid(entry->reader), bind_text(entry->reader_role), bind_text(entry->record_kind),
         bind_uuid(entry->record), bind_integer(entry->records), bind_text(entry->operation), bind_time(entry->read_at),
         bind_time(entry->created_at));
@@ -55,7 +55,7 @@ static void record_read(call_t *call)
         .created_at = clock_now()};
     entry_append(call, head_hash(head), &entry);
     if (message_has(in, address))
-        db_query(call, &SQL_address_add, bind_uuid(entry.id),
+        db_send(call, &SQL_address_add, bind_uuid(entry.id),
             bind_sealed(call, "admin.access_addresses", "address", entry.id, in->address), bind_uuid(in->reader));
     reply_nothing(call);
 }

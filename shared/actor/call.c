@@ -182,39 +182,75 @@ _Noreturn static void fail_database(call_t *call, const rows_t *rows)
 /* Only who has never run before, and cannot wait for another run of itself: the others in the group would wait as well. */
 static bool may_share(const job_t *job, const statement_t *statement)
 {
-    return statement->grouped && !job->system && job->attempt == 1 && !job->once.doubtful;
+    return statement->grouped && !job->system && job->attempt == 1 && !job->once.doubtful && !job->once.keyed;
+}
+
+/* False: no connection came; *status says why. */
+static bool begin_writing(call_t *call, const statement_t *statement, enum db_status *status)
+{
+    job_t *job = job_of(call);
+    *status = DB_OK;
+    if (!job->transaction)
+        job->transaction = may_share(job, statement) ? transaction_share(context.lanes, call->deadline)
+                                                     : transaction_begin(context.lanes, call->deadline, status);
+    return job->transaction != NULL;
 }
 
 /* *began becomes the time when a connection was there. */
 static rows_t *run_writing(call_t *call, const statement_t *statement, const param_t *params, int count, int64_t *began)
 {
-    job_t *job = job_of(call);
-    if (!job->transaction) {
-        enum db_status status = DB_OK;
-        job->transaction = may_share(job, statement) ? transaction_share(context.lanes, call->deadline)
-                                                     : transaction_begin(context.lanes, call->deadline, &status);
-        if (!job->transaction)
-            return rows_failed(statement, status);
+    enum db_status status;
+    bool begins = !job_of(call)->transaction;
+    if (!begin_writing(call, statement, &status))
+        return rows_failed(statement, status);
+    if (begins)
         *began = clock_monotonic();
-    }
-    return transaction_run(job->transaction, statement, params, count);
+    return transaction_run(job_of(call)->transaction, statement, params, count);
 }
 
-rows_t *db_query_params(call_t *call, const statement_t *statement, const param_t *params, int count)
+/* The call keeps the rows until it ends, and ends now when there are none. */
+static rows_t *rows_keep(call_t *call, rows_t *rows)
 {
     job_t *job = job_of(call);
-    int64_t asked = clock_monotonic(), began = asked;
-    job_running(NULL); /* while it waits, this process may run another call */
-    rows_t *rows = statement->lane == LANE_WRITE ? run_writing(call, statement, params, count, &began)
-                                                 : lanes_read(context.lanes, statement, params, count, call->deadline);
-    job_running(job);
-    call_watch(call, "BEGIN", statement->lane, began - asked); /* until a connection was free */
-    call_watch(call, statement->name, statement->lane, clock_monotonic() - began);
     rows->next = job->rows;
     job->rows = rows;
     if (rows->status != DB_OK)
         fail_database(call, rows);
     return rows;
+}
+
+rows_t *db_query_params(call_t *call, const statement_t *statement, const param_t *params, int count)
+{
+    int64_t asked = clock_monotonic(), began = asked;
+    job_running(NULL); /* while it waits, this process may run another call */
+    rows_t *rows = statement->lane == LANE_WRITE ? run_writing(call, statement, params, count, &began)
+                                                 : lanes_read(context.lanes, statement, params, count, call->deadline);
+    job_running(job_of(call));
+    call_watch(call, "BEGIN", statement->lane, began - asked); /* until a connection was free */
+    call_watch(call, statement->name, statement->lane, clock_monotonic() - began);
+    return rows_keep(call, rows);
+}
+
+rows_t *db_write_params(call_t *call, const statement_t *statement, const param_t *params, int count)
+{
+    insist(job_of(call)->system);
+    int64_t began = clock_monotonic();
+    job_running(NULL);
+    rows_t *rows = lanes_write(context.lanes, statement, params, count, call->deadline);
+    job_running(job_of(call));
+    call_watch(call, statement->name, statement->lane, clock_monotonic() - began);
+    return rows_keep(call, rows);
+}
+
+void db_send_params(call_t *call, const statement_t *statement, const param_t *params, int count)
+{
+    enum db_status status;
+    job_running(NULL);
+    if (begin_writing(call, statement, &status))
+        status = transaction_send(job_of(call)->transaction, statement, params, count);
+    job_running(job_of(call));
+    if (status != DB_OK)
+        rows_keep(call, rows_failed(statement, status));
 }
 
 /* --- rows --------------------------------------------------------------------------------------------------------- */

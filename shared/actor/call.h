@@ -39,6 +39,12 @@ rows_t *db_query_params(call_t *, const statement_t *, const param_t *, int coun
 #define db_query(call, statement, ...)                                                                             \
     db_query_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                                \
         (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
+/* A statement of lane `write` whose rows do not matter and that breaks no constraint: it travels with the next one, or with COMMIT,
+ * and costs no wait. */
+void db_send_params(call_t *, const statement_t *, const param_t *, int count);
+#define db_send(call, statement, ...)                                                                              \
+    db_send_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                                 \
+        (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
 /* If a later statement of this call violates the constraint of this name, it is answered with this error. */
 void db_on_violation(call_t *, const char *constraint, enum error_code code);
 /* Row `index` as a struct of the statement's message, sealed fields opened; NULL when there is no such row. */

@@ -52,12 +52,19 @@ transaction_t *transaction_begin(lanes_t *, int64_t deadline, enum db_status *st
  * that not come to a good end, any of these functions says DB_RETRY, and the caller runs again with transaction_begin. Never NULL. */
 transaction_t *transaction_share(lanes_t *, int64_t deadline);
 rows_t *transaction_run(transaction_t *, const statement_t *, const param_t *, int count);
+/* Sends it with the next one, or with COMMIT: no round trip more. Its rows are nobody's; what fails in it fails there. DB_RETRY: it
+ * cannot be sent. */
+enum db_status transaction_send(transaction_t *, const statement_t *, const param_t *, int count);
 /* COMMIT with one more statement just before it, on the same way: no round trip more. What breaks there (DB_CONSTRAINT: the
  * statement broke one) ends the transaction as if rolled back. */
 enum db_status transaction_commit_after(transaction_t **, const statement_t *, const param_t *, int count);
 /* Both end it, clear the caller's pointer and give the connection back. */
 enum db_status transaction_commit(transaction_t **);
 void transaction_rollback(transaction_t **);
+
+/* One statement of lane write that is a transaction by itself, committed when this returns: one round trip. DB_UNKNOWN: it may have
+ * been. */
+rows_t *lanes_write(lanes_t *, const statement_t *, const param_t *, int count, int64_t deadline);
 
 /* Is the read lane connected? For readiness and 503 at once. */
 bool lanes_ready(const lanes_t *);

@@ -43,6 +43,33 @@ static rows_t *run_shared(transaction_t *transaction, const statement_t *stateme
     return rows;
 }
 
+/* True when this statement, or one sent before it that is not answered yet, was prepared with it. */
+static bool send(transaction_t *transaction, const statement_t *statement, const param_t *params, int count)
+{
+    writer_t *writer = transaction->writer;
+    counter_add(transaction->lanes->counters.queries, 1);
+    if (!transaction->begun) {
+        writer_prepare_commands(writer);
+        writer_command(writer, "BEGIN");
+    }
+    transaction->begun = true;
+    transaction->prepares |= writer_send(writer, statement, params, count);
+    return transaction->prepares;
+}
+
+enum db_status transaction_send(transaction_t *transaction, const statement_t *statement, const param_t *params, int count)
+{
+    insist(statement->lane == LANE_WRITE && !transaction->failed);
+    if (transaction->shares) {
+        rows_t *rows = run_shared(transaction, statement, params, count);
+        enum db_status status = rows->status;
+        rows_free(&rows);
+        return status;
+    }
+    send(transaction, statement, params, count);
+    return DB_OK;
+}
+
 rows_t *transaction_run(transaction_t *transaction, const statement_t *statement, const param_t *params, int count)
 {
     insist(statement->lane == LANE_WRITE && !transaction->failed);
@@ -51,13 +78,7 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     writer_t *writer = transaction->writer;
     int64_t deadline = transaction->deadline;
     int64_t began = clock_monotonic();
-    counter_add(transaction->lanes->counters.queries, 1);
-    if (!transaction->begun) {
-        writer_prepare_commands(writer);
-        writer_command(writer, "BEGIN");
-    }
-    transaction->begun = true;
-    bool first = writer_send(writer, statement, params, count);
+    bool first = send(transaction, statement, params, count);
     PGresult *result = writer_last(writer, deadline, false);
     lanes_count(transaction->lanes, LANE_WRITE, began);
     rows_t *rows;
@@ -68,6 +89,7 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     /* An idle connection may have been closed just when it was taken: nothing was done, so the handler may run again. */
     if (rows->status == DB_UNAVAILABLE && writer->last_used)
         rows->status = DB_RETRY;
+    transaction->prepares = false;
     if (rows->status != DB_OK) {
         transaction->failed = true;
         counter_add(transaction->lanes->counters.failed, 1);
@@ -153,7 +175,7 @@ enum db_status transaction_commit(transaction_t **take)
     if ((*take)->group)
         return commit_shared(take, NULL, NULL, 0);
     if ((*take)->begun)
-        return commit(take, false);
+        return commit(take, (*take)->prepares);
     transaction_end(take, true);
     return DB_OK;
 }
@@ -166,8 +188,7 @@ enum db_status transaction_commit_after(
         return DB_TIMEOUT;
     if ((*take)->group)
         return commit_shared(take, statement, params, count);
-    counter_add((*take)->lanes->counters.queries, 1);
-    return commit(take, writer_send((*take)->writer, statement, params, count));
+    return commit(take, send(*take, statement, params, count));
 }
 
 void transaction_rollback(transaction_t **take)
@@ -181,9 +202,31 @@ void transaction_rollback(transaction_t **take)
     if (transaction->writer && transaction->begun) {
         writer_command(transaction->writer, "ROLLBACK");
         PGresult *result = writer_last(transaction->writer, clock_monotonic() + WRITER_END_TIMEOUT * CLOCK_MILLISECOND, false);
-        clean = result != NULL;
+        clean = result && !transaction->prepares;
         PQclear(result);
     }
     counter_add(transaction->lanes->counters.rollbacks, !transaction->shares);
     transaction_end(take, clean);
+}
+
+/* Without BEGIN, each Sync is a transaction of its own. */
+rows_t *lanes_write(lanes_t *lanes, const statement_t *statement, const param_t *params, int count, int64_t deadline)
+{
+    insist(statement->lane == LANE_WRITE);
+    enum db_status status;
+    writer_t *writer = writer_take(lanes, deadline, &status);
+    if (!writer)
+        return rows_failed(statement, status);
+    int64_t began = clock_monotonic();
+    bool first = writer_send(writer, statement, params, count);
+    PGresult *result = writer_last(writer, deadline, true);
+    lanes_count(lanes, LANE_WRITE, began);
+    rows_t *rows = result ? rows_of(statement, result) : rows_failed(statement, DB_UNKNOWN);
+    bool good = rows->status == DB_OK;
+    counter_add(lanes->counters.queries, 1);
+    counter_add(good ? lanes->counters.transactions : lanes->counters.failed, 1);
+    if (strcmp(rows->sqlstate, "0A000") == 0)
+        writers_renew(lanes);
+    writer_give(writer, good || (result && !first));
+    return rows;
 }
