@@ -49,7 +49,8 @@ static struct {
         int64_t at, next;
         bool runs;
     } workers[ACTOR_WORKERS_MAX];
-    bool events_due; /* one was committed here since the last round began */
+    bool events_due;   /* a round is to begin at once */
+    bool events_known; /* because one was committed here */
     loop_timer_t *timer;
 } life;
 
@@ -164,6 +165,13 @@ static void run_chore(call_t *call)
     life.chore_next = life.chores[life.chore].step(call);
 }
 
+static int64_t dispatch(call_t *call)
+{
+    bool known = life.events_known;
+    life.events_known = false;
+    return event_dispatch(call, known);
+}
+
 static bool is_pool(void)
 {
     return strcmp(context.process.service, context.actor->name) != 0;
@@ -240,7 +248,7 @@ static bool workers_turn(void *argument)
 
 void actor_event_committed(void)
 {
-    life.events_due = true;
+    life.events_due = life.events_known = true;
 }
 
 /* After each turn: what was just committed is delivered without waiting for a tick. */
@@ -320,7 +328,7 @@ int actor_main(const actor_t *actor)
 {
     context.actor = actor;
     context.statements = once_statements(actor, &context.statement_count);
-    life.chores[CHORE_EVENTS].step = actor->data_keys ? event_dispatch : NULL; /* who cannot seal cannot emit */
+    life.chores[CHORE_EVENTS].step = actor->data_keys ? dispatch : NULL; /* who cannot seal cannot emit */
     life.chores[CHORE_TIDY].step = once_tidy;
     life.chores[CHORE_ACTOR].step = actor->chore;
     life.chores[CHORE_RETENTION].step = actor->retention_count ? retention_step : NULL;

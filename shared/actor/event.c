@@ -175,8 +175,8 @@ void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_
     uuid_t id = uuid_new();
     text_t sealed = seal(call->arena, &context.data_keys, place_of(id), buffer_text(&packed));
     buffer_free(&packed);
-    db_query(call, &statements[LOCK], bind_uuid(aggregate));
-    db_query(call, &statements[EMIT], bind_uuid(id), bind_text(text_of(type)), bind_uuid(aggregate), bind_bytes(sealed),
+    db_send(call, &statements[LOCK], bind_uuid(aggregate));
+    db_send(call, &statements[EMIT], bind_uuid(id), bind_text(text_of(type)), bind_uuid(aggregate), bind_bytes(sealed),
         bind_text(subscribers));
     job_of(call)->emitted = true;
     fault_point("event.emitted");
@@ -291,8 +291,8 @@ static void settle(call_t *call, const delivery_t *deliveries, int count)
     text_t list = arena_copy(call->arena, buffer_text(&done));
     buffer_free(&done);
     if (list.length) {
-        db_query(call, &statements[LOCK_DONE], bind_text(list));
-        db_query(call, &statements[DONE], bind_text(list));
+        db_send(call, &statements[LOCK_DONE], bind_text(list));
+        db_send(call, &statements[DONE], bind_text(list));
     }
     for (int i = 0; i < count; i++)
         if (!delivery_succeeded(&deliveries[i]))
@@ -315,18 +315,16 @@ int64_t event_sealed_before(call_t *call, text_t newest)
     return sealed->total;
 }
 
-int64_t event_dispatch(call_t *call)
+int64_t event_dispatch(call_t *call, bool known)
 {
     tidy_now_and_then(call);
-    const due_t *peek = row_first(call, db_query(call, &statements[PEEK]));
-    if (!peek->due)
-        return IDLE_MILLISECONDS;
-    const rows_t *rows = db_query(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS),
-        bind_integer(context.process.config.actor.request_memory / MEMORY_PART));
-    if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
+    if (!known && !((const due_t *)row_first(call, db_query(call, &statements[PEEK])))->due)
         return IDLE_MILLISECONDS;
     fault_point("event.before_take");
-    call_commit(call); /* what was taken is taken, and no connection is held meanwhile */
+    const rows_t *rows = db_write(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS),
+        bind_integer(context.process.config.actor.request_memory / MEMORY_PART)); /* no connection is held meanwhile */
+    if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
+        return IDLE_MILLISECONDS;
     fault_point("event.taken");
     delivery_t *deliveries = arena_allocate(call->arena, (size_t)rows->count * sizeof(*deliveries));
     for (int i = 0; i < rows->count; i++) {

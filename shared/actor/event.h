@@ -8,7 +8,7 @@ enum { EVENT_STATEMENTS = 11 };
 /* Fills `out` with this file's statements for the actor's schema. */
 void event_statements(const actor_t *, const statement_t **out);
 /* One round of the dispatcher, as a chore of every instance: takes due deliveries, sends them, settles them. Gives the
- * milliseconds until the next one. */
-int64_t event_dispatch(call_t *);
+ * milliseconds until the next one. `known`: one was committed here just now, so there is no need to look first. */
+int64_t event_dispatch(call_t *, bool known);
 /* Events that wait and whose sealed bytes do not begin with `newest`: they are not sealed anew, they go when they are delivered. */
 int64_t event_sealed_before(call_t *, text_t newest);

@@ -106,6 +106,12 @@ void call_watch(const call_t *call, const char *statement, enum lane lane, int64
 /* Panics in the handler's name when a transaction is open: it would hold its locks and its connection while `what` lasts. */
 void call_insist_free(call_t *call, const char *file, int line, const char *what);
 
+/* Background work only: a statement of lane write that is a transaction by itself, committed when this returns. */
+rows_t *db_write_params(call_t *call, const statement_t *statement, const param_t *params, int count);
+#define db_write(call, statement, ...)                                                                             \
+    db_write_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                                \
+        (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
+
 /* --- job.c: the life of a call ------------------------------------------------------------------------------------ */
 
 /* A message from a frontend. */

@@ -264,8 +264,8 @@ static bool attempt(job_t *job)
     if (outcome == OUTCOME_RETRY)
         return true;
     /* What it decided may be wrong if another run of it has committed meanwhile ("this address is taken"): look again. */
-    if (once_doubtful(job) && !job->failed_once && job->status < 500) {
-        job->failed_once = true;
+    if ((once_doubtful(job) || job->once.keyed) && !job->failed_once && job->status < 500) {
+        job->failed_once = job->once.doubtful = true;
         return true;
     }
     return false;

@@ -135,7 +135,8 @@ void once_begin(job_t *job)
     call_t *call = &job->call;
     text_t key = call->idempotency_key;
     job->once.keyed = key.length > 0;
-    job->once.doubtful = job->once.keyed || job->resent;
+    /* An event mostly comes for the first time; when it does not, its row says so at COMMIT. */
+    job->once.doubtful = (job->once.keyed && !call->endpoint->event) || job->resent;
     job->once.id = call->id;
     job->once.principal = call->principal.user;
     job->once.slot = (int)(hour_of(call->id) % RING);
