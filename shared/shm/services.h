@@ -1,5 +1,6 @@
 /* services: the rows the supervisor starts, stage by stage (stops are in reverse). actors/README.md says all
- * that a new actor needs. A changed table is no matter of a restart: the system must be stopped and started. */
+ * that a new actor needs. A row's place travels in shared memory between releases: new rows are appended, none is
+ * moved or removed, and a running system takes them over by aipotenctl upgrade (not by a restart). */
 #pragma once
 #include <stdbool.h>
 

@@ -60,6 +60,8 @@ enum exit_status complain(enum exit_status status, const char *format, ...)
 
 /* What they share. The running system's segment, to read; NULL when there is none, which was said. */
 segment_t *segment_get(enum exit_status *status);
+/* Asks the supervisor for what may take long (restart, upgrade) and waits for its end; what went wrong was said. */
+enum exit_status change_ask(const char *name, const char *target, bool rolling, int milliseconds);
 /* Restarts a service or an instance, NULL: all, and waits until it is READY; what went wrong was said. */
 enum exit_status service_restart(const char *target, int milliseconds);
 /* The configuration that was asked for, that of the running system, or the default one. */
@@ -71,6 +73,7 @@ enum exit_status run_history(const invocation_t *);
 enum exit_status run_start(const invocation_t *);
 enum exit_status run_stop(const invocation_t *);
 enum exit_status run_restart(const invocation_t *);
+enum exit_status run_upgrade(const invocation_t *);
 enum exit_status run_scale(const invocation_t *);
 enum exit_status run_drain(const invocation_t *);
 enum exit_status run_wait(const invocation_t *);

@@ -13,7 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIMEOUT_SECONDS = 60, ANSWER_MILLISECONDS = 10000, STOP_SECONDS = 180 };
+enum {
+    TIMEOUT_SECONDS = 60,
+    ROLLING_SECONDS = 300,
+    ANSWER_MILLISECONDS = 10000,
+    DRAIN_MILLISECONDS = 700000, /* the last old one may drain so long (supervisor.stop_timeout) */
+    STOP_SECONDS = 180,
+};
 
 extern char **environ;
 
@@ -141,21 +147,30 @@ enum exit_status run_stop(const invocation_t *invocation)
     return invocation->count == 0 ? stop_all(invocation) : ask_and_wait(invocation, "stop", "down");
 }
 
-enum exit_status service_restart(const char *target, int milliseconds)
+enum exit_status change_ask(const char *name, const char *target, bool rolling, int milliseconds)
 {
     client_t client;
     if (!client_connect(&client))
         return not_running();
-    json_t *request = request_of("restart", target);
+    json_t *request = request_of(name, target);
     json_object_set_new(request, "timeout", json_integer(milliseconds));
-    enum exit_status status = ask(&client, request, milliseconds + ANSWER_MILLISECONDS);
+    json_object_set_new(request, "rolling", json_boolean(rolling));
+    enum exit_status status = ask(&client, request, milliseconds + DRAIN_MILLISECONDS);
     client_close(&client);
     return status;
 }
 
+enum exit_status service_restart(const char *target, int milliseconds)
+{
+    return change_ask("restart", target, false, milliseconds);
+}
+
 enum exit_status run_restart(const invocation_t *invocation)
 {
-    return service_restart(target_of(invocation), timeout_of(invocation));
+    bool rolling = invocation->given[OPTION_ROLLING];
+    int milliseconds =
+        rolling && !invocation->given[OPTION_TIMEOUT] ? ROLLING_SECONDS * 1000 : timeout_of(invocation);
+    return change_ask("restart", target_of(invocation), rolling, milliseconds);
 }
 
 enum exit_status run_drain(const invocation_t *invocation)

@@ -18,7 +18,7 @@ const option_row_t option_rows[OPTIONS] = {
     [OPTION_DRY] = {0, "dry-run", NULL, false, "only say what would be done"},
     [OPTION_USERS] = {0, "users", "N", true, "so many users, default 10000"},
     [OPTION_CHILDREN] = {0, "children", "N", true, "so many children, default 1.6 a user"},
-    [OPTION_ROLLING] = {0, "rolling", NULL, false, "one instance after the other: it is always done so"},
+    [OPTION_ROLLING] = {0, "rolling", NULL, false, "a new instance is READY before the old one drains"},
     [OPTION_FORCE] = {0, "force", NULL, false, "do it although it is not safe"},
 };
 
@@ -41,10 +41,16 @@ const command_t commands[] = {
         "The configuration file is read and checked first; when it is wrong it is refused and nothing "
         "changes. The next "
         "instance is stopped when the one before is READY again; where a service has only one, a stand-in "
-        "serves meanwhile. Addresses that are listened on change with "
-        "stop and start "
-        "only.",
+        "serves meanwhile. With --rolling it is the other way round: each instance gets a successor beside it, and drains "
+        "when that one is READY; when one does not come up, the old one stays and the rest is left as it is. Its default time "
+        "is 300 seconds. Addresses that are listened on change with stop and start only.",
         run_restart},
+    {"upgrade", "[DIRECTORY]", 0, 1, TAKES(OPTION_TIMEOUT), "Replace what runs by another release while it serves",
+        "The programs are those of DIRECTORY, or those beside this aipotenctl after a build. Checks the configuration and whether "
+        "the new release can take over, applies its migrations, makes the supervisor the new one, starts the new actors beside "
+        "the old ones, then the new frontends, and lets the old ones go when everything new is READY. When something new does "
+        "not come up, the old release serves on. The time is 300 seconds when it is not given.",
+        run_upgrade},
     {"drain", "SERVICE.N", 1, 1, 0, "Route nothing more to an instance, but let it live",
         "Until start gives it back or stop ends it.", run_drain},
     {"scale", "SERVICE N", 2, 2, TAKES(OPTION_TIMEOUT), "Run so many instances of a service",

@@ -51,7 +51,7 @@ void state_save(supervisor_t *supervisor)
                           services[instance->service].name, "instance", instance->number, "slot",
                           instance->slot, "pid", (int)instance->pid, "ticks",
                           (json_int_t)instance->start_ticks, "wanted", instance->wanted, "leaving",
-                          instance->leaving || instance->stand_in, "held", instance->held, "restarts",
+                          instance->leaving || instance->stand_in || instance->successor, "held", instance->held, "restarts",
                           (json_int_t)instance->restarts, "log", (json_int_t)instance->log_start));
     json_t *state = json_pack("{s:i s:o}", "supervisor", (int)getpid(), "instances", list);
     int fd = openat(
@@ -194,6 +194,10 @@ static int descriptor_take(const supervisor_t *supervisor, const heir_t *heir, i
 
 static bool segment_take(supervisor_t *supervisor, const heirs_t *heirs, char *error, size_t error_size)
 {
+    if (supervisor->segment_fd >= 0) { /* from the one that became us (handover.h) */
+        supervisor->segment = segment_attach(supervisor->segment_fd, error, error_size);
+        return supervisor->segment != NULL;
+    }
     snprintf(error, error_size, "no process gave it");
     for (int i = 0; i < heirs->count && supervisor->segment == NULL; i++) {
         int fd =
@@ -455,5 +459,7 @@ bool adopt(supervisor_t *supervisor)
         if (row_fits(supervisor, &heirs.list[i]))
             heir_adopt(supervisor, &heirs.list[i]);
     rows_sweep(supervisor);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue; /* children of the one that became us that died in between: told as lost above */
     return true;
 }

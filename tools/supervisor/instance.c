@@ -194,7 +194,7 @@ static void launch(instance_t *instance)
 {
     instance->status[0] = '\0';
     instance->killed = NULL;
-    instance->held = false;
+    instance->held = instance->reported = false;
     instance->ready = 0;
     instance->launched = clock_monotonic();
     atomic_store(&instance->row->generation, segment_next_generation(instance->supervisor->segment));
@@ -381,10 +381,12 @@ void instance_event(instance_t *instance, enum instance_event event)
 
 instance_t *instance_find(supervisor_t *supervisor, int service, int number)
 {
+    instance_t *found = NULL;
     EACH_INSTANCE (supervisor, instance)
-        if (instance->service == service && instance->number == number)
-            return instance;
-    return NULL;
+        if (instance->service == service && instance->number == number && !instance->successor &&
+            (found == NULL || found->leaving))
+            found = instance;
+    return found;
 }
 
 instance_t *instance_create(supervisor_t *supervisor, int service, int number)

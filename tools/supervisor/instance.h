@@ -17,6 +17,7 @@ void instance_event(instance_t *, enum instance_event);
 enum instance_state instance_state(const instance_t *);
 /* A place in the table for SERVICE.NUMBER, DOWN; NULL when the segment is full. */
 instance_t *instance_create(supervisor_t *, int service, int number);
+/* The one in force: no successor; one that leaves only where there is no other. */
 instance_t *instance_find(supervisor_t *, int service, int number);
 /* "SERVICE.NUMBER" in a buffer of its own that the next call uses again. */
 const char *instance_name(const instance_t *);

@@ -63,7 +63,12 @@ static void notice_apply(instance_t *instance, const notice_t *notice)
     if (notice->ready && instance_state(instance) == INSTANCE_STARTING) {
         atomic_store(
             &instance->row->schema, notice->schema); /* before the state: who sees READY sees it too */
-        instance_event(instance, EVENT_READY);
+        if (instance->successor) { /* roll.c says when it may serve */
+            instance->reported = true;
+            instance->deadline = 0;
+        } else {
+            instance_event(instance, EVENT_READY);
+        }
     }
     if (notice->alive) {
         instance->alive = clock_monotonic();

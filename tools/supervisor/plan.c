@@ -6,6 +6,7 @@
 #include "../../shared/base/log.h"
 #include "../../shared/base/memory.h"
 #include "instance.h"
+#include "roll.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +54,7 @@ static int count_of(const supervisor_t *supervisor, int service)
 {
     int count = 0;
     EACH_INSTANCE ((supervisor_t *)supervisor, instance)
-        count += instance->service == service && !instance->leaving && !instance->stand_in;
+        count += instance->service == service && !instance->leaving && !instance->stand_in && !instance->successor;
     return count;
 }
 
@@ -168,6 +169,7 @@ void plan_start(supervisor_t *supervisor, target_t target)
 
 void plan_stop(supervisor_t *supervisor, target_t target)
 {
+    roll_cancel(supervisor, "something was stopped");
     EACH_INSTANCE (supervisor, instance)
         if (target_has(target, instance)) {
             instance->wanted = false;
@@ -224,6 +226,7 @@ void plan_stop_all(supervisor_t *supervisor)
     if (supervisor->stopping)
         return;
     log_event(LOG_INFO, "stopping", LOG_I("pid", getpid()));
+    roll_cancel(supervisor, "the system is stopped");
     supervisor->stopping = true;
     supervisor->restart_count = 0;
     EACH_INSTANCE (supervisor, instance)
@@ -269,7 +272,7 @@ static void step_stopping(supervisor_t *supervisor)
 static bool settled(const instance_t *instance)
 {
     enum instance_state state = instance_state(instance);
-    return !instance->wanted || state == INSTANCE_READY || state == INSTANCE_FAILED || instance->restarts > 0;
+    return !instance->wanted || instance->successor || state == INSTANCE_READY || state == INSTANCE_FAILED || instance->restarts > 0;
 }
 
 static void step_stages(supervisor_t *supervisor)
@@ -409,12 +412,14 @@ void plan_step(supervisor_t *supervisor)
     }
     step_restarts(supervisor);
     step_stages(supervisor);
-    step_instances(supervisor);
+    do
+        step_instances(supervisor);
+    while (roll_step(supervisor));
 }
 
 int64_t plan_deadline(const supervisor_t *supervisor)
 {
-    int64_t first = 0;
+    int64_t first = roll_deadline();
     EACH_INSTANCE ((supervisor_t *)supervisor, instance)
         if (instance->deadline != 0 && (first == 0 || instance->deadline < first))
             first = instance->deadline;
@@ -424,7 +429,7 @@ int64_t plan_deadline(const supervisor_t *supervisor)
 bool plan_all_ready(const supervisor_t *supervisor)
 {
     EACH_INSTANCE ((supervisor_t *)supervisor, instance)
-        if (instance->wanted && instance_state(instance) != INSTANCE_READY)
+        if (instance->wanted && !instance->successor && instance_state(instance) != INSTANCE_READY)
             return false;
     return true;
 }

@@ -3,8 +3,10 @@
 #include "../../shared/base/log.h"
 #include "bundle.h"
 #include "footprint.h"
+#include "handover.h"
 #include "instance.h"
 #include "listeners.h"
+#include "roll.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -12,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MOST_MILLISECONDS = 3600 * 1000, WAIT_DEFAULT_MILLISECONDS = 60 * 1000 };
+enum { WAIT_MOST_MILLISECONDS = 3600 * 1000, WAIT_DEFAULT_MILLISECONDS = 60 * 1000, ROLL_GRACE_MILLISECONDS = 5000 };
 
 typedef struct {
     supervisor_t *supervisor;
@@ -74,6 +76,8 @@ static json_t *instance_to_json(const instance_t *instance)
         object, "uptime", alive ? json_real((double)(now - instance->launched) / CLOCK_SECOND) : json_null());
     json_object_set_new(object, "adopted", json_boolean(instance->adopted));
     json_object_set_new(object, "held", json_boolean(instance->held));
+    json_object_set_new(object, "slot", json_integer(instance->slot));
+    json_object_set_new(object, "successor", json_boolean(instance->successor));
     json_object_set_new(object, "status", string_or_null(instance->status));
     json_object_set_new(object, "reason", string_or_null(instance->reason));
     enum instance_state state = instance_state(instance);
@@ -99,11 +103,10 @@ static json_t *run_status(context_t *context)
     char https[256], http[256], database[256];
     json_t *list = json_array();
     for (int service = 0; service < service_count; service++)
-        for (int number = 1; number <= SEGMENT_INSTANCES; number++) {
-            const instance_t *instance = instance_find(supervisor, service, number);
-            if (instance != NULL)
-                json_array_append_new(list, instance_to_json(instance));
-        }
+        for (int number = 1; number <= SEGMENT_INSTANCES; number++)
+            EACH_INSTANCE (supervisor, instance)
+                if (instance->service == service && instance->number == number)
+                    json_array_append_new(list, instance_to_json(instance));
     listener_url(&supervisor->config, true, https, sizeof(https));
     listener_url(&supervisor->config, false, http, sizeof(http));
     bundle_database_place(supervisor->database_url, database, sizeof(database));
@@ -111,10 +114,10 @@ static json_t *run_status(context_t *context)
                         : plan_all_ready(supervisor) ? "READY"
                         : supervisor->was_ready      ? "DEGRADED"
                                                      : "STARTING";
-    return json_pack("{s:b s:{s:i s:I s:s s:f s:s s:s} s:o s:o s:s s:o s:o}", "ok", 1, "supervisor", "pid",
+    return json_pack("{s:b s:{s:i s:I s:s s:f s:s s:s s:s} s:o s:o s:s s:o s:o}", "ok", 1, "supervisor", "pid",
         (int)getpid(), "memory", (json_int_t)footprint_of(getpid()), "state", state, "uptime",
         (double)(clock_monotonic() - supervisor->started) / CLOCK_SECOND, "var", supervisor->paths.var,
-        "config", supervisor->config_path, "https", string_or_null(https), "http", string_or_null(http),
+        "config", supervisor->config_path, "programs", supervisor->program_directory, "https", string_or_null(https), "http", string_or_null(http),
         "database", database, "redis", string_or_null(redis_place(supervisor->config.redis.url)), "instances",
         list);
 }
@@ -136,10 +139,20 @@ static bool target_exists(const context_t *context)
     return false;
 }
 
+/* What runs is being replaced: nothing else may change it meanwhile but a stop. */
+static json_t *refuse_while_rolling(void)
+{
+    char what[256];
+    roll_describe(what, sizeof(what));
+    return roll_active() ? request_refuse("a restart or an upgrade is under way (%s); aipotenctl wait", what) : NULL;
+}
+
 static json_t *run_start(context_t *context)
 {
     if (!target_exists(context))
         return request_refuse("there is no such instance; aipotenctl scale SERVICE N makes more");
+    if (roll_active())
+        return refuse_while_rolling();
     plan_start(context->supervisor, context->target);
     return accept_plain();
 }
@@ -177,16 +190,55 @@ static json_t *run_wait(context_t *context)
     return NULL;
 }
 
+/* The rest of its time is for those that drain. */
+static json_t *roll(context_t *context, bool together)
+{
+    char error[256];
+    wait_begin(context, false);
+    if (roll_begin(context->supervisor, context->target, together, context->wait->deadline, error, sizeof(error)) != 0) {
+        context->wait->what = WAIT_NOTHING;
+        return request_refuse("%s", error);
+    }
+    context->wait->deadline += (ROLL_GRACE_MILLISECONDS + context->supervisor->config.supervisor.stop_timeout) * CLOCK_MILLISECOND;
+    return NULL;
+}
+
 /* Answered when it is over: by then it has gone well or not. */
 static json_t *run_restart(context_t *context)
 {
     char error[512];
     if (!target_exists(context))
         return request_refuse("there is no such instance");
+    if (roll_active())
+        return refuse_while_rolling();
     if (plan_configure(context->supervisor, error, sizeof(error)) != 0)
         return request_refuse("%s; what runs stays as it is", error);
+    if (json_is_true(json_object_get(context->request, "rolling")))
+        return roll(context, false);
     plan_restart(context->supervisor, context->target);
     return wait_begin(context, false);
+}
+
+/* The second half of aipotenctl upgrade: this supervisor is the new release's, what runs may be of the old one. */
+static json_t *run_upgrade(context_t *context)
+{
+    if (context->target.service >= 0)
+        return request_refuse("an upgrade is of the whole system");
+    return roll_active() ? refuse_while_rolling() : roll(context, true);
+}
+
+/* The first half: the supervisor becomes that of another directory. */
+static json_t *run_handover(context_t *context)
+{
+    char error[512];
+    const char *directory = json_string_value(json_object_get(context->request, "directory"));
+    if (roll_active())
+        return refuse_while_rolling();
+    if (context->supervisor->restart_count > 0)
+        return request_refuse("a restart is under way; aipotenctl wait");
+    if (directory == NULL || handover_prepare(context->supervisor, directory, error, sizeof(error)) != 0)
+        return request_refuse("%s", directory == NULL ? "a directory is wanted" : error);
+    return accept_plain();
 }
 
 static json_t *run_drain(context_t *context)
@@ -200,6 +252,8 @@ static json_t *run_drain(context_t *context)
         return request_refuse(
             "%s takes its connections from a shared socket, it drains when it is stopped: aipotenctl stop %s",
             instance_name(instance), instance_name(instance));
+    if (roll_active())
+        return refuse_while_rolling();
     if (instance_state(instance) != INSTANCE_READY)
         return request_refuse("%s is %s, only READY instances can be drained", instance_name(instance),
             instance_state_name(instance_state(instance)));
@@ -213,6 +267,8 @@ static json_t *run_scale(context_t *context)
     const json_t *count = json_object_get(context->request, "count");
     if (context->target.service < 0 || context->target.number != 0 || !json_is_integer(count))
         return request_refuse("scale wants a service and a number of instances");
+    if (roll_active())
+        return refuse_while_rolling();
     json_int_t number = json_integer_value(count);
     if (number < 0 || number > SEGMENT_INSTANCES)
         return request_refuse(
@@ -241,6 +297,8 @@ static const struct {
     {"start", run_start},
     {"stop", run_stop},
     {"restart", run_restart},
+    {"upgrade", run_upgrade},
+    {"handover", run_handover},
     {"drain", run_drain},
     {"scale", run_scale},
     {"wait", run_wait},
@@ -270,7 +328,7 @@ static bool not_ready(supervisor_t *supervisor, target_t target, char *out, size
     *hopeless = false;
     EACH_INSTANCE (supervisor, instance) {
         enum instance_state state = instance_state(instance);
-        if (!target_has(target, instance) || !instance->wanted || state == INSTANCE_READY)
+        if (!target_has(target, instance) || !instance->wanted || instance->successor || state == INSTANCE_READY)
             continue;
         const char *why = instance->reason[0] ? instance->reason : instance->status;
         if (!found || state == INSTANCE_FAILED)
@@ -288,6 +346,8 @@ static bool in_restart(supervisor_t *supervisor, target_t target)
     EACH_INSTANCE (supervisor, instance)
         if (instance->stand_in && target_has((target_t){.service = target.service}, instance))
             return true;
+    if (roll_active())
+        return true;
     for (int i = 0; i < supervisor->restart_count; i++)
         if (target_has(target, &supervisor->instances[supervisor->restart_queue[i]]))
             return true;
@@ -321,6 +381,8 @@ json_t *request_wait_over(supervisor_t *supervisor, const wait_t *wait)
         return accept_plain();
     if (hopeless)
         return request_refuse("%s", what);
+    if (!what[0])
+        roll_describe(what, sizeof(what));
     if (clock_monotonic() >= wait->deadline)
         return request_refuse("not within the time: %s", what[0] ? what : "the restart goes on");
     return NULL;

@@ -8,7 +8,7 @@ typedef struct {
     enum { WAIT_NOTHING, WAIT_READY, WAIT_DOWN } what;
     target_t target;
     int64_t deadline; /* clock_monotonic() */
-    int failures;     /* restart_failures when the restart began; -1: it waits for no restart */
+    int failures;     /* restart_failures when the restart or roll began; -1: it waits for none */
 } wait_t;
 
 /* The answer, a new object; NULL: *wait was filled. *send_fd >= 0: this descriptor goes with the answer, then

@@ -19,6 +19,7 @@
 #include "adopt.h"
 #include "certificate.h"
 #include "control.h"
+#include "handover.h"
 #include "home.h"
 #include "instance.h"
 #include "listeners.h"
@@ -43,7 +44,7 @@
 
 enum { HOUSEKEEPING_MILLISECONDS = 5000, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-static supervisor_t the = {.config_fd = -1, .segment_fd = -1, .https_fd = -1, .http_fd = -1};
+static supervisor_t the = {.config_fd = -1, .segment_fd = -1, .https_fd = -1, .http_fd = -1, .lock_fd = -1};
 static loop_timer_t *alarm_timer;
 static int64_t alarm_at;
 static int detached_pipe = -1; /* the waiting parent gets our status of the start here */
@@ -63,7 +64,7 @@ static _Noreturn void refuse(int status, const char *sentence)
 static void lock_take(const paths_t *paths)
 {
     char sentence[PATH_MAX + 128], pid[16] = "";
-    int fd = openat(paths->run_fd, "supervisor.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = the.lock_fd >= 0 ? the.lock_fd : openat(paths->run_fd, "supervisor.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) {
         snprintf(
             sentence, sizeof(sentence), "cannot write %s/supervisor.lock: %s", paths->run, strerror(errno));
@@ -79,6 +80,7 @@ static void lock_take(const paths_t *paths)
     int length = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)length, 0) != length)
         refuse(EXIT_FAILED, "cannot write supervisor.lock: is the disk full?");
+    the.lock_fd = fd;
     /* The descriptor stays open: it is the lock. The other file is for whoever wants to know whether we died:
      * an orderly end removes it. */
     int other =
@@ -151,6 +153,8 @@ static bool turn(void *argument)
     progress_step(&the);
     control_step(&the);
     state_save(&the);
+    if (the.heir != NULL)
+        handover_run(&the);
     if (detached_pipe >= 0 && the.was_ready && (the.exit_status == 0 || the.ended))
         detach_finish(the.exit_status);
     if (the.ended)
@@ -305,6 +309,8 @@ int main(int count, char **arguments)
     log_identify("supervisor", 1);
     harden();
     options_read(count, arguments);
+    if (handover_take(&the))
+        the.detached = false; /* it was, or was not, long ago */
     prepare();
     if (the.ending) {
         printf("%d processes ended\n", adopt_end(&the));

@@ -16,6 +16,7 @@
 
 enum {
     SERVICES_MOST = 32,
+    STAGES_MOST = 2,            /* the highest stage of services.c */
     EARLY_DEATH_SECONDS = 5,    /* a death before READY, or so soon after it, counts */
     ROUTING_MILLISECONDS = 100, /* frontends have seen a changed table after this time */
 };
@@ -30,6 +31,8 @@ typedef struct instance {
     bool leaving;  /* scaled away: its row is freed when it is down */
     bool stand_in; /* serves while the only instance of its service is restarted, then leaves */
     bool held;     /* drained by hand: alive, not routed to, until start or stop */
+    bool successor; /* of the one with its number, which it has not replaced yet (roll.c) */
+    bool reported;  /* a successor that said READY=1 and waits in STARTING until it may serve */
 
     pid_t pid; /* 0: no process */
     int pidfd;
@@ -62,6 +65,8 @@ struct supervisor {
     segment_t *segment;
     cache_t *cache; /* in the segment */
     int segment_fd, https_fd, http_fd; /* -1: not listened on */
+    int lock_fd;
+    const char *heir; /* directory of the supervisor that we are to become; NULL: none (handover.h) */
 
     instance_t instances[SEGMENT_INSTANCES];
     tally_t tallies[SERVICES_MOST];

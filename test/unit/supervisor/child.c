@@ -118,7 +118,7 @@ int main(void)
             pause();
     if (planned("busy")) /* first: a test may kill whatever is READY */
         now_set(process.self, TEXT("test.operation"), uuid_random(), TEXT("trace-1"));
-    process_notify_ready(UINT64_C(0x1234));
+    process_notify_ready(planned("rows") ? UINT64_C(0x5678) : UINT64_C(0x1234));
     live();
     process_notify_stopping();
     return 0;
