@@ -1,6 +1,7 @@
 """traffic: writers that go on at a given rate whatever happens, and remember of each request what came of it and which frontend had
 its connection, so that a test can afterwards hold every answer against what really stands in the database."""
 import collections
+import http.client
 import os
 import random
 import threading
@@ -10,7 +11,8 @@ import uuid
 from . import people
 from .client import Client
 
-CHILDREN, USERS = '/api/v1/children', '/api/v1/admin/users'
+CHILDREN, USERS, ME = '/api/v1/children', '/api/v1/admin/users', '/api/v1/users/me'
+READ = 'read'  # the operation of all reads
 UNKNOWN = 0  # the status of a request whose connection broke
 
 
@@ -39,8 +41,9 @@ def frontend_of(local, remote):
 class Line(Client):
     """A client that never repeats a request by itself; `frontend` is who serves its connection, known after its first answer."""
 
-    def __init__(self, system, token):
-        super().__init__(system, token, check=False)
+    def __init__(self, system, token, tls=False, look=True):
+        super().__init__(system, token, tls, check=False)
+        self.look = look  # at who serves it: dear where connections are many
         self.frontend, self.opened = None, 0.0
 
     def exchange(self, method, path, body, headers):
@@ -57,7 +60,7 @@ class Line(Client):
             raise
         if response.will_close:
             self.close()
-        elif fresh:
+        elif fresh and self.look:
             self.frontend = frontend_of(*ends)
         return answer
 
@@ -86,10 +89,11 @@ class Traffic:
 
     A writer is a parent of its own who registers children, changes one of them and measures it; an editor is an administrator who
     changes a user of its own, each of which is an event for the access log; one more thread registers people, which is a mail each.
+    Readers, where they are wanted, go on at a rate of their own: lists, details, and every fifth time over a new connection.
     Every second writer sends an Idempotency-Key, and
     repeats a request whose connection broke until it has an answer, as a good client does."""
 
-    def __init__(self, system, writers=12, editors=3, rate=300, seed=0):
+    def __init__(self, system, writers=12, editors=3, rate=300, seed=0, readers=0, read_rate=300):
         self.system, self.ending, self.pace = system, threading.Event(), Pace(rate)
         self.attempts, self.writes = [], []
         self.admin = people.another_admin(system)
@@ -104,6 +108,10 @@ class Traffic:
         for _ in range(editors):
             self.start_with(self.edit, people.newcomer(system))
         self.start_with(self.register)
+        self.read_pace = Pace(read_rate)
+        for number in range(readers):
+            person = people.newcomer(system)
+            self.start_with(self.read, person, person.child(name='읽기')['id'], number % 2 == 1)
 
     def start_with(self, work, *arguments):
         self.threads.append(threading.Thread(target=work, args=arguments, daemon=True))
@@ -114,11 +122,8 @@ class Traffic:
             began, status = time.monotonic(), UNKNOWN
             try:
                 status = line.request(method, path, body, headers=headers).status
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 pass
-            except Exception as error:  # http.client's own
-                if type(error).__module__ != 'http.client':
-                    raise
             self.attempts.append(Attempt(operation, status, began, time.monotonic(), line.frontend, line.opened))
             if status != UNKNOWN or not keyed:
                 break
@@ -155,6 +160,23 @@ class Traffic:
         while not self.ending.is_set():
             self.pace.wait()
             self.once(line, 'admin.users.update', self.admin, target.id, 'PATCH', f'{USERS}/{target.id}', {'role': 'parent'}, False)
+        line.close()
+
+    def read(self, person, child, tls):
+        """A read is not repeated either: whoever must not notice a death does not."""
+        line, turn = Line(self.system, person.token, tls, look=False), 0
+        while not self.ending.is_set():
+            self.read_pace.wait()
+            turn += 1
+            path = (CHILDREN, CHILDREN, f'{CHILDREN}/{child}', ME, CHILDREN)[turn % 5]
+            if turn % 5 == 0:
+                line.close()
+            began, status = time.monotonic(), UNKNOWN
+            try:
+                status = line.get(path).status
+            except (OSError, http.client.HTTPException):
+                pass
+            self.attempts.append(Attempt(READ, status, began, time.monotonic(), line.frontend, line.opened))
         line.close()
 
     def __enter__(self):

@@ -2,7 +2,7 @@
  *
  *     WAITING ──may_start──> STARTING ──READY=1──> REPORTED ──may_serve──> SERVING ──may_retire──> RETIRING ──gone──> DONE
  *
- * One after the other (restart --rolling) a member does the whole way before the next one begins. Its rows must be those of the
+ * One after the other (restart --rolling) the next member begins when the one before retires, and the one before that is gone. Its rows must be those of the
  * old one: frontends route to equal rows only, so that others would leave the frontends that run with nobody.
  *
  * Together (upgrade) the rows may be others, and old processes must find old ones, new ones new ones, at every moment: the new
@@ -63,7 +63,7 @@ static bool may_start(const member_t *member)
 {
     int starting = 0;
     EACH_MEMBER (other) {
-        if (!roll.together && other < member && other->state != MEMBER_DONE)
+        if (!roll.together && other < member && other->state < (other + 1 == member ? MEMBER_RETIRING : MEMBER_DONE))
             return false;
         if (roll.together && stage_of(other) < stage_of(member) && other->state < MEMBER_SERVING)
             return false;
