@@ -196,6 +196,8 @@ static bool segment_take(supervisor_t *supervisor, const heirs_t *heirs, char *e
 {
     if (supervisor->segment_fd >= 0) { /* from the one that became us (handover.h) */
         supervisor->segment = segment_attach(supervisor->segment_fd, error, error_size);
+        if (supervisor->segment != NULL)
+            supervisor->cache = cache_open(supervisor->segment, NULL);
         return supervisor->segment != NULL;
     }
     snprintf(error, error_size, "no process gave it");

@@ -26,6 +26,7 @@ enum member_state { MEMBER_WAITING, MEMBER_STARTING, MEMBER_REPORTED, MEMBER_SER
 typedef struct {
     instance_t *old, *fresh; /* the same one where no process was to be replaced */
     enum member_state state;
+    uint64_t rows; /* schema hash of the old one while it served; 0: not known */
 } member_t;
 
 static struct {
@@ -120,7 +121,7 @@ static void fail(supervisor_t *supervisor, const char *reason, const char *next)
 {
     int done = 0;
     EACH_MEMBER (member) {
-        done += member->state == MEMBER_DONE;
+        done += member->state >= MEMBER_RETIRING;
         dismiss(member);
     }
     log_event(LOG_ERROR, "roll_ended", LOG_S("reason", reason), LOG_I("replaced", done), LOG_S("next", next));
@@ -169,14 +170,14 @@ static bool start(supervisor_t *supervisor, member_t *member)
     }
     fresh->successor = fresh->wanted = true;
     member->fresh = fresh;
+    member->rows = atomic_load(&member->old->row->schema);
     log_event(LOG_INFO, "successor", LOG_S("instance", instance_name(fresh)), LOG_I("slot", fresh->slot));
     return true;
 }
 
 static bool rows_fit(supervisor_t *supervisor, const member_t *member)
 {
-    if (roll.together || atomic_load(&member->fresh->row->schema) == atomic_load(&member->old->row->schema) ||
-        instance_state(member->old) != INSTANCE_READY)
+    if (roll.together || member->rows == 0 || atomic_load(&member->fresh->row->schema) == member->rows)
         return true;
     char reason[160];
     snprintf(reason, sizeof(reason), "the new %s has other rows than the one that runs", instance_name(member->fresh));
