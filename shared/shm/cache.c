@@ -188,14 +188,28 @@ uint64_t cache_tag_sequence(const cache_t *cache, cache_tag_t tag)
     return flushed > latest ? flushed : latest;
 }
 
+static void owner_died(cache_t *cache, int service)
+{
+    raise_to(&cache->head->died[owner_of(service)], atomic_fetch_add(&cache->head->sequence, 1) + 1);
+    CACHE_COUNT(cache, deaths);
+}
+
 void cache_instance_died(cache_t *cache, int slot)
 {
     int service = segment_instance(cache->segment, slot)->service;
     if (cache->head == NULL || service < 0 || service >= service_count)
         return;
-    raise_to(&cache->head->died[owner_of(service)], atomic_fetch_add(&cache->head->sequence, 1) + 1);
+    owner_died(cache, service);
     claim_end_instance(cache, slot);
-    CACHE_COUNT(cache, deaths);
+}
+
+void cache_owner_died(cache_t *cache, const char *owner)
+{
+    int service = service_find(owner);
+    if (service < 0)
+        panic("%s is no service", owner);
+    if (cache->head != NULL)
+        owner_died(cache, service);
 }
 
 void cache_flush(cache_t *cache)

@@ -136,6 +136,9 @@ uint64_t cache_tag_sequence(const cache_t *, cache_tag_t tag);
 /* The instance in this row of the table has ended. Before the table says so: before its state, pid or generation
  * change. */
 void cache_instance_died(cache_t *, int slot);
+/* All that depends on tags of this service's program is outdated: it died on another machine, or what it changed cannot be told.
+ * Anybody but readers. Panics when there is no such service. */
+void cache_owner_died(cache_t *, const char *owner);
 /* Everything filed until now is outdated. */
 void cache_flush(cache_t *);
 
