@@ -9,9 +9,9 @@
 #include <signal.h>
 
 enum {
-    LOOKED_AT = 8,  /* slots considered for a new entry */
-    AGE_ONE_IN = 4, /* of so many searches one lets what it considered age */
-    TRIES = 3,      /* somebody else took it meanwhile */
+    LOOKED_AT = 8,   /* slots considered for a new entry */
+    AGE_ONE_IN = 16, /* of so many searches one lets what it considered age: each slot once for every two puts a slot */
+    TRIES = 3,       /* somebody else took it meanwhile */
 };
 
 /* --- holding ------------------------------------------------------------------------------------------------------ */
@@ -96,6 +96,7 @@ static void bodies_write(const class_t *class, slot_head_t *slot, const cache_en
 /* The slot is held. */
 static void slot_write(const class_t *class, slot_head_t *slot, const cache_entry_t *entry)
 {
+    bool same = atomic_load(&slot->key[0]) == entry->key.words[0] && atomic_load(&slot->key[1]) == entry->key.words[1];
     write_begin(slot);
     SET(slot->key[0], entry->key.words[0]);
     SET(slot->key[1], entry->key.words[1]);
@@ -109,7 +110,8 @@ static void slot_write(const class_t *class, slot_head_t *slot, const cache_entr
     for (int i = 0; i < entry->tag_count; i++)
         SET(slot->tags[i], tag_packed(entry->tags[i]));
     bodies_write(class, slot, entry);
-    SET(slot->use, 0);
+    if (!same)
+        SET(slot->use, 0);
     write_end(slot);
 }
 

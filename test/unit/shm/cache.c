@@ -2,28 +2,28 @@
  * cache_torture.c. */
 #include "base/clock.h"
 #include "base/siphash.h"
-#include "shm/cache.h"
+#include "shm/cache_internal.h"
 #include "shm/services.h"
 #include "../unit.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { CACHE_SIZE = 16 << 20, FILL = 500000 };
 
 static segment_t *segment;
+static int fd;
 static cache_t *cache;
 static int64_t now = 1000 * CLOCK_SECOND;
 
 static int set_up(void **state)
 {
     (void)state;
-    int fd;
     segment = segment_create_with_cache(&fd, CACHE_SIZE);
     if (segment == NULL)
         return 1;
-    close(fd);
     cache_format(segment);
     segment_instance_t *row = segment_instance(segment, 3);
     row->service = (int16_t)service_find("children");
@@ -155,6 +155,10 @@ static void test_a_death_ends_what_its_program_owns(void **state)
     segment_instance(segment, 4)->service = (int16_t)service_find("accounts-hash");
     cache_instance_died(cache, 4);
     assert_int_equal(look("of accounts", &found), CACHE_NONE);
+    second.stamp = cache_stamp(cache);
+    assert_int_equal(cache_put(cache, &second), CACHE_FILED);
+    cache_owner_died(cache, "accounts"); /* on another machine */
+    assert_int_equal(look("of accounts", &found), CACHE_NONE);
 }
 
 static void test_a_flush_ends_all(void **state)
@@ -253,6 +257,218 @@ static void test_what_does_not_fit_is_refused(void **state)
     free(large);
 }
 
+/* What is looked for again and again stays, though ten times as much as there is room for is asked for once meanwhile. */
+static void test_a_scan_does_not_empty_it(void **state)
+{
+    (void)state;
+    cache_found_t found;
+    char name[32], body[500];
+    int slots = (int)cache->classes[0].slots, hot = slots / 4, kept = 0;
+    memset(body, 'x', sizeof(body) - 1);
+    body[sizeof(body) - 1] = '\0';
+    cache_flush(cache);
+    for (int i = 0; i < hot; i++) {
+        snprintf(name, sizeof(name), "hot %d", i);
+        look_claiming(name);
+        cache_entry_t entry = entry_of(name, NULL, body);
+        assert_int_equal(cache_put(cache, &entry), CACHE_FILED);
+        for (int times = 0; times < 4; times++)
+            assert_int_equal(look(name, &found), CACHE_HIT);
+    }
+    for (int i = 0; i < 10 * slots; i++) {
+        snprintf(name, sizeof(name), "scanned %d", i);
+        assert_int_equal(look_claiming(name), CACHE_FILL);
+        cache_entry_t entry = entry_of(name, NULL, body);
+        cache_put(cache, &entry);
+        if (i % 10 == 0) { /* one request of eleven is for what is hot */
+            snprintf(name, sizeof(name), "hot %d", i / 10 % hot);
+            look(name, &found);
+        }
+    }
+    for (int i = 0; i < hot; i++) {
+        snprintf(name, sizeof(name), "hot %d", i);
+        kept += look(name, &found) == CACHE_HIT;
+    }
+    assert_true(kept > hot * 9 / 10);
+    /* And what becomes hot gets in. */
+    int filed = 0;
+    for (int i = 0; i < 100; i++)
+        for (int times = 0; times < 3; times++) {
+            snprintf(name, sizeof(name), "new %d", i);
+            if (look_claiming(name) == CACHE_HIT)
+                continue;
+            cache_entry_t entry = entry_of(name, NULL, body);
+            filed += cache_put(cache, &entry) == CACHE_FILED;
+        }
+    assert_true(filed >= 90);
+}
+
+static void test_a_slot_of_a_dead_writer_is_taken(void **state)
+{
+    (void)state;
+    cache_found_t found;
+    cache_entry_t entry = entry_of("torn", NULL, "before"), again = entry_of("torn", NULL, "after");
+    assert_int_equal(cache_put(cache, &entry), CACHE_FILED);
+    assert_int_equal(look("torn", &found), CACHE_HIT);
+    slot_head_t *slot = (slot_head_t *)(uintptr_t)found.slot;
+    pid_t gone = fork();
+    if (gone == 0)
+        _exit(0);
+    waitpid(gone, NULL, 0);
+    /* Killed in the middle of its write. */
+    atomic_store(&slot->holder, (uint64_t)gone << 32 | (uint32_t)(cache->self & UINT32_MAX));
+    atomic_fetch_add(&slot->sequence, 1);
+    assert_int_equal(look("torn", &found), CACHE_NONE);
+    assert_int_equal(cache_put(cache, &again), CACHE_FILED);
+    assert_int_equal(look("torn", &found), CACHE_HIT);
+    assert_body(&found, "after");
+    assert_ptr_equal(found.slot, slot);
+    assert_int_equal(atomic_load(&slot->holder), 0);
+    /* One that lives (the first of all processes does) and whose generation is in the table is left alone. */
+    atomic_store(&slot->holder, UINT64_C(1) << 32 | (cache->self & UINT32_MAX));
+    again = entry_of("torn", NULL, "elsewhere");
+    assert_int_equal(cache_put(cache, &again), CACHE_FILED);
+    assert_int_equal(look("torn", &found), CACHE_HIT);
+    assert_ptr_not_equal(found.slot, slot);
+    assert_body(&found, "elsewhere");
+    /* A process number given again: the generation tells. */
+    atomic_store(&slot->holder, UINT64_C(1) << 32 | 0xdead);
+    again = entry_of("torn", NULL, "x");
+    for (uint32_t i = 0; i < cache->classes[0].slots && atomic_load(&slot->holder) != 0; i++) {
+        cache_flush(cache);
+        again.stamp = cache_stamp(cache);
+        char name[32];
+        snprintf(name, sizeof(name), "filler %u", i);
+        again.key = key_of(name);
+        cache_put(cache, &again);
+    }
+    assert_int_equal(atomic_load(&slot->holder), 0);
+}
+
+static void test_rubbish_is_a_miss(void **state)
+{
+    (void)state;
+    int other_fd;
+    cache_found_t found;
+    cache_stats_t stats;
+    segment_t *other = segment_create_with_cache(&other_fd, CACHE_SIZE);
+    size_t size;
+    uint8_t *part = segment_cache_part(other, &size);
+    cache_t *foreign = cache_open(other, segment_instance(other, 0)); /* nobody formatted it */
+    assert_false(cache_enabled(foreign));
+    free(foreign);
+    cache_format(other);
+    foreign = cache_open(other, segment_instance(other, 0));
+    assert_true(cache_enabled(foreign));
+    uint64_t noise = 1;
+    for (size_t at = sizeof(cache_head_t); at + 8 <= size; at += 8) {
+        noise = noise * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint64_t word = noise >> (noise >> 60); /* small ones, too */
+        memcpy(part + at, &word, 8);
+    }
+    for (int i = 0; i < CACHE_CLASSES; i++)
+        atomic_store(&foreign->head->classes[i].touched, noise);
+    cache_stats_read(foreign, &stats);
+    for (int i = 0; i < 20000; i++) {
+        cache_key_t key = {{noise * (uint64_t)i, noise ^ (uint64_t)i << 24}};
+        if (i % 2) { /* as the index would have it */
+            index_set_t *set = index_set(foreign, &key);
+            key.words[1] = atomic_load(&set->words[i % INDEX_WAYS]);
+        }
+        cache_look(foreign, &key, 7, now, i % 3, &found);
+        assert_true(found.outcome == CACHE_FILL || found.outcome == CACHE_BUSY || found.outcome == CACHE_NONE);
+    }
+    memcpy(part, "rubbish", 8);
+    free(foreign);
+    foreign = cache_open(other, segment_instance(other, 0));
+    assert_false(cache_enabled(foreign));
+    cache_key_t key = cache_key_of(foreign, TEXT("x"));
+    cache_look(foreign, &key, 7, now, FILL, &found);
+    assert_int_equal(found.outcome, CACHE_NONE);
+    cache_entry_t entry = entry_of("x", NULL, "x");
+    assert_int_equal(cache_put(foreign, &entry), CACHE_IS_OFF);
+    cache_invalidate(foreign, &(cache_tag_t){0}, 1);
+    cache_release(foreign, &key);
+    cache_flush(foreign);
+    free(foreign);
+    close(other_fd);
+}
+
+static void test_lengths_in_a_slot_are_not_believed(void **state)
+{
+    (void)state;
+    cache_found_t found;
+    cache_entry_t entry = entry_of("lengths", NULL, "x");
+    assert_int_equal(cache_put(cache, &entry), CACHE_FILED);
+    assert_int_equal(look("lengths", &found), CACHE_HIT);
+    slot_head_t *slot = (slot_head_t *)(uintptr_t)found.slot;
+    atomic_store(&slot->lengths[0], UINT32_MAX);
+    assert_int_equal(look("lengths", &found), CACHE_NONE);
+    atomic_store(&slot->lengths[0], 1);
+    atomic_store(&slot->header_length, UINT32_MAX);
+    assert_int_equal(look("lengths", &found), CACHE_NONE);
+    atomic_store(&slot->header_length, 0);
+    assert_int_equal(look("lengths", &found), CACHE_HIT);
+    atomic_store(&slot->tag_count, CACHE_TAGS_MAX + 1);
+    assert_int_equal(look("lengths", &found), CACHE_NONE);
+}
+
+static void test_memory_is_taken_as_it_fills(void **state)
+{
+    (void)state;
+    int other_fd;
+    struct stat status;
+    cache_stats_t stats;
+    segment_t *other = segment_create_with_cache(&other_fd, 64 << 20);
+    cache_format(other);
+    cache_t *empty = cache_open(other, segment_instance(other, 0));
+    cache_stats_read(empty, &stats);
+    assert_true(stats.enabled);
+    assert_int_equal(stats.size, 64 << 20);
+    for (int i = 0; i < CACHE_CLASSES; i++)
+        assert_true(stats.classes[i].slots > 20);
+    assert_int_equal(fstat(other_fd, &status), 0);
+    assert_true(status.st_blocks * 512 < 200000);
+    free(empty);
+    close(other_fd);
+}
+
+static void test_stats_count(void **state)
+{
+    (void)state;
+    cache_stats_t before, after;
+    cache_found_t found;
+    cache_flush(cache);
+    cache_stats_read(cache, &before);
+    cache_tag_t tag = tag_of("counted");
+    cache_entry_t entry = entry_of("counted", &tag, "four");
+    now = entry.filled = clock_monotonic();
+    entry.expires = now + CLOCK_SECOND * 1000;
+    entry.stale_until = entry.expires;
+    assert_int_equal(look_claiming("counted"), CACHE_FILL);
+    assert_int_equal(look_claiming("counted"), CACHE_BUSY);
+    assert_int_equal(cache_put(cache, &entry), CACHE_FILED);
+    assert_int_equal(look("counted", &found), CACHE_HIT);
+    assert_int_equal(look("counted", &found), CACHE_HIT);
+    cache_stats_read(cache, &after);
+    assert_int_equal(after.counts.hits - before.counts.hits, 2);
+    assert_int_equal(after.counts.misses - before.counts.misses, 1);
+    assert_int_equal(after.counts.waits - before.counts.waits, 1);
+    assert_int_equal(after.counts.fills - before.counts.fills, 1);
+    assert_int_equal(after.classes[0].entries, 1);
+    assert_int_equal(after.classes[0].bytes, 4);
+    cache_invalidate(cache, &tag, 1);
+    cache_stats_read(cache, &after);
+    assert_int_equal(after.counts.invalidations - before.counts.invalidations, 1);
+    assert_int_equal(after.classes[0].entries, 0);
+    assert_true(after.sequence > before.sequence);
+    /* A process that ended stays counted. */
+    cache_t *later = cache_open(segment, segment_instance(segment, 3));
+    cache_stats_read(later, &before);
+    assert_int_equal(before.counts.hits, after.counts.hits);
+    free(later);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +481,12 @@ int main(void)
         cmocka_unit_test(test_only_public_ones_are_given_stale),
         cmocka_unit_test(test_a_new_answer_replaces_the_old),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
+        cmocka_unit_test(test_a_scan_does_not_empty_it),
+        cmocka_unit_test(test_a_slot_of_a_dead_writer_is_taken),
+        cmocka_unit_test(test_rubbish_is_a_miss),
+        cmocka_unit_test(test_lengths_in_a_slot_are_not_believed),
+        cmocka_unit_test(test_memory_is_taken_as_it_fills),
+        cmocka_unit_test(test_stats_count),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
