@@ -131,21 +131,26 @@ static uint32_t owner_of(int service)
     return first;
 }
 
-cache_tag_t cache_tag_of(const cache_t *cache, const char *name, const uuid_t *id, const char *owner)
+static uint32_t place_of(const cache_t *cache, const char *name, const uuid_t *id)
 {
     char canonical[64 + sizeof(uuid_t)];
     size_t length = strlen(name);
-    int service = service_find(owner);
-    if (service < 0)
-        panic("tag %s belongs to %s, which is no service", name, owner);
     insist(length > 0 && length < 64);
     memcpy(canonical, name, length + 1); /* its NUL keeps name and id apart */
     if (id != NULL)
         memcpy(canonical + length + 1, id->bytes, sizeof(id->bytes));
     else
         memset(canonical + length + 1, 0, sizeof(uuid_t));
-    uint64_t hash = siphash(segment_hash_key(cache->segment), canonical, length + 1 + sizeof(uuid_t));
-    return (cache_tag_t){.place = (uint32_t)(hash % TAG_PLACES), .owner = owner_of(service)};
+    return (uint32_t)(
+        siphash(segment_hash_key(cache->segment), canonical, length + 1 + sizeof(uuid_t)) % TAG_PLACES);
+}
+
+cache_tag_t cache_tag_of(const cache_t *cache, const char *name, const uuid_t *id, const char *owner)
+{
+    int service = service_find(owner);
+    if (service < 0)
+        panic("tag %s belongs to %s, which is no service", name, owner);
+    return (cache_tag_t){.place = place_of(cache, name, id), .owner = owner_of(service)};
 }
 
 /* --- sequence ----------------------------------------------------------------------------------------------------- */
@@ -175,6 +180,11 @@ void cache_invalidate(cache_t *cache, const cache_tag_t *tags, int count)
         raise_to(&cache->tags[tags[i].place], next);
         CACHE_COUNT(cache, invalidations);
     }
+}
+
+void cache_invalidate_named(cache_t *cache, const char *name, const uuid_t *id)
+{
+    cache_invalidate(cache, &(cache_tag_t){.place = place_of(cache, name, id)}, 1);
 }
 
 uint64_t cache_tag_sequence(const cache_t *cache, cache_tag_t tag)

@@ -127,6 +127,8 @@ void cache_release(cache_t *, const cache_key_t *key);
 
 /* Owner of the tags only, after COMMIT and before the reply leaves; also by whoever replays a recorded answer. */
 void cache_invalidate(cache_t *, const cache_tag_t *tags, int count);
+/* The same for one tag by its name, by whoever need not know its owner: the supervisor and the broker, who pass on. */
+void cache_invalidate_named(cache_t *, const char *name, const uuid_t *id);
 /* The larger of the tag's and its owner's numbers: an answer stamped before it is outdated. For copies that are
  * kept elsewhere (Redis). */
 uint64_t cache_tag_sequence(const cache_t *, cache_tag_t tag);

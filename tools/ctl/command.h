@@ -79,6 +79,8 @@ enum exit_status run_drain(const invocation_t *);
 enum exit_status run_wait(const invocation_t *);
 enum exit_status run_routes(const invocation_t *);
 enum exit_status run_counters(const invocation_t *);
+enum exit_status run_cache(const invocation_t *);
+enum exit_status run_cache_flush(const invocation_t *);
 enum exit_status run_config_check(const invocation_t *);
 enum exit_status run_config_show(const invocation_t *);
 enum exit_status run_config_defaults(const invocation_t *);

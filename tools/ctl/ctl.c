@@ -62,6 +62,12 @@ const command_t commands[] = {
         "Read from shared memory, even when a process hangs.", run_counters},
     {"routes", "", 0, 0, TAKES(OPTION_JSON), "Show every endpoint with its service, roles and limits", NULL,
         run_routes},
+    {"cache flush", "[TAG]", 0, 1, 0, "Forget all answers in the cache, or those with a tag",
+        "A tag is NAME or NAME:ID, as in the header Cache-Tag: child:018f3c…, videos. Needed only after the database was "
+        "changed by hand.",
+        run_cache_flush},
+    {"cache", "", 0, 0, TAKES(OPTION_JSON), "Show what the cache holds and how it is used",
+        "Counted since the system was started, by all processes, also those that ended.", run_cache},
     {"config check", "FILE", 1, 1, 0, "Check a configuration file",
         "Says file, line and reason of what is wrong.", run_config_check},
     {"config show", "[FILE]", 0, 1, 0, "Show all settings with their values",

@@ -288,6 +288,27 @@ static json_t *run_segment(context_t *context)
                                   : request_refuse("the segment cannot be opened for reading");
 }
 
+/* "child:UUID", "videos"; which names there are is the asker's business: another one invalidates nothing. */
+static json_t *run_cache_flush(context_t *context)
+{
+    const char *tag = json_string_value(json_object_get(context->request, "tag"));
+    text_t rest = text_of(tag), part;
+    char name[64];
+    uuid_t id = {{0}};
+    if (tag == NULL) {
+        cache_flush(context->supervisor->cache);
+        log_event(LOG_INFO, "cache_flushed");
+        return accept_plain();
+    }
+    text_split(&rest, ':', &part);
+    if (part.length == 0 || part.length >= sizeof(name) || (rest.data != NULL && uuid_parse(rest, &id) != 0))
+        return request_refuse("%s is no tag", tag);
+    snprintf(name, sizeof(name), "%.*s", TEXT_ARG(part));
+    cache_invalidate_named(context->supervisor->cache, name, &id);
+    log_event(LOG_INFO, "cache_flushed", LOG_S("tag", tag));
+    return accept_plain();
+}
+
 static const struct {
     const char *name;
     json_t *(*run)(context_t *);
@@ -303,6 +324,7 @@ static const struct {
     {"scale", run_scale},
     {"wait", run_wait},
     {"segment", run_segment},
+    {"cache_flush", run_cache_flush},
 };
 
 json_t *request_run(supervisor_t *supervisor, const json_t *request, wait_t *wait, int *send_fd)
