@@ -285,6 +285,8 @@ static int totals_read(segment_t *segment, enum metrics_kind kind, total_t *tota
     int count = 0;
     for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
         metrics_block_t *block = metrics_block(segment, slot);
+        if (atomic_load(&segment_instance(segment, slot)->generation) == 0)
+            continue; /* no process ever had it: even reading would make it memory */
         uint32_t rows = atomic_load_explicit(&block->count, memory_order_acquire);
         for (uint32_t i = 0; i < rows && i < METRICS_ROWS; i++) {
             total_t *total = block->kinds[i] == kind ? total_find(totals, &count, block->names[i]) : NULL;

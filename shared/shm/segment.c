@@ -143,6 +143,12 @@ segment_t *segment_attach(int fd, char *error, size_t error_size)
     return segment;
 }
 
+void segment_detach(segment_t **take_segment)
+{
+    munmap(*take_segment, (*take_segment)->size);
+    *take_segment = NULL;
+}
+
 segment_instance_t *segment_instance(segment_t *segment, int index)
 {
     insist(index >= 0 && index < SEGMENT_INSTANCES);

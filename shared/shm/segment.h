@@ -73,6 +73,8 @@ segment_t *segment_create(int *fd);
 segment_t *segment_create_with_cache(int *fd, size_t cache_size);
 /* Child, ctl: maps an inherited descriptor; NULL with a reason in error. */
 segment_t *segment_attach(int fd, char *error, size_t error_size);
+/* Takes the mapping away and clears the pointer; for who outlives a segment (aipotenctl top). */
+void segment_detach(segment_t **);
 
 segment_instance_t *segment_instance(segment_t *, int index);
 /* Of a row of services[]. */

@@ -1,9 +1,21 @@
 """/metrics: Prometheus' own checker is content; every request is counted, in its bucket, also when the frontend that answered is
-killed; what clients invent makes no series; strangers are told nothing. Slow statements are in the log."""
-
+killed; what clients invent makes no series; strangers are told nothing. Slow statements are in the log. `aipotenctl top` tells who
+is at what, also when somebody hangs."""
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
 
 from harness.client import Client
+from harness.load import Load
 from harness.metrics import Metrics, promtool
+from harness.system import ROOT
 from harness.wait import wait_until
 
 CHILDREN = '/api/v1/children'
@@ -138,3 +150,96 @@ def test_a_slow_statement_is_logged_with_its_request(system, newcomer):
     assert grown(system, before, f'{SECONDS}_bucket', le='1', **labels) == 0
     assert grown(system, before, f'{SECONDS}_bucket', le='+Inf', **labels) == 1
     assert grown(system, before, 'aipoten_database_time_seconds_total', lane='write') > 1
+
+
+# --- aipotenctl top ----------------------------------------------------------------------------------------------------------
+
+def lists(system, parent):
+    return Load(system, parent.token, {'list': lambda client: client.get(CHILDREN)}, threads=4, pause=0)
+
+
+def test_top_tells_what_is_asked_of_whom(system, parent):
+    with lists(system, parent):
+        look = wait_until(lambda: busy_look(system), 20, 'a second with requests')
+    assert look['operations'][0]['operation'] == 'children.list'
+    total, frontends = look['total'], rows_of(look, 'frontend')
+    assert total['answered'] == sum(row['answered'] for row in frontends) > 0
+    assert 0 < total['p50'] <= total['p99'] and total['requests'] > 0 and total['statements'] > 0
+    children = rows_of(look, 'children')
+    assert sum(row['answered'] for row in children) > 0 and max(row['statement_time'] or 0 for row in children) > 0
+    assert {(row['service'], row['instance']) for row in look['instances']} == {
+        (row['service'], row['instance']) for row in system.instances()}
+    assert all(row['memory'] > 1e6 and row['state'] == 'READY' and not row['stopped'] for row in look['instances'])
+    text = system.ctl('top', '-n', '2')
+    assert text.count('INSTANCE') == 2 and '\033' not in text and '\1' not in text
+    assert re.search(r'^children\.2 +READY ', text, re.M) and re.search(r'^total ', text, re.M)
+
+
+def rows_of(look, service):
+    return [row for row in look['instances'] if row['service'] == service]
+
+
+def busy_look(system):
+    look = system.ctl('top', '-j')
+    return look if look['total']['answered'] and any(row['statement_time'] for row in rows_of(look, 'children')) else None
+
+
+def stopped_at_work(system, pid):
+    """Stops the process, and lets it go on when it was not at anything."""
+    os.kill(pid, signal.SIGSTOP)
+    row = next(row for row in system.instances('children') if row['pid'] == pid)
+    if row['now']:
+        return True
+    os.kill(pid, signal.SIGCONT)
+    return False
+
+
+def test_top_beside_an_actor_that_hangs(system, parent):
+    pid = system.pids('children')[0]
+    with lists(system, parent):
+        try:
+            wait_until(lambda: stopped_at_work(system, pid), 60, 'an actor that hangs at work', every=0.01)
+            look, text, metrics = system.ctl('top', '-j'), system.ctl('top'), Metrics.of(system)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    row = next(row for row in look['instances'] if row['pid'] == pid)
+    assert row['stopped'] and row['now']['operation'] == 'children.list' and row['now']['seconds'] > 0.5
+    assert re.search(rf'^children\.{row["instance"]} .* in children\.list for [0-9.]+ s, stopped by a signal$', text, re.M), text
+    assert metrics.sum('aipoten_process_operation_seconds', process=f'children.{row["instance"]}') > 1
+    system.wait_ready()
+
+
+def test_top_in_a_terminal(system):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack('HHHH', 12, 100, 0, 0))
+    before = termios.tcgetattr(theirs)
+    top = subprocess.Popen([os.path.join(ROOT, 'tools', 'aipotenctl'), 'top'], stdin=theirs, stdout=theirs, stderr=theirs,
+                           env=system.environment, cwd=ROOT)
+    screen = b''
+
+    def read_until(what):
+        nonlocal screen
+        until = time.monotonic() + 30
+        while not what() and time.monotonic() < until:
+            if select.select([ours], [], [], 0.2)[0]:
+                screen += os.read(ours, 65536)
+        assert what(), screen
+
+    try:
+        read_until(lambda: screen.count(b'\033[H') >= 2 and screen.endswith(b'\033[J'))
+        assert screen.startswith(b'\033[?1049h') and termios.tcgetattr(theirs) != before
+        frame = re.sub(r'\033\[[0-9;?]*[A-Za-z]', '', screen.split(b'\033[H')[-1].decode())
+        lines = re.split(r'\r+\n', frame)
+        assert len(lines) <= 12 and max(len(line) for line in lines) <= 100, frame
+        assert lines[1].startswith('INSTANCE') and lines[2].startswith('total ') and lines[3].startswith('accounts.1 ')
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 160, 0, 0))
+        read_until(lambda: b'total' in screen.split(b'\033[H')[-1])
+        os.write(ours, b'q')
+        read_until(lambda: screen.endswith(b'\033[?1049l'))
+        assert top.wait(10) == 0
+        assert termios.tcgetattr(theirs) == before
+    finally:
+        top.kill()
+        top.wait()
+        os.close(ours)
+        os.close(theirs)

@@ -3,6 +3,7 @@
 #include "../../shared/base/memory.h"
 #include "../supervisor/home.h"
 #include "../supervisor/paths.h"
+#include "../supervisor/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,11 +128,38 @@ bool client_wait_end(client_t *client, int milliseconds)
     }
 }
 
-bool client_orphans(void)
+/* What the supervisor writes down for its successor; NULL: nothing. */
+static json_t *state_read(void)
 {
     int directory = run_directory(),
         fd = directory < 0 ? -1 : openat(directory, "state", O_RDONLY | O_CLOEXEC);
-    json_t *state = fd < 0 ? NULL : json_loadfd(fd, 0, NULL), *entry;
+    json_t *state = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
+    if (fd >= 0)
+        close(fd);
+    if (directory >= 0)
+        close(directory);
+    return state;
+}
+
+int client_segment(void)
+{
+    json_t *state = state_read(), *entry;
+    int fd = -1;
+    size_t index;
+    json_array_foreach (json_object_get(state, "instances"), index, entry) {
+        char path[64];
+        json_int_t pid = json_integer_value(json_object_get(entry, "pid"));
+        snprintf(path, sizeof(path), "/proc/%lld/fd/%d", (long long)pid, CHILD_SEGMENT_FD);
+        if (fd < 0 && pid > 0)
+            fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    json_decref(state);
+    return fd;
+}
+
+bool client_orphans(void)
+{
+    json_t *state = state_read(), *entry;
     bool found = false;
     size_t index;
     json_array_foreach (json_object_get(state, "instances"), index, entry) {
@@ -139,9 +167,5 @@ bool client_orphans(void)
         found = found || (pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM));
     }
     json_decref(state);
-    if (fd >= 0)
-        close(fd);
-    if (directory >= 0)
-        close(directory);
     return found;
 }

@@ -21,3 +21,6 @@ bool client_wait_end(client_t *, int milliseconds);
 void client_close(client_t *);
 /* Are there processes of a supervisor that died? */
 bool client_orphans(void);
+/* A descriptor to read the segment by, taken from one of the processes themselves, without asking anybody: for when the supervisor
+ * is dead or hangs. Only root, or who runs them, may; -1: it cannot be had. */
+int client_segment(void);

@@ -78,6 +78,7 @@ enum exit_status run_scale(const invocation_t *);
 enum exit_status run_drain(const invocation_t *);
 enum exit_status run_wait(const invocation_t *);
 enum exit_status run_routes(const invocation_t *);
+enum exit_status run_top(const invocation_t *);
 enum exit_status run_counters(const invocation_t *);
 enum exit_status run_cache(const invocation_t *);
 enum exit_status run_cache_flush(const invocation_t *);

@@ -58,6 +58,11 @@ const command_t commands[] = {
     {"wait", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_TIMEOUT), "Wait until all of it is READY", NULL, run_wait},
     {"history", "", 0, 0, TAKES(OPTION_JSON) | TAKES(OPTION_COUNT), "Show the last deaths, newest first",
         "With signal or exit status, the operation and call it was at, and its last words.", run_history},
+    {"top", "", 0, 0, TAKES(OPTION_JSON) | TAKES(OPTION_COUNT), "Watch what every process does, second by second",
+        "Requests a second, half and 99 in 100 of them not longer than P50 and P99, 5xx, requests in flight and queued, the share of "
+        "the cache, statements and their mean time, the operation at work. q ends it. Without a terminal: one look, or as many as "
+        "--number says. Read from shared memory, also when processes hang and when no supervisor runs (as root).",
+        run_top},
     {"counters", "[SERVICE[.N]]", 0, 1, TAKES(OPTION_JSON), "Show what the processes count",
         "Read from shared memory, even when a process hangs.", run_counters},
     {"routes", "", 0, 0, TAKES(OPTION_JSON), "Show every endpoint with its service, roles and limits", NULL,

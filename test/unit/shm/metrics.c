@@ -215,6 +215,7 @@ static void test_the_text(void **state)
     atomic_fetch_add(&segment_service(segment, service_find("children"))->deaths, 2);
     for (int slot = 0; slot < 2; slot++) { /* the second has no instance any more: its counts stay */
         metrics_block_t *block = block_of(slot);
+        atomic_store(&segment_instance(segment, slot)->generation, segment_next_generation(segment));
         int get = metrics_row(block, METRICS_REQUESTS, TEXT("children.get"));
         metrics_count(block, get, 200, 1000);
         metrics_count(block, get, 200, 1001);
