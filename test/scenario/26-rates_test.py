@@ -171,3 +171,12 @@ def test_proxy_protocol(start_system):
         except (ConnectionError, IndexError):
             pass
     Client(own, tls=True).get('/healthz').expect(200)
+
+
+def test_whom_a_proxy_brings_reads_no_metrics(own):
+    """A proxy's word, or its silence, makes nobody this machine; the token does."""
+    token = own.secret('metrics_token').decode().strip()
+    for headers in ({}, {'x-forwarded-for': '203.0.113.30'}, {'x-forwarded-for': '127.0.0.1'}):
+        client = Client(own, headers=headers)
+        client.get('/metrics').expect(404)
+        client.get('/metrics', token=token, check=False).expect(200)
