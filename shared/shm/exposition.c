@@ -35,10 +35,25 @@ static void labels_add(buffer_t *out, const char *family, const segment_instance
     buffer_format(out, "%s{service=\"%s\",process=\"%s.%d\"", family, service, service, row->number);
 }
 
+/* While an instance is renewed it stands twice in the table: who is READY speaks for it, the younger one of two that are. */
+static bool row_speaks(segment_t *segment, const segment_instance_t *row)
+{
+    bool ready = atomic_load(&row->state) == INSTANCE_READY;
+    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
+        const segment_instance_t *other = segment_instance(segment, slot);
+        if (other == row || !row_is_used(other) || other->service != row->service || other->number != row->number)
+            continue;
+        bool other_ready = atomic_load(&other->state) == INSTANCE_READY;
+        if (other_ready != ready ? other_ready : atomic_load(&other->generation) > atomic_load(&row->generation))
+            return false;
+    }
+    return true;
+}
+
 #define EACH_USED(segment, row)                                                                                        \
     for (int slot_##row = 0; slot_##row < SEGMENT_INSTANCES; slot_##row++)                                            \
         for (segment_instance_t *row = segment_instance(segment, slot_##row); row != NULL; row = NULL)                \
-            if (row_is_used(row))
+            if (row_is_used(row) && row_speaks(segment, row))
 
 static void states_write(segment_t *segment, buffer_t *out)
 {
@@ -284,10 +299,8 @@ static int totals_read(segment_t *segment, enum metrics_kind kind, total_t *tota
 {
     int count = 0;
     for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
-        metrics_block_t *block = metrics_block(segment, slot);
-        if (atomic_load(&segment_instance(segment, slot)->generation) == 0)
-            continue; /* no process ever had it: even reading would make it memory */
-        uint32_t rows = atomic_load_explicit(&block->count, memory_order_acquire);
+        const metrics_block_t *block = metrics_block(segment, slot);
+        uint32_t rows = block != NULL ? atomic_load_explicit(&block->count, memory_order_acquire) : 0;
         for (uint32_t i = 0; i < rows && i < METRICS_ROWS; i++) {
             total_t *total = block->kinds[i] == kind ? total_find(totals, &count, block->names[i]) : NULL;
             if (total != NULL)

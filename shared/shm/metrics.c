@@ -47,18 +47,21 @@ static void tables_fill(void)
     }
 }
 
-metrics_block_t *metrics_block(segment_t *segment, int slot)
+const metrics_block_t *metrics_block(segment_t *segment, int slot)
 {
-    size_t size;
-    metrics_block_t *blocks = segment_metrics_table(segment, &size);
-    insist(slot >= 0 && (size_t)(slot + 1) * sizeof(*blocks) <= size);
-    return &blocks[slot];
+    const metrics_table_t *table = segment_metrics_table(segment);
+    insist(slot >= 0 && slot < SEGMENT_INSTANCES);
+    return atomic_load(&table->used[slot]) ? &table->blocks[slot] : NULL;
 }
 
 metrics_block_t *metrics_join(segment_t *segment, const segment_instance_t *self)
 {
+    metrics_table_t *table = segment_metrics_table(segment);
+    ptrdiff_t slot = self - segment_instance(segment, 0);
+    insist(slot >= 0 && slot < SEGMENT_INSTANCES);
     tables_fill();
-    return metrics_block(segment, (int)(self - segment_instance(segment, 0)));
+    atomic_store(&table->used[slot], 1);
+    return &table->blocks[slot];
 }
 
 int metrics_row(metrics_block_t *block, enum metrics_kind kind, text_t name)

@@ -35,8 +35,13 @@ typedef struct {
     _Alignas(64) histogram_t histograms[METRICS_ROWS];
 } metrics_block_t;
 
-/* The block of a slot. */
-metrics_block_t *metrics_block(segment_t *, int slot);
+typedef struct metrics_table {
+    _Atomic uint32_t used[SEGMENT_INSTANCES]; /* a process has had this block */
+    _Alignas(4096) metrics_block_t blocks[SEGMENT_INSTANCES];
+} metrics_table_t;
+
+/* The block of a slot; NULL: no process ever had it, and even reading would make it memory. */
+const metrics_block_t *metrics_block(segment_t *, int slot);
 /* A process's own block; before its first metrics_count. */
 metrics_block_t *metrics_join(segment_t *, const segment_instance_t *self);
 /* The row of this name, made when it is not there; the last one is for all that find no place. The name is cut at its field's size. */

@@ -37,7 +37,7 @@ struct segment {
     _Alignas(64) segment_instance_t instances[SEGMENT_INSTANCES];
     _Alignas(4096) uint8_t rate[RATE_SIZE];
     _Alignas(4096) uint8_t revocation[REVOCATION_SIZE];
-    _Alignas(4096) metrics_block_t metrics[SEGMENT_INSTANCES]; /* mostly never touched, and then it is no memory */
+    _Alignas(4096) metrics_table_t metrics; /* mostly never touched, and then it is no memory */
     _Alignas(4096) uint8_t cache[]; /* up to `size` */
 };
 
@@ -207,10 +207,9 @@ void *segment_cache_part(segment_t *segment, size_t *size)
     return segment->cache;
 }
 
-void *segment_metrics_table(segment_t *segment, size_t *size)
+metrics_table_t *segment_metrics_table(segment_t *segment)
 {
-    *size = sizeof(segment->metrics);
-    return segment->metrics;
+    return &segment->metrics;
 }
 
 static void copy_cut(char *out, size_t out_size, text_t text)

@@ -94,7 +94,7 @@ const uint8_t *segment_hash_key(const segment_t *); /* 16 bytes */
 void *segment_rate_table(segment_t *, size_t *size);
 void *segment_revocation_table(segment_t *, size_t *size);
 void *segment_cache_part(segment_t *, size_t *size); /* size 0: the segment has none */
-void *segment_metrics_table(segment_t *, size_t *size);
+struct metrics_table *segment_metrics_table(segment_t *);
 
 /* Declares a counter of this instance; ask once and keep the pointer. The strings are cut at their field's
  * size. Panics when SEGMENT_COUNTERS are declared. A name seen before gives the same counter, set to 0. */

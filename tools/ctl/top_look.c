@@ -70,7 +70,7 @@ static top_operation_t *operation_find(top_look_t *look, const char *name)
     return operation;
 }
 
-static void block_look(metrics_block_t *block, top_look_t *look, top_instance_t *instance)
+static void block_look(const metrics_block_t *block, top_look_t *look, top_instance_t *instance)
 {
     uint32_t count = atomic_load_explicit(&block->count, memory_order_acquire);
     for (uint32_t i = 0; i < count && i < METRICS_ROWS; i++) {
@@ -102,8 +102,9 @@ void top_look(segment_t *segment, top_look_t *out)
         segment_instance_t *row = segment_instance(segment, slot);
         instance_look(row, instance);
         out->alive = out->alive || instance->shown;
-        if (instance->generation != 0)
-            block_look(metrics_block(segment, slot), out, instance);
+        const metrics_block_t *block = metrics_block(segment, slot);
+        if (block != NULL)
+            block_look(block, out, instance);
     }
 }
 

@@ -110,23 +110,23 @@ static void note_make(const top_instance_t *instance, char *out, size_t out_size
         snprintf(out, out_size, "%s", instance->now.operation);
 }
 
-/* In the order of services, then numbers; the next one behind *service and *number. -1: there is none. */
-static int instance_next(const top_look_t *look, int *service, int *number)
+/* Services, then numbers, then slots: while an instance is renewed it stands there twice. */
+static bool is_before(const top_look_t *look, int slot, int other)
+{
+    const top_instance_t *a = &look->instances[slot], *b = &look->instances[other];
+    if (a->service != b->service)
+        return a->service < b->service;
+    return a->number != b->number ? a->number < b->number : slot < other;
+}
+
+/* The slot behind `last` (-1: the first) in this order; -1: there is none. */
+static int instance_next(const top_look_t *look, int last)
 {
     int best = -1;
-    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
-        const top_instance_t *one = &look->instances[slot];
-        bool later = one->service > *service || (one->service == *service && one->number > *number);
-        if (!one->used || !later)
-            continue;
-        const top_instance_t *other = best >= 0 ? &look->instances[best] : NULL;
-        if (other == NULL || one->service < other->service || (one->service == other->service && one->number < other->number))
+    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++)
+        if (look->instances[slot].used && (last < 0 || is_before(look, last, slot)) &&
+            (best < 0 || is_before(look, slot, best)))
             best = slot;
-    }
-    if (best >= 0) {
-        *service = look->instances[best].service;
-        *number = look->instances[best].number;
-    }
     return best;
 }
 
@@ -141,8 +141,8 @@ static int64_t memory_of_all(const top_frame_t *frame)
 
 static int instances_text(const top_frame_t *frame, buffer_t *out)
 {
-    int service = -1, number = 0, lines = 0;
-    for (int slot; (slot = instance_next(frame->after, &service, &number)) >= 0; lines++) {
+    int lines = 0;
+    for (int slot = -1; (slot = instance_next(frame->after, slot)) >= 0; lines++) {
         const top_instance_t *instance = &frame->after->instances[slot];
         char name[64], note[96];
         snprintf(name, sizeof(name), "%s.%d", services[instance->service].name, instance->number);
@@ -251,10 +251,9 @@ static json_t *instance_json(const top_frame_t *frame, int slot)
 json_t *top_json(const top_frame_t *frame)
 {
     json_t *instances = json_array(), *operations = json_array();
-    int service = -1, number = 0;
     bool named[METRICS_ROWS] = {0};
     top_rates_t rates;
-    for (int slot; (slot = instance_next(frame->after, &service, &number)) >= 0;)
+    for (int slot = -1; (slot = instance_next(frame->after, slot)) >= 0;)
         json_array_append_new(instances, instance_json(frame, slot));
     for (int index; (index = operation_next(frame, named, &rates)) >= 0;) {
         json_t *object = rates_json(&rates);

@@ -103,6 +103,15 @@ static metrics_block_t *block_of(int slot)
     return metrics_join(segment, segment_instance(segment, slot));
 }
 
+static void test_a_block_is_nothing_until_a_process_has_it(void **state)
+{
+    (void)state;
+    assert_null(metrics_block(segment, 20));
+    metrics_block_t *block = block_of(20);
+    assert_ptr_equal(block, metrics_block(segment, 20));
+    assert_null(metrics_block(segment, 21));
+}
+
 static uint64_t counted(const metrics_block_t *block, int row, const char *status)
 {
     for (int i = 0; metrics_status_class(i) < METRICS_CLASSES; i++)
@@ -215,7 +224,6 @@ static void test_the_text(void **state)
     atomic_fetch_add(&segment_service(segment, service_find("children"))->deaths, 2);
     for (int slot = 0; slot < 2; slot++) { /* the second has no instance any more: its counts stay */
         metrics_block_t *block = block_of(slot);
-        atomic_store(&segment_instance(segment, slot)->generation, segment_next_generation(segment));
         int get = metrics_row(block, METRICS_REQUESTS, TEXT("children.get"));
         metrics_count(block, get, 200, 1000);
         metrics_count(block, get, 200, 1001);
@@ -240,6 +248,24 @@ static void test_the_text(void **state)
     assert_has(&text, "aipoten_instance_state{service=\"frontend\",process=\"frontend.2\",state=\"READY\"} 1\n");
     assert_has(&text, "aipoten_service_deaths_total{service=\"children\"} 2\n");
     assert_has(&text, "aipoten_process_cpu_seconds_total{service=\"frontend\",process=\"frontend.2\"} ");
+    segment_instance_t *successor = segment_instance(segment, 1); /* is being renewed: still one series each */
+    successor->service = row->service;
+    successor->number = row->number;
+    atomic_store(&successor->used, 1);
+    atomic_store(&successor->generation, 9);
+    atomic_store(&successor->state, INSTANCE_STARTING);
+    atomic_store(counter_declare(successor, "pending", "now", "x"), 7);
+    text.length = 0;
+    exposition_write(segment, &text);
+    buffer_add_char(&text, '\0');
+    assert_has(&text, "\naipoten_pending{service=\"frontend\",process=\"frontend.2\"} 4\n");
+    assert_null(strstr(text.data, "} 7\n"));
+    atomic_store(&successor->state, INSTANCE_READY);
+    text.length = 0;
+    exposition_write(segment, &text);
+    buffer_add_char(&text, '\0');
+    assert_has(&text, "\naipoten_pending{service=\"frontend\",process=\"frontend.2\"} 7\n");
+    assert_null(strstr(text.data, "frontend.2\"} 4\n"));
     buffer_free(&text);
     segment = whole;
 }
@@ -251,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_the_bounds_of_prometheus_are_bounds_of_buckets),
         cmocka_unit_test(test_percentiles_are_those_of_sorted_data),
         cmocka_unit_test(test_the_percentile_of_nothing),
+        cmocka_unit_test(test_a_block_is_nothing_until_a_process_has_it),
         cmocka_unit_test(test_rows_are_found_by_name_and_kind),
         cmocka_unit_test(test_a_full_block_counts_the_rest_together),
         cmocka_unit_test(test_statuses_have_a_place_each_or_that_of_their_class),
