@@ -13,6 +13,7 @@
 #include "counters.h"
 #include "pending.h"
 #include "response.h"
+#include "net/broker.h"
 #include "net/upstream.h"
 #include "wire/link.h"
 
@@ -304,6 +305,8 @@ void relay_open(loop_t *loop, process_t *process)
     relay.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
     loop->timer(loop, EXPIRE_MILLISECONDS, on_expire_time, NULL);
     loop->add_turn_hook(loop, on_turn, NULL);
+    broker_open(loop, process);
+    broker_subscribe(TOPIC_INSTANCES, NULL);
     upstream_open(loop, process, route_services, route_service_count,
         &(upstream_events_t){.on_reply = on_reply, .on_lost = on_lost});
 }
@@ -311,6 +314,7 @@ void relay_open(loop_t *loop, process_t *process)
 void relay_close(void)
 {
     upstream_close();
+    broker_close();
     pending_destroy(&relay.pending);
     arena_destroy(&relay.arena);
     buffer_free(&relay.packed);

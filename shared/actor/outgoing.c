@@ -5,6 +5,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
+#include "../net/broker.h"
 
 enum { TICK_MILLISECONDS = 20, OUTGOING_MAX = 1024 };
 
@@ -102,6 +103,8 @@ void outgoing_open(loop_t *loop, process_t *process)
     outgoing.arena = arena_create(64 << 10, on_arena_limit, NULL);
     loop->timer(loop, TICK_MILLISECONDS, on_tick, NULL);
     loop->add_turn_hook(loop, resume_done, NULL);
+    broker_open(loop, process);
+    broker_subscribe(TOPIC_INSTANCES, NULL);
     upstream_open(loop, process, registry_services, registry_service_count,
         &(upstream_events_t){.on_reply = on_reply, .on_lost = on_lost});
 }
@@ -111,6 +114,7 @@ void outgoing_close(void)
     if (!outgoing.arena)
         return;
     upstream_close();
+    broker_close();
     arena_destroy(&outgoing.arena);
     buffer_free(&outgoing.packed);
 }

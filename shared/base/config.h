@@ -141,7 +141,7 @@ typedef struct config {
     } mail;
     struct {
         /* instances of each service at start */
-        int64_t frontend, accounts, accounts_hash, children, admin, mailer;
+        int64_t broker, frontend, accounts, accounts_hash, children, admin, mailer;
     } instances;
     struct {
         const char *user;         /* children's user when started as root */

@@ -282,6 +282,8 @@ const config_row_t config_rows[] = {
     {"mail.requeue", CONFIG_DURATION, AT(mail.requeue), "5s", 100, HOUR,
         .meaning = "a job that nobody fetched from Redis within this is put there again"},
 
+    {"instances.broker", CONFIG_INTEGER, AT(instances.broker), "1", 0, 1,
+        .meaning = "brokers at start; without one instances that come back are noticed later, and other machines' caches are not told"},
     {"instances.frontend", CONFIG_INTEGER, AT(instances.frontend), "2", 0, 32,
         .meaning = "frontends at start"},
     {"instances.accounts", CONFIG_INTEGER, AT(instances.accounts), "2", 0, 32,

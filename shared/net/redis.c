@@ -33,6 +33,10 @@ struct redis {
     int64_t connect_by, retry_at; /* clock_monotonic() */
     int backoff, greetings; /* answers to AUTH and SELECT that are awaited */
     int commands;
+    const char *channel; /* NULL: commands are sent */
+    redis_listener_t listener;
+    int silence;      /* milliseconds */
+    int64_t heard_at; /* clock_monotonic() */
 };
 
 typedef struct waiter {
@@ -132,6 +136,29 @@ static void ready(redis_t *redis)
     redis->said = false;
 }
 
+/* The confirmation of SUBSCRIBE and what is said in the channel; no answer when the connection ends. */
+static void on_said(redisAsyncContext *context, void *answer, void *argument)
+{
+    redis_t *redis = context->data;
+    const struct redisReply *reply = answer;
+    (void)argument;
+    if (redis == NULL || reply == NULL)
+        return;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || reply->element[0]->type != REDIS_REPLY_STRING) {
+        redis->connect_by = redis->heard_at = 0; /* the tick drops it */
+        log_event(LOG_ERROR, "redis_refuses", LOG_S("channel", redis->channel),
+            LOG_S("next", "may this user of Redis subscribe to it?"));
+        return;
+    }
+    redis->heard_at = clock_monotonic();
+    if (!redis->ready) {
+        ready(redis);
+        redis->listener.on_subscribed(redis->listener.argument);
+    } else if (reply->element[2]->type == REDIS_REPLY_STRING) {
+        redis->listener.on_message(redis->listener.argument, (text_t){reply->element[2]->str, (size_t)reply->element[2]->len});
+    }
+}
+
 static void on_greeting(redisAsyncContext *context, void *answer, void *argument)
 {
     redis_t *redis = context->data;
@@ -142,8 +169,10 @@ static void on_greeting(redisAsyncContext *context, void *answer, void *argument
     if (reply->type == REDIS_REPLY_ERROR) {
         redis->connect_by = 0; /* the tick drops it */
         log_event(LOG_ERROR, "redis_refuses", LOG_S("next", "are user, password and database in redis.url right?"));
-    } else if (--redis->greetings == 0) {
+    } else if (--redis->greetings == 0 && redis->channel == NULL) {
         ready(redis);
+    } else if (redis->greetings == 0) {
+        redisAsyncCommand(redis->context, on_said, NULL, "SUBSCRIBE %s", redis->channel);
     }
 }
 
@@ -282,6 +311,8 @@ static void tick(void *argument)
     for (redis_t *redis = connections.all; redis; redis = redis->next) {
         if (redis->context != NULL && !redis->ready && redis->connect_by <= now)
             drop(redis, "no greeting in time");
+        if (redis->channel != NULL && redis->ready && now - redis->heard_at >= redis->silence * CLOCK_MILLISECOND)
+            drop(redis, "nothing was heard");
         if (redis->context == NULL && redis->retry_at <= now)
             begin(redis);
     }
@@ -291,7 +322,7 @@ enum redis_status redis_command(redis_t *redis, const text_t *arguments, int cou
 {
     const char *values[REDIS_ARGUMENTS_MAX];
     size_t lengths[REDIS_ARGUMENTS_MAX];
-    insist(coroutine_current() != NULL && count <= REDIS_ARGUMENTS_MAX);
+    insist(coroutine_current() != NULL && count <= REDIS_ARGUMENTS_MAX && redis->channel == NULL);
     *reply = (redis_reply_t){0};
     if (!redis->ready || redis->commands >= REDIS_COMMANDS_MAX || clock_monotonic() >= deadline)
         return REDIS_UNAVAILABLE;
@@ -383,6 +414,17 @@ redis_t *redis_open(loop_t *loop, const char *url)
     redis->next = connections.all;
     connections.all = redis;
     return redis; /* the next tick connects */
+}
+
+redis_t *redis_subscribe(loop_t *loop, const char *url, const char *channel, int silence, const redis_listener_t *listener)
+{
+    redis_t *redis = redis_open(loop, url);
+    if (redis == NULL)
+        return NULL;
+    redis->channel = channel;
+    redis->silence = silence;
+    redis->listener = *listener;
+    return redis;
 }
 
 bool redis_ready(const redis_t *redis)

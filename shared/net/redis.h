@@ -37,3 +37,13 @@ typedef struct redis_reply {
 /* Inside a coroutine. `reply` is filled when it was answered; give it to redis_reply_free. */
 enum redis_status redis_command(redis_t *, const text_t *arguments, int count, int64_t deadline, redis_reply_t *reply);
 void redis_reply_free(redis_reply_t *);
+
+/* A connection that only listens to one channel. It is opened again when it is lost, and when it heard nothing for `silence`
+ * milliseconds: so somebody must say something more often, perhaps we ourselves. What is said while there is none is lost: each
+ * on_subscribed means that something may have been. Neither callback may suspend. `channel` is borrowed for good. */
+typedef struct {
+    void (*on_subscribed)(void *argument); /* from now on everything is heard */
+    void (*on_message)(void *argument, text_t message);
+    void *argument;
+} redis_listener_t;
+redis_t *redis_subscribe(loop_t *, const char *url, const char *channel, int silence, const redis_listener_t *);

@@ -1,8 +1,9 @@
 /* upstream: follows the instance table. It is read again when the segment's version has changed, looked at
- * after each turn and at least each TICK_MILLISECONDS.
+ * after each turn and at least each TICK_MILLISECONDS. (The broker's hint makes a turn come at once: broker.h.)
  *
  * When a generation ends, its last replies may still be on their way through ZeroMQ's thread: the link is
- * read on for a moment before the instance counts as lost. */
+ * read on for a moment before the instance counts as lost, where any are awaited. Nobody is kept busy by that: when an instance
+ * dies, all processes hear of it at once. */
 #include "upstream.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -13,7 +14,7 @@
 
 enum {
     TICK_MILLISECONDS = 50,
-    LAST_WORDS = 3 * CLOCK_MILLISECOND,
+    LAST_WORDS = 3, /* milliseconds */
     PLACES = 2 * SEGMENT_INSTANCES, /* old generations beside their successors */
     SERVICES_MAX = 64,
     TOGETHER_MOST = 48, /* how far ahead of the least loaded instance the one of this turn may be */
@@ -38,6 +39,7 @@ static struct {
     group_t groups[SERVICES_MAX];
     uint64_t seen; /* version of the segment */
     int leaving;   /* places whose generation has ended */
+    loop_timer_t *leave_timer;
     uint64_t turn; /* number of the loop's turn */
 } upstreams;
 
@@ -143,7 +145,8 @@ static void places_leave(int64_t now)
 {
     for (int i = 0; i < PLACES; i++) {
         upstream_t *upstream = &upstreams.places[i];
-        if (upstream->generation == 0 || upstream->lost_at == 0 || now - upstream->lost_at < LAST_WORDS)
+        if (upstream->generation == 0 || upstream->lost_at == 0 ||
+            (upstream->in_flight > 0 && now - upstream->lost_at < LAST_WORDS * CLOCK_MILLISECOND))
             continue;
         upstreams.leaving--;
         upstreams.events.on_lost(upstream);
@@ -153,22 +156,36 @@ static void places_leave(int64_t now)
     }
 }
 
-/* After each turn; true while an instance is leaving, so that its last words are read without sleeping. */
+static void look_on_time(void *argument);
+
+/* As long as somebody is leaving. */
+static void leave_timer_set(void)
+{
+    bool wanted = upstreams.leaving > 0;
+    if (wanted && upstreams.leave_timer == NULL)
+        upstreams.leave_timer = upstreams.loop->timer(upstreams.loop, LAST_WORDS, look_on_time, NULL);
+    else if (!wanted && upstreams.leave_timer != NULL)
+        upstreams.loop->timer_stop(&upstreams.leave_timer);
+}
+
+/* After each turn; true when the table has changed: who waits for an instance has it at once. */
 static bool look(void *argument)
 {
     (void)argument;
     upstreams.turn++;
     uint64_t version = segment_version(upstreams.process->segment);
-    if (version == upstreams.seen && upstreams.leaving == 0)
+    bool changed = version != upstreams.seen;
+    if (!changed && upstreams.leaving == 0)
         return false;
     int64_t now = clock_monotonic();
-    if (version != upstreams.seen) {
+    if (changed) {
         upstreams.seen = version;
         table_read(now);
     }
     if (upstreams.leaving > 0)
         places_leave(now);
-    return upstreams.leaving > 0;
+    leave_timer_set();
+    return changed;
 }
 
 static void look_on_time(void *argument)

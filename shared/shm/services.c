@@ -6,6 +6,7 @@
 /* Secrets are named as in crypto/secrets.h; three more are composed by the supervisor: database_url (host,
  * port and database of DATABASE_URL with the role's own name and password), tls_certificate and tls_key (the
  * PEM texts). */
+static const char *const broker_secrets[] = {NULL};
 static const char *const accounts_secrets[] = {"database_url", "jwt_keys", "data_keys.accounts", "index_key",
     "token_key", "oauth.google", "oauth.kakao", "oauth.naver", "oauth.apple", NULL};
 static const char *const children_secrets[] = {"database_url", "data_keys.children", NULL};
@@ -25,6 +26,7 @@ const service_t services[] = {
     {.name = "admin", .program = "admin", .stage = 1, .secrets = admin_secrets, .role = "admin"},
     {.name = "mailer", .program = "mailer", .stage = 1, .secrets = mailer_secrets, .role = "mailer"},
     {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},
+    {.name = "broker", .program = "broker", .stage = 0, .told = true, .secrets = broker_secrets},
 };
 const int service_count = ARRAY_SIZE(services);
 

@@ -9,6 +9,7 @@ typedef struct {
     const char *program; /* "accounts": the executable beside the supervisor's own */
     int stage;           /* broker 0, actors 1, frontends 2: a stage starts when the one before is ready */
     bool listens;        /* gets the listening sockets */
+    bool told;           /* SIGURG tells it that the instance table has changed (the broker, who tells the others) */
     const char *const *secrets; /* names it is given (secrets.h), NULL-terminated: nothing else */
     const char *role;           /* PostgreSQL role, NULL: none */
     int nice; /* setpriority(2): what keeps processors busy for long gives way to everybody else */

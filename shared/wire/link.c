@@ -92,13 +92,14 @@ static bool socket_readable(void *socket)
     return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
 }
 
-/* The whole batch or nothing; true when it is gone (sent, or dropped because the queue is full). */
-static void socket_send(void *socket, buffer_t *batch)
+/* The whole batch or nothing: false when it was dropped, because the queue is full. */
+static bool socket_send(void *socket, buffer_t *batch)
 {
-    if (zmq_send(socket, batch->data, batch->length, ZMQ_DONTWAIT) < 0)
-        dropped++;
+    bool sent = zmq_send(socket, batch->data, batch->length, ZMQ_DONTWAIT) >= 0;
+    dropped += !sent;
     batch->length = 0;
     fault_point("link.sent"); /* which thread of ZeroMQ has it now, or the kernel, is not known */
+    return sent;
 }
 
 /* --- the caller's side -------------------------------------------------------------------------------------------- */
@@ -110,6 +111,7 @@ struct link_client {
     void *argument;
     buffer_t batch;
     bool active; /* sent or received in this turn: ZMQ_EVENTS must be looked at before the loop sleeps */
+    bool lost;   /* a batch was dropped, see link_client_lost */
     struct link_client *next;
 };
 
@@ -142,7 +144,7 @@ static bool clients_turn(void *argument)
     bool more = false;
     for (link_client_t *client = clients; client; client = client->next) {
         if (client->batch.length) {
-            socket_send(client->socket, &client->batch);
+            client->lost |= !socket_send(client->socket, &client->batch);
             client->active = true;
         }
         if (!client->active)
@@ -183,7 +185,14 @@ void link_client_send(link_client_t *client, text_t value)
     batch_add(&client->batch, value);
     client->active = true;
     if (client->batch.length >= BATCH_BYTES)
-        socket_send(client->socket, &client->batch);
+        client->lost |= !socket_send(client->socket, &client->batch);
+}
+
+bool link_client_lost(link_client_t *client)
+{
+    bool lost = client->lost;
+    client->lost = false;
+    return lost;
 }
 
 void link_client_close(loop_t *loop, link_client_t **link)

@@ -22,6 +22,8 @@ void link_server_close(loop_t *, link_server_t **);
 typedef struct link_client link_client_t;
 link_client_t *link_client_open(loop_t *, const char *endpoint, link_receive_t receive, void *argument);
 void link_client_send(link_client_t *, text_t value);
+/* Was a batch dropped since this was last asked? */
+bool link_client_lost(link_client_t *);
 /* Not from inside its own receive callback. */
 void link_client_close(loop_t *, link_client_t **);
 

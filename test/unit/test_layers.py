@@ -78,6 +78,14 @@ def tree_faults(including, included):
         yield f"{including} includes {included}: it blocks, only aipotenctl may use it"
 
 
+def broker_faults(including, included):
+    """It moves what others say: it answers nobody and has no database."""
+    if layer_of(included) in ("pg", "actor") and not included.endswith("/tags.h"):
+        yield f"{including} includes {included}: the broker has no use for {layer_of(included)}"
+    if included.startswith("actors/"):
+        yield f"{including} includes {included}: the broker knows no actor"
+
+
 def faults(files):
     found = []
     for including, text in files.items():
@@ -86,6 +94,8 @@ def faults(files):
             included = resolve(files, including, name)
             if included:
                 found += tree_faults(including, included)
+                if including.startswith("broker/"):
+                    found += broker_faults(including, included)
     return found
 
 
@@ -123,6 +133,11 @@ def test_includes_are_resolved():
     ("actors/accounts/x.c", "#include <h2o/websocket.h>", "only actors/frontend/"),
     ("actors/accounts/x.c", '#include "../children/age.h"', "never include each other"),
     ("actors/frontend/x.c", '#include "actors/children/age.h"', "never include each other"),
+    ("broker/x.c", '#include "pg/lanes.h"', "no use for pg"),
+    ("broker/x.c", '#include "actor/call.h"', "no use for actor"),
+    ("broker/x.c", '#include "../actors/children/age.h"', "knows no actor"),
+    ("broker/x.c", "#include <zmq.h>", "only shared/wire/"),
+    ("broker/x.c", "#include <hiredis/async.h>", "only shared/net/"),
     ("shared/pg/lanes.c", '#include "admin_sql.h"', "it blocks"),
     ("actors/children/x.c", '#include "../../shared/pg/migrate.h"', "it blocks"),
 ])
@@ -144,6 +159,8 @@ def test_each_fault_is_found(path, include, part):
     ("actors/children/children.c", '#include "age.h"'),
     ("actors/children/children.c", '#include "../../shared/pg/lanes.h"'),
     ("actors/frontend/x.c", "#include <h2o.h>"),
+    ("broker/x.c", '#include "shm/segment.h"'),
+    ("broker/x.c", '#include "wire/message.h"'),
 ])
 def test_what_is_allowed(path, include):
     headers = ("shared/wire/message.h", "shared/pg/lanes.h", "shared/pg/admin_sql.h", "shared/pg/migrate.h", "actors/children/age.h")

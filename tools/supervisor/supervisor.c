@@ -38,6 +38,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -146,12 +147,27 @@ static void alarm_set(void)
             NULL);
 }
 
+/* Who waits for an instance looks at the table at once when the broker says so. SIGURG does nothing to a process that has not got
+ * so far as to handle it. */
+static void news_tell(void)
+{
+    static uint64_t told;
+    uint64_t version = segment_version(the.segment);
+    if (version == told)
+        return;
+    told = version;
+    EACH_INSTANCE (&the, instance)
+        if (services[instance->service].told && instance->pid != 0)
+            pidfd_send_signal(instance->pidfd, SIGURG, NULL, 0); /* one that has ended just now will be seen to */
+}
+
 static bool turn(void *argument)
 {
     (void)argument;
     plan_step(&the);
     progress_step(&the);
     control_step(&the);
+    news_tell();
     state_save(&the);
     if (the.heir != NULL)
         handover_run(&the);

@@ -123,8 +123,51 @@ static void test_order(void **state)
     unlink(endpoint + 6);
 }
 
+/* --- a reader that does not read ------------------------------------------------------------------------------------ */
+
+enum { BATCHES_MOST = 8192 /* twice the high-water mark */ };
+
+static int refused, tried;
+
+static void send_batch(void *argument)
+{
+    link_client_t *client = argument;
+    link_client_send(client, TEXT("unread"));
+    refused += link_client_lost(client);
+    if (++tried == BATCHES_MOST)
+        loop_ev_stop(loop);
+}
+
+static bool batch_turn(void *argument)
+{
+    if (tried < BATCHES_MOST)
+        send_batch(argument);
+    return tried < BATCHES_MOST;
+}
+
+/* Nobody has bound the endpoint: what is sent waits in the queue, up to its mark; then it is dropped, counted, and known. */
+static void test_bounded(void **state)
+{
+    (void)state;
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "ipc:///tmp/link-nobody-%d", getpid());
+    int64_t before = link_dropped();
+    link_client_t *client = link_client_open(loop, endpoint, on_reply, NULL);
+    assert_non_null(client);
+    loop->add_turn_hook(loop, batch_turn, client);
+    loop_timer_t *limit = loop->timer(loop, 60000, too_late, NULL);
+    loop_ev_run(loop);
+    loop->timer_stop(&limit);
+    int64_t dropped = link_dropped() - before;
+    assert_in_range(BATCHES_MOST - dropped, 4000, 4200); /* QUEUE_MESSAGES, give or take what was under way */
+    assert_in_range(dropped - refused, 0, 1);
+    link_client_lost(client); /* of the last turn */
+    assert_false(link_client_lost(client));
+    link_client_close(loop, &client);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_large)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_large), cmocka_unit_test(test_bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

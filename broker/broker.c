@@ -1,0 +1,204 @@
+/* broker: hints between the processes of one machine. One thread, one loop; no database.
+ *
+ *     broker.c     the process: who says what to whom; which instances have ended
+ *     topics.c     who wants to hear of what
+ *
+ * One topic is used so far (shared/wire/hint.h): `instances`, said by this process whenever the supervisor has changed the
+ * instance table, so that who waits for an instance looks at once and not at its next tick.
+ *
+ * What always holds: it carries hints only; killed at any time, it costs speed and nothing else. It waits for nobody: what a slow
+ * reader's queue has no room for is dropped and counted. Who may connect is who may enter the run directory (mode 0700). */
+#include "base/log.h"
+#include "base/panic.h"
+#include "shm/process.h"
+#include "topics.h"
+#include "wire/link.h"
+#include <signal.h>
+#include <stdlib.h>
+
+enum {
+    LOOK_MILLISECONDS = 200, /* at the instance table, should the supervisor's signal be lost */
+    PROBLEM_BYTES = 64 << 10,
+};
+
+static struct {
+    process_t process;
+    loop_t *loop;
+    link_server_t *server;
+    topics_t topics;
+    uint64_t seen;                         /* version of the segment */
+    uint64_t generations[SEGMENT_INSTANCES]; /* that live in each slot; 0: none */
+    arena_t *arena;                        /* for reading a hint; emptied after each */
+    buffer_t packed;
+    struct {
+        _Atomic int64_t *heard, *unreadable, *told, *dropped, *subscriptions, *refused;
+    } counters;
+} broker;
+
+/* --- telling ------------------------------------------------------------------------------------------------------ */
+
+static void tell(text_t topic, text_t payload)
+{
+    hint_t hint = {0};
+    message_set(&hint, version, HINT_VERSION);
+    message_set(&hint, act, HINT_PUBLISH);
+    message_set(&hint, topic, topic);
+    message_set(&hint, sender, 0);
+    if (payload.data != NULL)
+        message_set(&hint, payload, payload);
+    broker.packed.length = 0;
+    message_pack(&hint_message, &hint, &broker.packed);
+    for (const subscription_t *to = NULL; (to = topics_next(&broker.topics, topic, to)) != NULL;) {
+        link_server_send(broker.server, to->peer, buffer_text(&broker.packed));
+        counter_add(broker.counters.told, 1);
+    }
+}
+
+/* --- instances ---------------------------------------------------------------------------------------------------- */
+
+static bool state_lives(uint32_t state)
+{
+    return state == INSTANCE_STARTING || state == INSTANCE_READY || state == INSTANCE_DRAINING || state == INSTANCE_STOPPING;
+}
+
+static uint64_t slot_generation(int slot)
+{
+    segment_instance_t *row = segment_instance(broker.process.segment, slot);
+    return atomic_load(&row->used) && state_lives(atomic_load(&row->state)) ? atomic_load(&row->generation) : 0;
+}
+
+static bool generation_lives(uint64_t generation)
+{
+    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++)
+        if (slot_generation(slot) == generation)
+            return generation != 0;
+    return false;
+}
+
+/* True when somebody was told. */
+static bool table_read(void)
+{
+    uint64_t version = segment_version(broker.process.segment);
+    if (version == broker.seen)
+        return false;
+    broker.seen = version;
+    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
+        uint64_t generation = slot_generation(slot);
+        if (broker.generations[slot] != 0 && broker.generations[slot] != generation)
+            topics_end(&broker.topics, broker.generations[slot]);
+        broker.generations[slot] = generation;
+    }
+    tell(TEXT(TOPIC_INSTANCES), (text_t){.data = NULL});
+    atomic_store_explicit(broker.counters.subscriptions, broker.topics.count, memory_order_relaxed);
+    return true;
+}
+
+/* --- hearing ------------------------------------------------------------------------------------------------------ */
+
+static void subscribe(const hint_t *hint, uint32_t peer)
+{
+    uint64_t generation = (uint64_t)hint->sender;
+    if (!generation_lives(generation))
+        return; /* it came too late: its end has been seen */
+    if (!topics_subscribe(&broker.topics, hint->topic, peer, generation)) {
+        counter_add(broker.counters.refused, 1);
+        log_event(LOG_WARNING, "subscription_refused", LOG_T("topic", hint->topic), LOG_I("subscriptions", broker.topics.count),
+            LOG_S("next", "nothing waits for hints; more than TOPICS_SUBSCRIPTIONS_MAX were never thought of"));
+    }
+}
+
+static void on_value(void *argument, text_t value, uint32_t peer)
+{
+    hint_t hint;
+    problems_t problems;
+    (void)argument;
+    problems.arena = broker.arena;
+    problems.count = 0;
+    bool good = message_read(&hint_message, value, SOURCE_PEER, &hint, &problems) && hint.version == HINT_VERSION;
+    arena_reset(broker.arena);
+    counter_add(good ? broker.counters.heard : broker.counters.unreadable, 1);
+    if (good && hint.act == HINT_SUBSCRIBE)
+        subscribe(&hint, peer);
+    else if (good && hint.act == HINT_PUBLISH)
+        tell(hint.topic, hint.payload);
+}
+
+static _Noreturn void on_arena_limit(void *argument)
+{
+    (void)argument;
+    panic("the problems of one hint take more than %d bytes", PROBLEM_BYTES);
+}
+
+/* --- the process -------------------------------------------------------------------------------------------------- */
+
+/* After each turn: the supervisor's signal makes one. True when there is something to send. */
+static bool turn(void *argument)
+{
+    (void)argument;
+    bool told = table_read();
+    atomic_store_explicit(broker.counters.dropped, link_dropped(), memory_order_relaxed);
+    return told;
+}
+
+static void on_changed(void *argument)
+{
+    (void)argument; /* the turn hook looks */
+}
+
+static void on_watchdog_time(void *argument)
+{
+    (void)argument;
+    process_notify_watchdog();
+}
+
+static void on_stop(void *argument)
+{
+    (void)argument;
+    process_notify_stopping();
+    loop_ev_stop(broker.loop);
+}
+
+static void counters_open(segment_instance_t *self)
+{
+    broker.counters.heard = counter_declare(self, "hints_heard", "hints", "subscriptions and hints of this machine's processes");
+    broker.counters.unreadable = counter_declare(self, "hints_unreadable", "hints", "of another build, or broken");
+    broker.counters.told = counter_declare(self, "hints_told", "hints", "sent to those who subscribed");
+    broker.counters.dropped = counter_declare(self, "link_dropped", "batches", "a slow reader's queue was full");
+    broker.counters.subscriptions = counter_declare(self, "subscriptions", "now", "processes and topics they wait for");
+    broker.counters.refused = counter_declare(self, "subscriptions_refused", "times", "the table of subscriptions was full");
+}
+
+static void serve(void)
+{
+    char endpoint[256];
+    segment_endpoint(broker.process.self, broker.process.run_directory, endpoint, sizeof(endpoint));
+    broker.server = link_server_open(broker.loop, endpoint, on_value, NULL);
+    if (broker.server == NULL) {
+        log_event(LOG_ERROR, "start_failed", LOG_S("reason", "cannot bind the endpoint below AIPOTEN_RUN"),
+            LOG_S("endpoint", endpoint), LOG_S("next", "is its path too long for a socket?"));
+        exit(EXIT_CONFIG);
+    }
+    process_notify_ready(0);
+    log_event(LOG_INFO, "ready");
+}
+
+int main(void)
+{
+    process_join(&broker.process);
+    broker.loop = loop_ev_create();
+    loop_ev_signal(broker.loop, SIGTERM, on_stop, NULL);
+    loop_ev_signal(broker.loop, SIGINT, on_stop, NULL);
+    loop_ev_signal(broker.loop, SIGURG, on_changed, NULL); /* services.h, `told` */
+    broker.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
+    counters_open(broker.process.self);
+    broker.loop->add_turn_hook(broker.loop, turn, NULL);
+    broker.loop->timer(broker.loop, LOOK_MILLISECONDS, on_changed, NULL);
+    int64_t watchdog = broker.process.config.supervisor.watchdog;
+    if (watchdog > 0)
+        broker.loop->timer(broker.loop, (int)(watchdog / 3), on_watchdog_time, NULL);
+    serve();
+    loop_ev_run(broker.loop);
+    log_event(LOG_INFO, "stopped");
+    link_server_close(broker.loop, &broker.server);
+    return 0;
+}

@@ -1,0 +1,17 @@
+/* broker: this process's side of the broker (broker/ is the other one). Follows the instance table to whichever broker is ready.
+ *
+ * What always holds: nothing waits for the broker, and without one everything goes on: hints are lost then. What must not be lost
+ * without a word is counted: who told of something stale while there was no broker, or may not have been heard by one that died, or
+ * found its queue full, tells the next one that anything may be stale. */
+#pragma once
+#include "../base/loop.h"
+#include "../shm/process.h"
+#include "../wire/hint.h"
+
+/* Once per process; the broker is looked for after each turn, which upstream.h makes come each 50 ms at least. */
+void broker_open(loop_t *, process_t *);
+void broker_close(void);
+/* What is said of a topic comes to on_hint (NULL: to be woken is all), from the next turn on and from whichever broker there is. */
+void broker_subscribe(const char *topic, void (*on_hint)(text_t payload));
+/* After COMMIT: answers under this tag are stale on other machines as well. Nothing where there are none (cluster.enabled). */
+void broker_stale(const char *tag, uuid_t id);
