@@ -23,8 +23,8 @@ START_TIMEOUT, STOP_TIMEOUT = 180, 180
 DEMO = {'AIPOTEN_DEMO_USERS': '200', 'AIPOTEN_DEMO_CHILDREN': '320'}
 
 # Connected, and through with preparing its statements: its own words in application_name are "aipoten accounts.1 read".
-READ_LANES = """SELECT count(DISTINCT application_name) FROM pg_stat_activity
-WHERE application_name LIKE 'aipoten % read' AND state = 'idle' AND query <> ''"""
+READ_LANES = """as_postgres psql -U postgres -h "$services_home/postgres" -p "$POSTGRES_PORT" -Atqc "SELECT count(DISTINCT application_name)
+FROM pg_stat_activity WHERE application_name LIKE 'aipoten % read' AND state = 'idle' AND query <> ''" postgres"""
 
 live = []  # systems that were started and not destroyed
 
@@ -162,8 +162,7 @@ class System:
         """Starts PostgreSQL again; when it returns every instance can read: until then each answers 503 (lanes.h)."""
         self.services('postgres_start')
         actors = [row for row in self.instances() if row['service'] not in ('broker', 'frontend')]
-        with self.database() as database:
-            wait_until(lambda: database.value(READ_LANES) >= len(actors), 20, 'the read lanes of all instances', every=0.02)
+        wait_until(lambda: int(self.services(READ_LANES)) >= len(actors), 20, 'the read lanes of all instances', every=0.02)
 
     @property
     def kept(self):

@@ -308,10 +308,11 @@ def test_death_at_every_point(own):
         own.wait_ready(30)
     wait_until(lambda: not jobs(own, "state IN ('waiting', 'sending')"), 90, 'settled jobs', every=0.2)
     settled(own)
-    for point, body in bodies.items():
-        mails = own.mail.to(body['email'])
-        assert len(mails) == (2 if point == 'mail.accepted' else 1), point
-        assert len({mail.message['message-id'] for mail in mails}) == 1
+    sent = {point: own.mail.to(body['email']) for point, body in bodies.items()}
+    for point, mails in sent.items():
+        assert mails and len({mail.message['message-id'] for mail in mails}) == 1, point
+    # One alone came twice. (Whose it was, if a mail that an earlier death had left was quicker, no one can say.)
+    assert sum(len(mails) - 1 for mails in sent.values()) == 1, {point: len(mails) for point, mails in sent.items()}
 
 
 @pytest.mark.parametrize('seconds', [2, LEASE + 6])
