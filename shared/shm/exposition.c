@@ -5,6 +5,7 @@
 #include "../base/clock.h"
 #include "../base/panic.h"
 #include "../base/proc.h"
+#include "cache.h"
 #include "metrics.h"
 #include "services.h"
 #include <stdio.h>
@@ -145,6 +146,59 @@ static void build_write(buffer_t *out)
         build_id(id);
     family_begin(out, "aipoten_build_info", "gauge", "the build of the frontend that answers, as file(1) shows it");
     buffer_format(out, "aipoten_build_info{version=\"%s\",build=\"%s\",compiler=\"%s\"} 1\n", build_version, id, __VERSION__);
+}
+
+/* --- the cache ---------------------------------------------------------------------------------------------------- */
+
+/* Sums since the segment was made, of all processes. */
+static const struct {
+    const char *family, *label, *help;
+    size_t offset;
+} cache_counts[] = {
+    {"aipoten_cache_looks_total", "outcome=\"hit\"", "looks into the cache in shared memory, by what they gave",
+        offsetof(cache_counts_t, hits)},
+    {"aipoten_cache_looks_total", "outcome=\"stale\"", NULL, offsetof(cache_counts_t, stale)},
+    {"aipoten_cache_looks_total", "outcome=\"miss\"", NULL, offsetof(cache_counts_t, misses)},
+    {"aipoten_cache_looks_total", "outcome=\"wait\"", NULL, offsetof(cache_counts_t, waits)},
+    {"aipoten_cache_fills_total", "outcome=\"filed\"", "answers that were to be filed there, by what became of them",
+        offsetof(cache_counts_t, fills)},
+    {"aipoten_cache_fills_total", "outcome=\"outdated\"", NULL, offsetof(cache_counts_t, outdated)},
+    {"aipoten_cache_fills_total", "outcome=\"unadmitted\"", NULL, offsetof(cache_counts_t, unadmitted)},
+    {"aipoten_cache_fills_total", "outcome=\"too_large\"", NULL, offsetof(cache_counts_t, too_large)},
+    {"aipoten_cache_evicted_total", NULL, "good answers that gave way to others", offsetof(cache_counts_t, evictions)},
+    {"aipoten_cache_invalidated_total", NULL, "tags that writes changed", offsetof(cache_counts_t, invalidations)},
+    {"aipoten_cache_flushed_total", NULL, "times all was forgotten", offsetof(cache_counts_t, flushes)},
+};
+
+static void cache_write(segment_t *segment, buffer_t *out)
+{
+    static segment_t *opened;
+    static cache_t *cache; /* only to read what it counts */
+    cache_stats_t stats;
+    int64_t entries = 0, bytes = 0;
+    if (opened != segment)
+        cache = cache_open(segment, NULL);
+    opened = segment;
+    cache_stats_read(cache, &stats);
+    for (size_t i = 0; i < ARRAY_SIZE(cache_counts); i++) {
+        int64_t value;
+        memcpy(&value, (const char *)&stats.counts + cache_counts[i].offset, sizeof(value));
+        if (cache_counts[i].help != NULL)
+            family_begin(out, cache_counts[i].family, "counter", cache_counts[i].help);
+        const char *label = cache_counts[i].label;
+        buffer_format(out, label != NULL ? "%s{%s} %lld\n" : "%s%s %lld\n", cache_counts[i].family, label != NULL ? label : "",
+            (long long)value);
+    }
+    for (int i = 0; i < CACHE_CLASSES; i++) {
+        entries += stats.classes[i].entries;
+        bytes += stats.classes[i].bytes;
+    }
+    family_begin(out, "aipoten_cache_entries", "gauge", "good answers that it holds");
+    buffer_format(out, "aipoten_cache_entries %lld\n", (long long)entries);
+    family_begin(out, "aipoten_cache_used_bytes", "gauge", "bodies and headers of these");
+    buffer_format(out, "aipoten_cache_used_bytes %lld\n", (long long)bytes);
+    family_begin(out, "aipoten_cache_size_bytes", "gauge", "its part of shared memory (cache.size)");
+    buffer_format(out, "aipoten_cache_size_bytes %lld\n", (long long)stats.size);
 }
 
 /* --- what the processes declared ---------------------------------------------------------------------------------- */
@@ -368,5 +422,6 @@ void exposition_write(segment_t *segment, buffer_t *out)
     states_write(segment, out);
     starts_write(segment, out);
     processes_write(segment, out);
+    cache_write(segment, out);
     counters_write(segment, out);
 }

@@ -12,6 +12,8 @@ import subprocess
 import termios
 import time
 
+import yaml
+
 from harness.client import Client
 from harness.load import Load
 from harness.metrics import Metrics, promtool
@@ -36,7 +38,8 @@ def test_promtool_is_content(system, parent):
                  'aipoten_calls_queued', 'aipoten_database_statements_total', 'aipoten_database_time_seconds_total',
                  'aipoten_service_starts_total', 'aipoten_service_deaths_total', 'aipoten_rate_limited_total',
                  'aipoten_rejected_total', 'aipoten_instance_state', 'aipoten_process_resident_memory_bytes',
-                 'aipoten_process_cpu_seconds_total', 'aipoten_database_connections'):
+                 'aipoten_process_cpu_seconds_total', 'aipoten_database_connections', 'aipoten_cache_looks_total',
+                 'aipoten_cache_entries'):
         assert metrics.find(name), f'{name} is missing'
     processes = {f'{row["service"]}.{row["instance"]}' for row in system.instances()}
     for name in ('aipoten_process_private_memory_bytes', 'aipoten_process_start_time_seconds'):
@@ -243,3 +246,59 @@ def test_top_in_a_terminal(system):
         top.wait()
         os.close(ours)
         os.close(theirs)
+
+
+# --- h2o-conf/alerts.yaml ----------------------------------------------------------------------------------------------------
+
+ALERTS = os.path.join(ROOT, 'h2o-conf', 'alerts.yaml')
+
+# Half an hour in which these series went so, one value a minute: no alert stands after it. Then one that makes an alert stand.
+FRONTEND = 'service="frontend",process="frontend.1"'
+WELL = {'aipoten_build_info{version="1"}': '1x30', f'aipoten_requests_total{{{FRONTEND}}}': '0+6000x30',
+        f'aipoten_status_5xx_total{{{FRONTEND}}}': '0+6x30', 'aipoten_service_deaths_total{service="children"}': '0+0x29 3',
+        'aipoten_http_request_duration_seconds_bucket{operation="auth.login",class="2xx",le="1"}': '0+0x30',
+        'aipoten_http_request_duration_seconds_bucket{operation="auth.login",class="2xx",le="+Inf"}': '0+9x30',
+        'aipoten_http_request_duration_seconds_bucket{operation="children.list",class="2xx",le="1"}': '0+999x30',
+        'aipoten_http_request_duration_seconds_bucket{operation="children.list",class="2xx",le="2.5"}': '0+1000x30',
+        'aipoten_http_request_duration_seconds_bucket{operation="children.list",class="2xx",le="+Inf"}': '0+1000x30',
+        f'aipoten_instance_state{{{FRONTEND},state="FAILED"}}': '0x30', f'aipoten_process_operation_seconds{{{FRONTEND}}}': '0.2x30',
+        f'aipoten_rejected_total{{{FRONTEND},reason="timeout"}}': '0+6x30',
+        'aipoten_calls_queued{service="children",process="children.1"}': '0 100 0 100 0x26',
+        'aipoten_database_time_seconds_total{service="children",process="children.1",lane="read"}': '0+1x30',
+        'aipoten_database_statements_total{service="children",process="children.1",lane="read"}': '0+600x30',
+        f'aipoten_access_dropped_total{{{FRONTEND}}}': '7x30'}
+ILL = {'AipotenErrors': ('aipoten_status_5xx_total', '0+600x30'), 'AipotenDeaths': ('aipoten_service_deaths_total', '0+1x30'),
+       'AipotenSlow': ('operation="children.list",class="2xx",le="1"', '0+900x30'), 'AipotenHangs': ('operation_seconds', '6x30'),
+       'AipotenDown': ('state="FAILED"', '1x30'), 'AipotenRefuses': ('aipoten_rejected_total', '0+120x30'),
+       'AipotenQueues': ('aipoten_calls_queued', '100x30'), 'AipotenDatabaseSlow': ('aipoten_database_time', '0+120x30'),
+       'AipotenLogLost': ('aipoten_access_dropped', '0+1x30'), 'AipotenAway': ('aipoten_build_info', '1x20 stale')}
+
+
+def alerts_of(series):
+    """The series of one case, as promtool wants them."""
+    return {'interval': '1m', 'input_series': [{'series': name, 'values': values} for name, values in series.items()]}
+
+
+def test_alerts_stand_when_they_should_and_only_then(system, tmp_path):
+    promtool('check', 'rules', ALERTS)
+    rules = yaml.safe_load(open(ALERTS, encoding='utf-8'))['groups'][0]['rules']
+    names = {rule['alert'] for rule in rules}
+    assert names == set(ILL)
+    metrics = {name for name, _, _ in Metrics.of(system).samples}
+    for rule in rules:
+        used = set(re.findall(r'\baipoten_[a-z0-9_]+', rule['expr']))
+        assert used and used <= metrics, f'{rule["alert"]}: {used - metrics} is not in /metrics'
+    cases = [alerts_of(WELL) | {'promql_expr_test': standing([])}]
+    for alert, (which, values) in ILL.items():
+        changed = [name for name in WELL if which in name]
+        assert len(changed) == 1, (alert, changed)
+        cases.append(alerts_of({**WELL, changed[0]: values}) | {'promql_expr_test': standing([alert])})
+    given = tmp_path / 'alerts_test.yaml'
+    given.write_text(yaml.safe_dump({'rule_files': [ALERTS], 'evaluation_interval': '1m', 'tests': cases}), encoding='utf-8')
+    promtool('test', 'rules', str(given))
+
+
+def standing(alerts):
+    """Prometheus keeps a series ALERTS of those that stand."""
+    return [{'expr': 'sum by (alertname) (ALERTS{alertstate="firing"})', 'eval_time': '30m',
+             'exp_samples': [{'labels': f'{{alertname="{alert}"}}', 'value': 1} for alert in alerts]}]

@@ -247,6 +247,8 @@ static void test_the_text(void **state)
     assert_has(&text, "aipoten_request_time_seconds_total{service=\"frontend\",process=\"frontend.2\"} 1.500000\n");
     assert_has(&text, "aipoten_instance_state{service=\"frontend\",process=\"frontend.2\",state=\"READY\"} 1\n");
     assert_has(&text, "aipoten_service_deaths_total{service=\"children\"} 2\n");
+    assert_has(&text, "# TYPE aipoten_cache_looks_total counter\naipoten_cache_looks_total{outcome=\"hit\"} 0\n");
+    assert_has(&text, "aipoten_cache_evicted_total 0\n");
     assert_has(&text, "aipoten_process_cpu_seconds_total{service=\"frontend\",process=\"frontend.2\"} ");
     segment_instance_t *successor = segment_instance(segment, 1); /* is being renewed: still one series each */
     successor->service = row->service;
