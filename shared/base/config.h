@@ -111,6 +111,9 @@ typedef struct config {
         int64_t max_invitations;        /* by one user in a day */
     } children;
     struct {
+        int64_t view_pause; /* a viewer's second look at a video within this is no second view */
+    } videos;
+    struct {
         const char *url;
     } redis;
     struct {
@@ -141,7 +144,7 @@ typedef struct config {
     } mail;
     struct {
         /* instances of each service at start */
-        int64_t broker, frontend, accounts, accounts_hash, children, admin, mailer;
+        int64_t broker, frontend, accounts, accounts_hash, children, videos, admin, mailer;
     } instances;
     struct {
         const char *user;         /* children's user when started as root */

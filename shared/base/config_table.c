@@ -234,6 +234,9 @@ const config_row_t config_rows[] = {
     {"children.max_invitations", CONFIG_INTEGER, AT(children.max_invitations), "10", 1, 10000,
         .meaning = "invitations that one user may send in a day"},
 
+    {"videos.view_pause", CONFIG_DURATION, AT(videos.view_pause), "30m", SECOND, DAY,
+        .meaning = "a viewer's further looks at a video within this are no further views"},
+
     {"redis.url", CONFIG_TEXT, AT(redis.url), "", .refuse = config_refuse_redis, .environment = "REDIS_URL",
         .meaning = "what several machines share; empty: a single machine goes on without"},
 
@@ -292,6 +295,8 @@ const config_row_t config_rows[] = {
         .meaning = "accounts actors that only hash passwords, at start"},
     {"instances.children", CONFIG_INTEGER, AT(instances.children), "2", 0, 32,
         .meaning = "children actors at start"},
+    {"instances.videos", CONFIG_INTEGER, AT(instances.videos), "2", 0, 32,
+        .meaning = "videos actors at start"},
     {"instances.admin", CONFIG_INTEGER, AT(instances.admin), "2", 0, 32,
         .meaning = "admin actors at start: access log"},
     {"instances.mailer", CONFIG_INTEGER, AT(instances.mailer), "2", 0, 32,

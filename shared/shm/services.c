@@ -11,6 +11,7 @@ static const char *const accounts_secrets[] = {"database_url", "jwt_keys", "data
     "token_key", "oauth.google", "oauth.kakao", "oauth.naver", "oauth.apple", NULL};
 static const char *const children_secrets[] = {"database_url", "data_keys.children", NULL};
 static const char *const admin_secrets[] = {"database_url", "data_keys.admin", NULL};
+static const char *const videos_secrets[] = {"database_url", "data_keys.videos", NULL};
 static const char *const mailer_secrets[] = {"database_url", "data_keys.mailer", "smtp_password", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", "metrics_token", NULL};
 
@@ -23,6 +24,7 @@ const service_t services[] = {
         .role = "accounts",
         .nice = 10},
     {.name = "children", .program = "children", .stage = 1, .secrets = children_secrets, .role = "children"},
+    {.name = "videos", .program = "videos", .stage = 1, .secrets = videos_secrets, .role = "videos"},
     {.name = "admin", .program = "admin", .stage = 1, .secrets = admin_secrets, .role = "admin"},
     {.name = "mailer", .program = "mailer", .stage = 1, .secrets = mailer_secrets, .role = "mailer"},
     {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},

@@ -20,7 +20,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), '..', '..'))
 BUILD = os.environ.get('AIPOTEN_BUILD') or os.path.join(ROOT, 'build', 'test')
 START_TIMEOUT, STOP_TIMEOUT = 180, 180
 # Demo data for tests: enough for several pages, quick to load.
-DEMO = {'AIPOTEN_DEMO_USERS': '200', 'AIPOTEN_DEMO_CHILDREN': '320'}
+DEMO = {'AIPOTEN_DEMO_USERS': '200', 'AIPOTEN_DEMO_CHILDREN': '320', 'AIPOTEN_DEMO_VIDEOS': '200'}
 
 # Connected, and through with preparing its statements: its own words in application_name are "aipoten accounts.1 read".
 READ_LANES = """as_postgres psql -U postgres -h "$services_home/postgres" -p "$POSTGRES_PORT" -Atqc "SELECT count(DISTINCT application_name)

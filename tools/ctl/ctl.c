@@ -18,6 +18,7 @@ const option_row_t option_rows[OPTIONS] = {
     [OPTION_DRY] = {0, "dry-run", NULL, false, "only say what would be done"},
     [OPTION_USERS] = {0, "users", "N", true, "so many users, default 10000"},
     [OPTION_CHILDREN] = {0, "children", "N", true, "so many children, default 1.6 a user"},
+    [OPTION_VIDEOS] = {0, "videos", "N", true, "so many videos, default 2000"},
     [OPTION_ROLLING] = {0, "rolling", NULL, false, "a new instance is READY before the old one drains"},
     [OPTION_FORCE] = {0, "force", NULL, false, "do it although it is not safe"},
 };
@@ -84,7 +85,7 @@ const command_t commands[] = {
         "system serves.",
         run_db_migrate},
     {"db status", "", 0, 0, TAKES(OPTION_JSON), "Show which migrations are applied", NULL, run_db_status},
-    {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN),
+    {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN) | TAKES(OPTION_VIDEOS),
         "Load demo data into an empty database", NULL, run_db_demo},
     {"events retry", "SUBSCRIBER [POSITION]", 1, 2, 0, "Try dead deliveries again", NULL, run_events_retry},
     {"events skip", "SUBSCRIBER POSITION", 2, 2, 0, "Give up one dead delivery, so that those behind it go on", NULL,

@@ -181,7 +181,8 @@ enum exit_status run_db_demo(const invocation_t *invocation)
         .secrets_directory = secrets,
         .out = stdout,
         .users = (int)invocation->number[OPTION_USERS],
-        .children = (int)invocation->number[OPTION_CHILDREN]};
+        .children = (int)invocation->number[OPTION_CHILDREN],
+        .videos = (int)invocation->number[OPTION_VIDEOS]};
     return demo_load(&options) == 0 ? CTL_OK : CTL_FAILED;
 }
 

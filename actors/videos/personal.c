@@ -1,0 +1,24 @@
+/* personal: what this actor holds of a person: told to the person, and forgotten with the account. */
+#include "videos.h"
+#include "../../shared/actor/erasure.h"
+#include "../../shared/actor/events.h"
+#include "../../shared/actor/personal_data.h"
+
+void videos_personal_data(call_t *call)
+{
+    static const personal_section_t sections[] = {
+        {"interactions", &SQL_person_interactions},
+        {"views", &SQL_person_views},
+    };
+    personal_data_reply(call, sections, ARRAY_SIZE(sections));
+}
+
+/* Views and completions stay counted: they are nobody's any more. */
+void videos_user_erased(call_t *call)
+{
+    const user_erased_t *in = call->input;
+    db_query(call, &SQL_person_interactions_erase, bind_uuid(in->user));
+    db_query(call, &SQL_person_views_erase, bind_uuid(in->user));
+    person_forget(call, in->user);
+    reply_nothing(call);
+}

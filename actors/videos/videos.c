@@ -1,0 +1,121 @@
+/* videos: play videos, who watched which, and their administration. Owns the schema `videos`; of children it reads the view
+ * guardians.
+ *
+ * What always holds: the public sees published videos only; a video that was watched is never removed, a deleted one stays as a
+ * row; a counter counts each viewer, bookmark and first completion once (product.md, section 5). */
+#include "videos.h"
+#include "../../shared/actor/events.h"
+#include "../../shared/actor/personal_data.h"
+#include "../../shared/actor/reseal.h"
+#include "../../shared/actor/retention.h"
+#include "../../shared/base/config.h"
+
+_Noreturn void fail_below(call_t *call, text_t field, int64_t least)
+{
+    problems_t *problems = arena_allocate(call->arena, sizeof(*problems));
+    problems->arena = call->arena;
+    problem_add(problems, field, PROBLEM_TOO_SMALL, NULL, least);
+    call_fail_problems(call, ERROR_VALIDATION, problems);
+}
+
+static void video_get(call_t *call)
+{
+    const id_params_t *params = call->params;
+    reply_row(call, db_query(call, &SQL_video_get, bind_uuid(params->id)));
+}
+
+/* --- the rows ----------------------------------------------------------------------------------------------------- */
+
+#define VIDEOS "/api/v1/videos"
+#define ADMIN_VIDEOS "/api/v1/admin/videos"
+#define ADMIN_CATEGORIES "/api/v1/admin/categories"
+
+static const endpoint_t endpoints[] = {
+    {.operation = "videos.list", .method = "GET", .path = VIDEOS, .handler = video_list,
+        .summary = "Published videos", .params = &videos_params_message, .output = &video_item_message,
+        .shape = SHAPE_LIST},
+    {.operation = "videos.categories", .method = "GET", .path = VIDEOS "/categories", .handler = category_list,
+        .summary = "All categories", .output = &video_category_message, .shape = SHAPE_LIST},
+    {.operation = "videos.category", .method = "GET", .path = VIDEOS "/categories/:slug", .handler = category_videos,
+        .summary = "Published videos of a category", .params = &category_videos_params_message,
+        .output = &video_item_message, .shape = SHAPE_LIST},
+    {.operation = "videos.bookmarks", .method = "GET", .path = VIDEOS "/bookmarks", .handler = bookmark_list,
+        .roles = MEMBER, .summary = "One's bookmarks, newest first", .params = &page_params_message,
+        .output = &bookmarked_video_message, .shape = SHAPE_LIST},
+    {.operation = "videos.watched", .method = "GET", .path = VIDEOS "/me", .handler = watched_list, .roles = MEMBER,
+        .summary = "What one watched, last first", .params = &watched_params_message, .output = &watched_video_message,
+        .shape = SHAPE_LIST},
+    {.operation = "videos.get", .method = "GET", .path = VIDEOS "/:id", .handler = video_get,
+        .summary = "A published video", .params = &id_params_message, .output = &video_detail_message},
+    {.operation = "videos.view", .method = "POST", .path = VIDEOS "/:id/view", .handler = video_view,
+        .summary = "Somebody looks at a video: counts once for a viewer in half an hour", .params = &id_params_message,
+        .input = &watcher_message, .output = &view_answer_message, .errors = {ERROR_UNAUTHENTICATED}, .writes = true},
+    {.operation = "videos.complete", .method = "POST", .path = VIDEOS "/:id/complete", .handler = video_complete,
+        .roles = MEMBER, .summary = "A video was watched to its end", .params = &id_params_message,
+        .input = &watcher_message, .output = &completion_answer_message, .writes = true},
+    {.operation = "videos.progress", .method = "PUT", .path = VIDEOS "/:id/progress", .handler = progress_put,
+        .roles = MEMBER, .summary = "Which parts of a video were seen, beside those known already",
+        .params = &id_params_message, .input = &progress_put_message, .output = &progress_message, .writes = true},
+    {.operation = "videos.bookmark", .method = "POST", .path = VIDEOS "/:id/bookmark", .handler = bookmark_add,
+        .roles = MEMBER, .summary = "Bookmark a video", .params = &id_params_message, .output = &bookmark_answer_message,
+        .writes = true},
+    {.operation = "videos.bookmark.remove", .method = "DELETE", .path = VIDEOS "/:id/bookmark",
+        .handler = bookmark_remove, .roles = MEMBER, .summary = "Remove a bookmark", .params = &id_params_message,
+        .output = &bookmark_answer_message, .writes = true},
+
+    {.operation = "admin.videos.list", .method = "GET", .path = ADMIN_VIDEOS, .handler = admin_video_list,
+        .roles = ADMIN, .summary = "All videos, newest first", .params = &admin_videos_params_message,
+        .output = &admin_video_message, .shape = SHAPE_LIST},
+    {.operation = "admin.videos.create", .method = "POST", .path = ADMIN_VIDEOS, .handler = admin_video_create,
+        .roles = ADMIN, .summary = "Add a video", .input = &video_create_message, .output = &admin_video_message,
+        .status = 201, .errors = {ERROR_CONFLICT}, .writes = true},
+    {.operation = "admin.videos.get", .method = "GET", .path = ADMIN_VIDEOS "/:id", .handler = admin_video_get,
+        .roles = ADMIN, .summary = "A video, published or not", .params = &id_params_message,
+        .output = &admin_video_message},
+    {.operation = "admin.videos.update", .method = "PATCH", .path = ADMIN_VIDEOS "/:id", .handler = admin_video_update,
+        .roles = ADMIN, .summary = "Change, publish or withdraw a video; null clears, absent keeps",
+        .params = &id_params_message, .input = &video_patch_message, .output = &admin_video_message,
+        .errors = {ERROR_CONFLICT}, .writes = true},
+    {.operation = "admin.videos.delete", .method = "DELETE", .path = ADMIN_VIDEOS "/:id", .handler = admin_video_delete,
+        .roles = ADMIN, .summary = "Delete a video", .params = &id_params_message, .shape = SHAPE_NOTHING,
+        .writes = true},
+
+    {.operation = "admin.categories.list", .method = "GET", .path = ADMIN_CATEGORIES, .handler = admin_category_list,
+        .roles = ADMIN, .summary = "All categories, with how many videos each has", .output = &admin_category_message,
+        .shape = SHAPE_LIST},
+    {.operation = "admin.categories.create", .method = "POST", .path = ADMIN_CATEGORIES,
+        .handler = admin_category_create, .roles = ADMIN, .summary = "Add a category",
+        .input = &category_create_message, .output = &admin_category_message, .status = 201,
+        .errors = {ERROR_CONFLICT}, .writes = true},
+    {.operation = "admin.categories.update", .method = "PATCH", .path = ADMIN_CATEGORIES "/:id",
+        .handler = admin_category_update, .roles = ADMIN, .summary = "Change a category", .params = &id_params_message,
+        .input = &category_patch_message, .output = &admin_category_message, .errors = {ERROR_CONFLICT},
+        .writes = true},
+    {.operation = "admin.categories.delete", .method = "DELETE", .path = ADMIN_CATEGORIES "/:id",
+        .handler = admin_category_delete, .roles = ADMIN, .summary = "Delete a category that has no videos",
+        .params = &id_params_message, .shape = SHAPE_NOTHING, .errors = {ERROR_IN_USE}, .writes = true},
+
+    PERSONAL_DATA_ROW("videos", videos_personal_data),
+    {.operation = "videos.user_erased", .event = "user.erased", .handler = videos_user_erased,
+        .summary = "Forget what a user watched", .input = &user_erased_message, .shape = SHAPE_NOTHING, .writes = true},
+};
+
+static const retention_t retentions[] = {
+    {"views", offsetof(config_t, videos.view_pause), &SQL_views_forget},
+};
+
+/* No column is sealed; recorded answers are. */
+static int64_t videos_chore(call_t *call)
+{
+    return reseal_step(call, NULL, 0);
+}
+
+const actor_t videos_actor = {.name = "videos",
+    .endpoints = endpoints,
+    .endpoint_count = ARRAY_SIZE(endpoints),
+    .statements = videos_statements,
+    .statement_count = videos_statement_count,
+    .data_keys = "data_keys.videos",
+    .chore = videos_chore,
+    .retentions = retentions,
+    .retention_count = ARRAY_SIZE(retentions)};
