@@ -71,6 +71,12 @@ static void facts_check(call_t *call, const video_change_t *video)
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
+static void changed_tag(call_t *call, uuid_t video)
+{
+    call_tag(call, TAG_VIDEO, video);
+    call_tag(call, TAG_VIDEOS, (uuid_t){{0}});
+}
+
 #define VIDEO_BINDS(video)                                                                                         \
     bind_uuid((video)->id), BIND(video_change, video, title), BIND(video_change, video, description),              \
         BIND(video_change, video, video_url), BIND(video_change, video, video_platform),                           \
@@ -128,6 +134,7 @@ static void lists_write(call_t *call, const video_change_t *video)
 
 static void change_reply(call_t *call, const video_change_t *video)
 {
+    changed_tag(call, video->id);
     lists_write(call, video);
     reply_row(call, db_query(call, &SQL_video_show, bind_uuid(video->id)));
 }
@@ -162,5 +169,6 @@ void admin_video_delete(call_t *call)
 {
     const id_params_t *params = call->params;
     row_or_404(call, db_query(call, &SQL_video_delete, bind_uuid(params->id)));
+    changed_tag(call, params->id);
     reply_nothing(call);
 }

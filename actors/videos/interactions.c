@@ -1,11 +1,11 @@
 /* interactions: what somebody does with a video: views, bookmarks, completions, and what was watched so far. Counters change in
  * the statement that finds out that they must (videos.sql), so that two devices at once, or a call that runs again, count once. */
 #include "cursor.h"
+#include "rules.h"
 #include "videos.h"
 #include "../../shared/actor/page.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/crypto/hash.h"
-#include <arpa/inet.h>
 
 /* --- who watches -------------------------------------------------------------------------------------------------- */
 
@@ -15,22 +15,13 @@ void watcher_check(call_t *call, uuid_t child, bool given)
         row_or_404(call, db_query(call, &SQL_child_of_user, bind_uuid(child), bind_uuid(call->principal.user)));
 }
 
-/* An IPv4 address, or the /64 of an IPv6 one: a home has all of that. */
-static text_t address_bytes(const call_t *call)
-{
-    struct in6_addr bytes;
-    if (inet_pton(AF_INET6, arena_string(call->arena, call->address), &bytes) != 1)
-        return call->address;
-    return arena_copy(call->arena, (text_t){(const char *)&bytes, 8});
-}
-
 /* Who is logged in is the viewer; else it is the address, of which nothing but a keyed digest is kept. The key is the first of the
  * ring: a new one makes everybody's next view a fresh one, no more. */
 static uuid_t viewer_of(const call_t *call)
 {
     if (call->principal.role != ROLE_NONE)
         return call->principal.user;
-    text_t address = address_bytes(call);
+    text_t address = viewer_address(call->arena, call->address);
     text_t said = arena_format(call->arena, "video viewer %.*s", TEXT_ARG(address));
     digest_t digest = hash_hmac(call_data_keys(call)->keys[0].key, said);
     uuid_t viewer;
@@ -51,6 +42,7 @@ void video_view(call_t *call)
     if (call->principal.role != ROLE_NONE)
         db_query(call, &SQL_interaction_touch, bind_uuid(uuid_new()), bind_uuid(call->principal.user), bind_uuid(params->id),
             BIND(watcher, in, child_id));
+    call_tag(call, TAG_VIDEO, params->id);
     reply_row(call, db_query(call, &SQL_video_view, bind_uuid(params->id), bind_uuid(viewer_of(call)), bind_integer(pause)));
 }
 
@@ -62,6 +54,7 @@ void video_complete(call_t *call)
     param_t user = bind_uuid(call->principal.user), video = bind_uuid(params->id), child = BIND(watcher, in, child_id);
     const rows_t *rows = db_query(call, &SQL_completion_first, bind_uuid(uuid_new()), user, video, child);
     const completion_answer_t *answer = row_or_404(call, rows);
+    call_tag(call, TAG_VIDEO, params->id);
     if (!answer->first)
         db_query(call, &SQL_completion_again, user, video, child);
     reply_value(call, answer);
@@ -72,6 +65,7 @@ void video_complete(call_t *call)
 void bookmark_add(call_t *call)
 {
     const id_params_t *params = call->params;
+    call_tag(call, TAG_VIDEO, params->id);
     reply_row(call, db_query(call, &SQL_bookmark_set, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
                         bind_uuid(params->id)));
 }
@@ -79,6 +73,7 @@ void bookmark_add(call_t *call)
 void bookmark_remove(call_t *call)
 {
     const id_params_t *params = call->params;
+    call_tag(call, TAG_VIDEO, params->id);
     reply_row(call, db_query(call, &SQL_bookmark_clear, bind_uuid(call->principal.user), bind_uuid(params->id)));
 }
 

@@ -13,7 +13,8 @@ void videos_personal_data(call_t *call)
     personal_data_reply(call, sections, ARRAY_SIZE(sections));
 }
 
-/* Views and completions stay counted: they are nobody's any more. */
+/* Views and completions stay counted: they are nobody's any more. The pages of what was bookmarked show one less when their copies
+ * in the cache are over. */
 void videos_user_erased(call_t *call)
 {
     const user_erased_t *in = call->input;

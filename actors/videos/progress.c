@@ -54,5 +54,7 @@ void progress_put(call_t *call)
     bool first = !row->is_completed && watch_is_complete(watch_time(seen, count), (int)row->duration);
     db_query(call, &SQL_progress_save, bind_uuid(row->id), bind_text(watch_write(call->arena, seen, count)),
         bind_integer(watch_time(seen, count)), bind_boolean(first));
+    if (first)
+        call_tag(call, TAG_VIDEO, params->id);
     progress_reply(call, row, row->is_completed || first, seen, count);
 }

@@ -1,5 +1,6 @@
-/* rules: see the header. Neither is a parser of URLs or of HTML: they refuse what is surely not meant. */
+/* rules: see the header. None is a parser of URLs or of HTML: they refuse what is surely not meant. */
 #include "rules.h"
+#include <arpa/inet.h>
 
 bool link_is_sound(text_t url)
 {
@@ -34,4 +35,12 @@ bool embed_is_sound(text_t code)
             return false;
     return text_starts_with(attributes, TEXT("src=\"https://")) ||
            find(attributes, TEXT(" src=\"https://")) < attributes.length;
+}
+
+text_t viewer_address(arena_t *arena, text_t address)
+{
+    struct in6_addr bytes;
+    if (inet_pton(AF_INET6, arena_string(arena, address), &bytes) != 1)
+        return address;
+    return arena_copy(arena, (text_t){(const char *)&bytes, 8});
 }

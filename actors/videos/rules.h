@@ -1,8 +1,10 @@
-/* rules: what the founding document leaves to sense about a video's links. Pure. */
+/* rules: what the founding document leaves to sense: a video's links, who is one viewer. Pure. */
 #pragma once
-#include "../../shared/base/text.h"
+#include "../../shared/base/memory.h"
 
 /* An absolute https URL with a host. */
 bool link_is_sound(text_t url);
 /* One iframe element with an https source and nothing else: what is embedded runs in the pages of our clients. */
 bool embed_is_sound(text_t code);
+/* What of a client's address tells one viewer from another: an IPv4 address, or the /64 of an IPv6 one, which is a home's. */
+text_t viewer_address(arena_t *, text_t address);

@@ -1,8 +1,7 @@
 /* video_list: the public lists. A list is sorted by one of three orders; each has a statement and an index of its own but for
  * popular, whose rows are sorted when they are asked for. What is found by words is sorted by the same orders in one statement.
  *
- * The counters in a list are as old as its copy in a cache (the row says how old that may be): a view makes no list stale, or
- * there would be none in a cache. */
+ * What its counters say may be as old as the row allows: see videos.c. */
 #include "cursor.h"
 #include "videos.h"
 #include "../../shared/actor/page.h"
@@ -69,6 +68,7 @@ static text_t next_cursor(call_t *call, const search_t *search, const video_item
 
 static void search_reply(call_t *call, const search_t *search)
 {
+    call_tag(call, TAG_VIDEOS, (uuid_t){{0}});
     const rows_t *rows = page_query(call, search);
     size_t shown = window_shown(&search->window, rows);
     video_item_t *videos = arena_allocate(call->arena, (shown + 1) * sizeof(*videos));

@@ -2,7 +2,11 @@
  * guardians.
  *
  * What always holds: the public sees published videos only; a video that was watched is never removed, a deleted one stays as a
- * row; a counter counts each viewer, bookmark and first completion once (product.md, section 5). */
+ * row; a counter counts each viewer, bookmark and first completion once (product.md, section 5).
+ *
+ * How old an answer may be: what an administrator writes shows at once everywhere (TAG_VIDEOS). A counter that changes makes the
+ * video's own page anew (TAG_VIDEO) but no list, for then no list would ever come from the cache: in a list counters, and the
+ * order `popular`, are as old as LIST_SECONDS allows. */
 #include "videos.h"
 #include "../../shared/actor/events.h"
 #include "../../shared/actor/personal_data.h"
@@ -21,10 +25,14 @@ _Noreturn void fail_below(call_t *call, text_t field, int64_t least)
 static void video_get(call_t *call)
 {
     const id_params_t *params = call->params;
+    call_tag(call, TAG_VIDEO, params->id);
+    call_tag(call, TAG_VIDEOS, (uuid_t){{0}}); /* a category's new name stands in each of its videos */
     reply_row(call, db_query(call, &SQL_video_get, bind_uuid(params->id)));
 }
 
 /* --- the rows ----------------------------------------------------------------------------------------------------- */
+
+enum { LIST_SECONDS = 60 };
 
 #define VIDEOS "/api/v1/videos"
 #define ADMIN_VIDEOS "/api/v1/admin/videos"
@@ -32,13 +40,13 @@ static void video_get(call_t *call)
 
 static const endpoint_t endpoints[] = {
     {.operation = "videos.list", .method = "GET", .path = VIDEOS, .handler = video_list,
-        .summary = "Published videos", .params = &videos_params_message, .output = &video_item_message,
-        .shape = SHAPE_LIST},
+        .summary = "Published videos; counters are of the last minute or two", .params = &videos_params_message,
+        .output = &video_item_message, .shape = SHAPE_LIST, .cache = CACHE_PUBLIC, .cache_seconds = LIST_SECONDS},
     {.operation = "videos.categories", .method = "GET", .path = VIDEOS "/categories", .handler = category_list,
-        .summary = "All categories", .output = &video_category_message, .shape = SHAPE_LIST},
+        .summary = "All categories", .output = &video_category_message, .shape = SHAPE_LIST, .cache = CACHE_PUBLIC},
     {.operation = "videos.category", .method = "GET", .path = VIDEOS "/categories/:slug", .handler = category_videos,
         .summary = "Published videos of a category", .params = &category_videos_params_message,
-        .output = &video_item_message, .shape = SHAPE_LIST},
+        .output = &video_item_message, .shape = SHAPE_LIST, .cache = CACHE_PUBLIC, .cache_seconds = LIST_SECONDS},
     {.operation = "videos.bookmarks", .method = "GET", .path = VIDEOS "/bookmarks", .handler = bookmark_list,
         .roles = MEMBER, .summary = "One's bookmarks, newest first", .params = &page_params_message,
         .output = &bookmarked_video_message, .shape = SHAPE_LIST},
@@ -46,7 +54,8 @@ static const endpoint_t endpoints[] = {
         .summary = "What one watched, last first", .params = &watched_params_message, .output = &watched_video_message,
         .shape = SHAPE_LIST},
     {.operation = "videos.get", .method = "GET", .path = VIDEOS "/:id", .handler = video_get,
-        .summary = "A published video", .params = &id_params_message, .output = &video_detail_message},
+        .summary = "A published video", .params = &id_params_message, .output = &video_detail_message,
+        .cache = CACHE_PUBLIC},
     {.operation = "videos.view", .method = "POST", .path = VIDEOS "/:id/view", .handler = video_view,
         .summary = "Somebody looks at a video: counts once for a viewer in half an hour", .params = &id_params_message,
         .input = &watcher_message, .output = &view_answer_message, .errors = {ERROR_UNAUTHENTICATED}, .writes = true},

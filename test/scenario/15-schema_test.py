@@ -20,7 +20,7 @@ from harness.wait import wait_until
 # Who may read what another owns: the published views, each named here on purpose.
 PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guardian_facts', 'aipoten_children'),
              ('accounts.address_digests', 'aipoten_mailer'),
-             ('children.guardians', 'aipoten_admin')}
+             ('children.guardians', 'aipoten_admin'), ('children.guardians', 'aipoten_videos')}
 
 
 # --- ownership: the running system's database ---------------------------------------------------------------------------------
@@ -440,6 +440,8 @@ FINGERPRINTS = (
     "SELECT md5(string_agg(md5((m.*)::text), '' ORDER BY id)) FROM children.child_measurements m",
     "SELECT md5(string_agg(md5((c.*)::text), '' ORDER BY id)) FROM accounts.consents c",
     "SELECT md5(string_agg(md5((g.*)::text), '' ORDER BY child_id, user_id)) FROM children.child_guardians g",
+    "SELECT md5(string_agg(md5((v.*)::text), '' ORDER BY id)) FROM videos.videos v",
+    "SELECT md5(string_agg(video_id::text || tag_name, '' ORDER BY id)) FROM videos.video_tags",
 )
 
 
@@ -447,7 +449,7 @@ FINGERPRINTS = (
 def demo(cluster, tmp_path_factory):
     release = Release(cluster, tmp_path_factory.mktemp('demo'))
     release.db('migrate')
-    release.db('demo', '--users', '300', '--children', '480')
+    release.db('demo', '--users', '300', '--children', '480', '--videos', '150')
     return release
 
 
@@ -456,17 +458,31 @@ def test_demo_has_the_sizes_asked_for(demo):
 
 
 def test_demo_loads_once(demo):
-    for sizes in ((), ('--users', '300'), ('--users', '300', '--children', '480')):
+    for sizes in ((), ('--users', '300'), ('--users', '300', '--children', '480', '--videos', '150')):
         assert 'already' in demo.db('demo', *sizes)
     assert 'start over' in demo.db('demo', '--users', '301', fails=True)
+    assert 'start over' in demo.db('demo', '--videos', '151', fails=True)
+    assert demo.value('SELECT count(*) FROM videos.videos') == 150
     assert demo.rows(COUNTS)[0]['users'] == 300
 
 
 def test_demo_is_the_same_everywhere(demo, release):
     release.db('migrate')
-    release.db('demo', '--users', '300', '--children', '480')
+    release.db('demo', '--users', '300', '--children', '480', '--videos', '150')
     for sql in FINGERPRINTS:
         assert demo.value(sql) == release.value(sql), sql
+
+
+def test_demo_videos_come_to_demo_data_without_any(release):
+    """As that of an earlier release; but not beside videos that somebody made."""
+    release.db('migrate')
+    release.db('demo', '--users', '3', '--children', '2', '--videos', '1')
+    release.rows('TRUNCATE videos.videos, videos.video_categories CASCADE; UPDATE aipoten.demo_data SET videos = NULL')
+    assert 'loaded 20 videos' in release.db('demo', '--videos', '20')
+    assert release.value('SELECT count(*) FROM videos.videos') == release.value('SELECT videos FROM aipoten.demo_data') == 20
+    release.rows('UPDATE aipoten.demo_data SET videos = NULL')
+    assert 'videos of its own' in release.db('demo')
+    assert 'to 1000000 videos' in release.db('demo', '--videos', '1000001', fails=True)
 
 
 def test_demo_accounts(demo):

@@ -3,6 +3,7 @@ against OpenAPI by the client; what it writes is read again in PostgreSQL, and w
 
 A new endpoint gets its rows in MATRIX; without them test_every_operation_has_its_rows fails."""
 import hashlib
+import uuid
 
 import pytest
 
@@ -99,6 +100,27 @@ class World:
     def refresh_token(self):
         return self.parent.refresh_token
 
+    @property
+    def category(self):
+        """One without videos."""
+        return self.once('category', lambda: self.person(ADMIN).client.post('/api/v1/admin/categories', {
+            'name': '표 놀이', 'slug': f'matrix-{uuid.uuid4().hex[:12]}'}).expect(201).data['id'])
+
+    @property
+    def video(self):
+        """A published one, which parent, therapist and admin have bookmarked."""
+        def make():
+            video = self.person(ADMIN).client.post('/api/v1/admin/videos', VIDEO).expect(201).data['id']
+            for who in (PARENT, THERAPIST, ADMIN):
+                self.client(who).post(f'/api/v1/videos/{video}/bookmark').expect(200)
+            return video
+        return self.once('video', make)
+
+    @property
+    def draft(self):
+        return self.once('draft', lambda: self.person(ADMIN).client.post(
+            '/api/v1/admin/videos', {**VIDEO, 'is_published': False}).expect(201).data['id'])
+
 
 # --- what a row may have changed: read before and after in PostgreSQL --------------------------------------------------------
 
@@ -170,6 +192,28 @@ def invitations(world, _):
 def exports(world, who):
     return world.database.rows('SELECT id FROM accounts.exports WHERE user_id = %s',
                                world.person(who).id if who != ANYONE else UNKNOWN)
+
+
+def video_row(world, _):
+    return world.database.rows('SELECT title, view_count, bookmark_count, completion_count, is_published, deleted_at'
+                               ' FROM videos.videos WHERE id = %s', world.video)
+
+
+def videos_of_title(world, _):
+    return world.database.rows('SELECT id FROM videos.videos WHERE title = %s', world.body['title'])
+
+
+def interaction(world, who):
+    return world.database.rows('SELECT is_bookmarked, is_completed, watch_time FROM videos.user_video_interactions'
+                               ' WHERE video_id = %s AND user_id = %s', world.video, world.person(who).id if who != ANYONE else UNKNOWN)
+
+
+def categories(world, _):
+    return world.database.rows('SELECT id, name, slug FROM videos.video_categories ORDER BY created_at, id')
+
+
+def category_row(world, _):
+    return world.database.rows('SELECT name FROM videos.video_categories WHERE id = %s', world.category)
 
 
 # --- what a success must have written: (world, before, after, answer) --------------------------------------------------------
@@ -263,6 +307,50 @@ def wrote_export(_, before, after, answer):
     assert len(after) == len(before) + 1 and answer.data['state'] == 'collecting'
 
 
+def viewed(_, before, after, answer):
+    assert after[0]['view_count'] == before[0]['view_count'] + 1 == answer.data['view_count'] and answer.data['counted']
+
+
+def completed(_, before, after, answer):
+    assert not before[0]['is_completed'] and after[0]['is_completed'] and answer.data['first']
+
+
+def bookmarked(_, before, after, answer):
+    assert before == [] and after[0]['is_bookmarked'] and answer.data['is_bookmarked']
+
+
+def unbookmarked(_, before, after, answer):
+    assert before[0]['is_bookmarked'] and not after[0]['is_bookmarked'] and not answer.data['is_bookmarked']
+
+
+def watched(_, before, after, answer):
+    assert before[0]['watch_time'] == 0 and after[0]['watch_time'] == answer.data['watch_time'] == 10
+
+
+def wrote_video(world, before, after, answer):
+    assert len(after) == len(before) + 1 and answer.data['title'] == world.body['title']
+
+
+def changed_video(world, before, after, answer):
+    assert after == [{**before[0], 'title': world.body['title']}] and answer.data['title'] == world.body['title']
+
+
+def deleted_video(_, before, after, __):
+    assert before[0]['deleted_at'] is None and after[0]['deleted_at'] and not after[0]['is_published']
+
+
+def wrote_category(world, before, after, answer):
+    assert after == before + [{'id': answer.data['id'], 'name': world.body['name'], 'slug': world.body['slug']}]
+
+
+def changed_category(world, before, after, _):
+    assert before != after == [{'name': world.body['name']}]
+
+
+def deleted_category(_, before, after, __):
+    assert before and not after
+
+
 # --- the matrix ---------------------------------------------------------------------------------------------------------------
 
 ALL_200 = {ANYONE: 200, PARENT: 200, THERAPIST: 200, ADMIN: 200}
@@ -315,6 +403,10 @@ def own_password(world):
 CONSENT = {'kind': 'marketing', 'granted': True}
 CHILD_PATCH = {'name': '김바다', 'notes': '땅콩 알레르기'}
 MEASURED = {'measured_on': '2025-03-20', 'weight': 9.4}
+VIDEO = {'title': '표에서 만든 영상', 'description': '표를 위한 영상입니다.', 'video_url': 'https://videos.example.com/watch/m',
+         'video_platform': 'vimeo', 'duration': 60, 'target_age_min': 12, 'target_age_max': 24, 'difficulty': 'easy', 'priority': 1,
+         'areas': ['language'], 'is_published': True}
+PROGRESS = {'intervals': [{'start': 0, 'end': 10}]}
 
 # operation, path, body, {caller: status}, state that is read before and after, what a success wrote
 MATRIX = [
@@ -415,6 +507,51 @@ MATRIX = [
      invitations, ended_invitation),
     ('children.invitations.withdraw', '/api/v1/children/{unknown}/guardians/invitations/{unknown}', None, CHILD_UNKNOWN, None,
      None),
+
+    ('videos.list', '/api/v1/videos?limit=5', None, ALL_200, None, None),
+    ('videos.categories', '/api/v1/videos/categories', None, ALL_200, None, None),
+    ('videos.category', '/api/v1/videos/categories/art-play?limit=5', None, ALL_200, None, None),
+    ('videos.category', '/api/v1/videos/categories/no-such-play', None, NOWHERE, None, None),
+    ('videos.get', '/api/v1/videos/{video}', None, ALL_200, None, None),
+    ('videos.get', '/api/v1/videos/{draft}', None, NOWHERE, None, None),
+    ('videos.get', '/api/v1/videos/{unknown}', None, NOWHERE, None, None),
+    ('videos.bookmarks', '/api/v1/videos/bookmarks', None, MEMBERS_200, None, None),
+    ('videos.watched', '/api/v1/videos/me', None, MEMBERS_200, None, None),
+    ('videos.view', '/api/v1/videos/{video}/view', {}, ALL_200, video_row, viewed),
+    ('videos.view', '/api/v1/videos/{draft}/view', {}, NOWHERE, None, None),
+    ('videos.view', '/api/v1/videos/{video}/view', lambda world: {'child_id': world.child},
+     {ANYONE: 401, PARENT: 200, GUARDIAN: 200, OTHER_PARENT: 404, THERAPIST: 404, ADMIN: 404}, video_row, viewed),
+    ('videos.complete', '/api/v1/videos/{video}/complete', {}, MEMBERS_200, interaction, completed),
+    ('videos.complete', '/api/v1/videos/{video}/complete', lambda world: {'child_id': world.child}, {OTHER_PARENT: 404, ADMIN: 404},
+     interaction, None),
+    ('videos.complete', '/api/v1/videos/{draft}/complete', {}, NOT_FOUND, None, None),
+    ('videos.progress', '/api/v1/videos/{video}/progress', PROGRESS, MEMBERS_200, interaction, watched),
+    ('videos.progress', '/api/v1/videos/{video}/progress', lambda world: {**PROGRESS, 'child_id': world.child},
+     {OTHER_PARENT: 404, THERAPIST: 404}, interaction, None),
+    ('videos.progress', '/api/v1/videos/{draft}/progress', PROGRESS, NOT_FOUND, None, None),
+    ('videos.bookmark', '/api/v1/videos/{video}/bookmark', None, {ANYONE: 401, OTHER_PARENT: 200, NEW_ADMIN: 200}, interaction,
+     bookmarked),
+    ('videos.bookmark', '/api/v1/videos/{video}/bookmark', None, {PARENT: 200, THERAPIST: 200, ADMIN: 200}, None, None),
+    ('videos.bookmark', '/api/v1/videos/{draft}/bookmark', None, NOT_FOUND, None, None),
+    ('videos.bookmark.remove', '/api/v1/videos/{video}/bookmark', None, MEMBERS_200, interaction, unbookmarked),
+    ('videos.bookmark.remove', '/api/v1/videos/{unknown}/bookmark', None, NOT_FOUND, None, None),
+
+    ('admin.videos.list', '/api/v1/admin/videos?limit=5', None, ADMINS_200, None, None),
+    ('admin.videos.get', '/api/v1/admin/videos/{draft}', None, ADMINS_200, None, None),
+    ('admin.videos.get', '/api/v1/admin/videos/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None, None),
+    ('admin.videos.create', '/api/v1/admin/videos', VIDEO, {**ADMINS_200, ADMIN: 201}, videos_of_title, wrote_video),
+    ('admin.videos.update', '/api/v1/admin/videos/{video}', {'title': '표에서 바꾼 영상'}, ADMINS_200, video_row, changed_video),
+    ('admin.videos.update', '/api/v1/admin/videos/{unknown}', {'title': '없음'}, {**ADMINS_200, ADMIN: 404}, None, None),
+    ('admin.videos.delete', '/api/v1/admin/videos/{video}', None, ADMINS_200, video_row, deleted_video),
+    ('admin.videos.delete', '/api/v1/admin/videos/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None, None),
+    ('admin.categories.list', '/api/v1/admin/categories', None, ADMINS_200, None, None),
+    ('admin.categories.create', '/api/v1/admin/categories', lambda _: {'name': '표', 'slug': f'made-{uuid.uuid4().hex[:12]}'},
+     {**ADMINS_200, ADMIN: 201}, categories, wrote_category),
+    ('admin.categories.update', '/api/v1/admin/categories/{category}', {'name': '바꾼 놀이'}, ADMINS_200, category_row,
+     changed_category),
+    ('admin.categories.update', '/api/v1/admin/categories/{unknown}', {'name': '없음'}, {**ADMINS_200, ADMIN: 404}, None, None),
+    ('admin.categories.delete', '/api/v1/admin/categories/{category}', None, ADMINS_200, category_row, deleted_category),
+    ('admin.categories.delete', '/api/v1/admin/categories/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None, None),
 ]
 
 
@@ -431,7 +568,7 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     row = next((row for row in system.openapi.operations if row.id == operation), None)
     assert row is not None, f'the OpenAPI document has no operation {operation}'
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
-                                                 'invitation') if f'{{{name}}}' in path}
+                                                 'invitation', 'video', 'draft', 'category') if f'{{{name}}}' in path}
     client = world.client(who)
     world.caller = world.person(who) if who != ANYONE else None
     world.body = body(world) if callable(body) else body

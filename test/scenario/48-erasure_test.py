@@ -15,7 +15,7 @@ from harness.wait import kill, wait_until
 
 SETTINGS = {'export': {'pause': '0'}, 'retention': {'every': '1s'},
             'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'}}
-ACTORS = {'accounts', 'admin', 'children', 'mailer'}
+ACTORS = {'accounts', 'admin', 'children', 'mailer', 'videos'}
 
 
 @pytest.fixture(scope='module')
@@ -166,6 +166,17 @@ def found(own, database, person):
 
 # --- the person's whole life -----------------------------------------------------------------------------------------------
 
+def watch(person, child):
+    """The first video, bookmarked, and watched with the child; its id."""
+    video = person.client.get('/api/v1/videos', query={'limit': 1}).data[0]['id']
+    person.client.post(f'/api/v1/videos/{video}/bookmark').expect(200)
+    for with_whom in ({}, {'child_id': child['id']}):
+        person.client.post(f'/api/v1/videos/{video}/view', with_whom).expect(200)
+        person.client.request('PUT', f'/api/v1/videos/{video}/progress',
+                              {'intervals': [{'start': 0, 'end': 20}], **with_whom}).expect(200)
+    return video
+
+
 def live(own, database, admin, person):
     """Everything that leaves traces: mails, a child, guardians, invitations, an export, reads by an admin, mistakes."""
     other = verified(database, people.newcomer(own))
@@ -180,6 +191,8 @@ def live(own, database, admin, person):
     Client(own).post('/api/v1/auth/password/reset', {'email': person.email}).expect(202)
     Client(own).post('/api/v1/auth/register', people.registration(email=person.email)).expect(409)
     Client(own).get(f'/api/v1/nowhere?email={urllib.parse.quote(person.email)}', check=False)
+    video = watch(person, child)
+    assert database.value('SELECT bookmark_count FROM videos.videos WHERE id = %s', video) >= 1
     admin.client.get('/api/v1/admin/users', query={'q': person.email}).expect(200)
     admin.client.get(f'/api/v1/admin/users/{person.id}').expect(200)
     admin.client.get(f'/api/v1/children/{child["id"]}').expect(200)
@@ -207,7 +220,8 @@ def test_nothing_is_left(own, database, admin):
     for table, column in (('accounts.auth_sessions', 'user_id'), ('accounts.email_verifications', 'user_id'),
                           ('accounts.password_resets', 'user_id'), ('accounts.exports', 'user_id'),
                           ('children.child_guardians', 'user_id'), ('mailer.mail_jobs', 'user_id'),
-                          ('accounts.keyed_calls', 'principal'), ('children.keyed_calls', 'principal')):
+                          ('accounts.keyed_calls', 'principal'), ('children.keyed_calls', 'principal'),
+                          ('videos.user_video_interactions', 'user_id'), ('videos.video_views', 'viewer')):
         assert database.value(f'SELECT count(*) FROM {table} WHERE {column} = %s', person.id) == 0, table
     # The only guardian's child is gone, with its measurements; a second guardian's stays and is that one's.
     gone = database.row('SELECT deleted_at, name, notes, medical_history FROM children.children WHERE id = %s', child['id'])
@@ -222,6 +236,26 @@ def test_nothing_is_left(own, database, admin):
     # Who looked stays, by ids.
     assert database.value("SELECT count(*) FROM admin.access_log WHERE record = %s AND record_kind = 'user'", person.id) >= 1
     own.ctl('audit', 'verify')  # raises when the chain is broken
+
+
+def test_what_was_bookmarked_is_bookmarked_by_one_less(own, database):
+    person, other = somebody(own), somebody(own)
+    video = watch(person, person.child())
+    assert watch(other, other.child()) == video
+    counters = 'SELECT view_count, bookmark_count, completion_count FROM videos.videos WHERE id = %s'
+    before = database.row(counters, video)
+    erase(database, person)
+    assert database.row(counters, video) == {**before, 'bookmark_count': before['bookmark_count'] - 1}
+    assert database.value('SELECT count(*) FROM videos.user_video_interactions WHERE user_id = %s', other.id) == 2
+
+
+def test_views_are_kept_for_half_an_hour(own, database):
+    person = somebody(own)
+    watch(person, person.child())
+    of = 'SELECT count(*) FROM videos.video_views WHERE viewer = %s'
+    assert database.value(of, person.id) == 1
+    database.rows("UPDATE videos.video_views SET counted_at = counted_at - interval '31 minutes' WHERE viewer = %s", person.id)
+    wait_until(lambda: database.value(of, person.id) == 0, 30, 'that it is forgotten')
 
 
 def test_address_is_free_again(own, database):
@@ -363,7 +397,7 @@ def test_killed_in_the_middle(own, database, admin):
         let_thirty_days_pass(database, person)
     ends = time.monotonic() + 8
     while time.monotonic() < ends:
-        for service in ('accounts', 'children', 'admin', 'mailer'):
+        for service in ('accounts', 'children', 'videos', 'admin', 'mailer'):
             for pid in own.pids(service)[:1]:
                 kill(pid)
         time.sleep(0.5)

@@ -54,6 +54,8 @@ def test_everything_in_one_file(own, person):
     child = person.child(notes='땅콩 알레르기')
     person.client.post(f'/api/v1/children/{child["id"]}/measurements', {'measured_on': '2025-01-10', 'height': 72.5}).expect(201)
     person.client.post(f'/api/v1/children/{child["id"]}/guardians', {'email': 'second@example.org'}).expect(201)
+    video = person.client.get('/api/v1/videos', query={'limit': 1}).data[0]
+    person.client.post(f'/api/v1/videos/{video["id"]}/view', {'child_id': child['id']}).expect(200)
     people.demo(own, 'admin').client.patch(f'/api/v1/admin/users/{person.id}', {'role': 'parent'}).expect(200)
     with own.database() as database:
         wait_until(lambda: database.value('SELECT count(*) FROM admin.access_log WHERE record = %s', person.id), 20)
@@ -75,6 +77,9 @@ def test_everything_in_one_file(own, person):
     assert [row['relation'] for row in children['guardianships']] == ['owner']
     assert [row['height'] for row in children['measurements']] == [72.5]
     assert [row['email'] for row in children['invitations']] == ['second@example.org']
+    videos = export['data']['videos']
+    assert [(row['title'], row['child_id'], row['watched']) for row in videos['interactions']] == [(video['title'], child['id'], '{}')]
+    assert [row['video_id'] for row in videos['views']] == [video['id']]
     assert [row['operation'] for row in admin['read_by']] == ['admin.users.update'] and admin['reads'] == []
     assert 'password' not in json.dumps(export) and 'hash' not in json.dumps(export)
     assert stat.S_IMODE(os.stat(max(files(own), key=os.path.getmtime)).st_mode) == 0o600
