@@ -198,12 +198,17 @@ def stopped_at_work(system, pid):
 
 
 def test_top_beside_an_actor_that_hangs(system, parent):
-    pid = system.pids('children')[0]
+    """And once beside a supervisor that hangs as well."""
+    pid, supervisor = system.pids('children')[0], system.supervisor_pid()
     with lists(system, parent):
         try:
             wait_until(lambda: stopped_at_work(system, pid), 60, 'an actor that hangs at work', every=0.01)
-            look, text, metrics = system.ctl('top', '-j'), system.ctl('top'), Metrics.of(system)
+            os.kill(supervisor, signal.SIGSTOP)
+            look = system.ctl('top', '-j')
+            os.kill(supervisor, signal.SIGCONT)
+            text, metrics = system.ctl('top'), Metrics.of(system)
         finally:
+            os.kill(supervisor, signal.SIGCONT)
             os.kill(pid, signal.SIGCONT)
     row = next(row for row in look['instances'] if row['pid'] == pid)
     assert row['stopped'] and row['now']['operation'] == 'children.list' and row['now']['seconds'] > 0.5
