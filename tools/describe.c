@@ -179,11 +179,11 @@ static void cache_check(const endpoint_t *row)
         {row->cache == CACHE_PERSONAL && row->roles != ANYONE && unlogged == 0, "each of its roles is .logged: the cache would answer nobody"},
         {row->cache_seconds < 0, "cache_seconds is a time"},
     };
-    for (size_t i = 0; row->cache != CACHE_NONE && i < ARRAY_SIZE(rules); i++)
+    for (size_t i = 0; row->cache != CACHE_NEVER && i < ARRAY_SIZE(rules); i++)
         if (rules[i].wrong)
             problem(row, "%s", rules[i].sentence);
-    if (row->cache == CACHE_NONE && row->cache_seconds != 0)
-        problem(row, "cache_seconds without .cache");
+    if (row->cache == CACHE_NEVER && (row->cache_seconds != 0 || row->by_language))
+        problem(row, "cache_seconds or by_language without .cache");
     if ((row->logged & ~row->roles) != 0)
         problem(row, "logged must be among its roles");
 }
@@ -331,10 +331,10 @@ static void cache_write(FILE *out, const endpoint_t *row)
     static const char *const policies[] = {[CACHE_PUBLIC] = "CACHE_PUBLIC", [CACHE_PERSONAL] = "CACHE_PERSONAL"};
     const char *names[MESSAGE_FIELDS_MAX];
     int count = row->params != NULL ? row->params->count : 0;
-    if (row->cache == CACHE_NONE)
+    if (row->cache == CACHE_NEVER)
         return;
-    fprintf(out, ",\n        .cache = %s, .logged = 0x%x, .cache_seconds = %d", policies[row->cache], row->logged,
-        row->cache_seconds);
+    fprintf(out, ",\n        .cache = %s, .logged = 0x%x, .by_language = %s", policies[row->cache], row->logged,
+        row->by_language ? "true" : "false");
     for (int i = 0; i < count; i++)
         names[i] = row->params->fields[i].name;
     qsort(names, (size_t)count, sizeof(*names), names_compare);

@@ -106,6 +106,22 @@ static const char *status_words(int status)
     return status == 201 ? "Created" : status == 202 ? "Accepted" : "Done";
 }
 
+static json_t *text_header(const char *description)
+{
+    return pack("{s:s, s:{s:s}}", "description", description, "schema", "type", "string");
+}
+
+/* What answers of a row with a cache have besides, also the 304. */
+static json_t *cache_headers(const endpoint_t *row)
+{
+    json_t *headers = pack("{s:o, s:o}", "ETag",
+        text_header("Of these bytes in this encoding; for If-None-Match"), "Vary",
+        text_header(row->by_language ? "Accept-Encoding, Accept-Language" : "Accept-Encoding"));
+    if (row->cache == CACHE_PUBLIC)
+        json_object_set_new(headers, "Cache-Tag", text_header("What it depends on, separated by commas: a CDN purges by them"));
+    return headers;
+}
+
 static json_t *success_response(components_t *components, const endpoint_t *row, int status)
 {
     if (row->shape == SHAPE_FILE)
@@ -117,6 +133,8 @@ static json_t *success_response(components_t *components, const endpoint_t *row,
     json_t *response = pack("{s:s, s:{s:{s:{s:s, s:o, s:[s, s, s], s:b}}}}", "description", status_words(status), "content",
         "application/json", "schema", "type", "object", "properties", properties, "required", "success", "data", "meta",
         "additionalProperties", 0);
+    if (row->cache)
+        json_object_set_new(response, "headers", cache_headers(row));
     if (row->writes)
         json_object_set_new(response, "headers", pack("{s:{s:s, s:{s:s, s:s}}}", "Idempotency-Replayed", "description",
             "This is the answer to an earlier request under the same Idempotency-Key", "schema", "type", "string", "const",
@@ -178,6 +196,9 @@ static json_t *parameters_json(components_t *components, const endpoint_t *row)
         if (header_is_described(name))
             json_array_append_new(parameters, pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name.data, name.length, "in", "header",
                 "required", 0, "schema", "type", "string"));
+    if (row->cache)
+        json_array_append_new(parameters, pack("{s:s, s:s, s:b, s:s, s:{s:s}}", "name", "If-None-Match", "in", "header", "required", 0,
+            "description", "ETags that the client has, or *", "schema", "type", "string"));
     if (row->writes)
         json_array_append_new(parameters, pack("{s:s, s:s, s:b, s:s, s:{s:s, s:i, s:i, s:s}}", "name", "Idempotency-Key", "in",
             "header", "required", 0, "description",
@@ -256,6 +277,9 @@ static json_t *operation_json(components_t *components, const endpoint_t *row)
     success_add(responses, components, row, row->status ? row->status : 200);
     if (row->other_status)
         success_add(responses, components, row, row->other_status);
+    if (row->cache)
+        json_object_set_new(responses, "304", pack("{s:s, s:o}", "description", "If-None-Match has its ETag: as the client knows it",
+            "headers", cache_headers(row)));
     errors_add(responses, response_errors(row));
     json_object_set_new(operation, "responses", responses);
     return operation;

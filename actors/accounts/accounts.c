@@ -21,6 +21,18 @@
 
 #define AUTH_HEADERS "cookie host origin x-csrf-token"
 
+/* What the cache keeps, and every statement that changes it (accounts.sql); each is followed by its call_tag:
+ *
+ *     consents.list        tag: the user's consents. Its texts' versions are this build's, and an instance that ends takes all that
+ *                          depends on accounts out of the cache
+ *     children.guardians   tag: the user, for accounts.guardian_facts (name, address, whether it is verified)
+ *
+ *     consent_create       the user's consents; rows are added only, and no other statement does
+ *     user_update, user_standing_update, user_delete, user_restore, users_erase, erasures_finish, email_verified_set,
+ *     address_shown        the user
+ *
+ * Users who are made (user_create, oauth_user_create) stand in no answer yet. users.me holds a sealed phone number, sessions
+ * depend on who asks by which session, what admins read is logged: none of it is kept. */
 static const endpoint_t endpoints[] = {
     {.operation = "auth.register",
         .method = "POST",
@@ -233,7 +245,8 @@ static const endpoint_t endpoints[] = {
         .summary = "Every consent that is asked for, and the caller's answer",
         .roles = MEMBER,
         .output = &consent_message,
-        .shape = SHAPE_LIST},
+        .shape = SHAPE_LIST,
+        .cache = CACHE_PERSONAL},
     {.operation = "consents.create",
         .method = "POST",
         .path = "/api/v1/consents",

@@ -139,6 +139,7 @@ void admin_user_patch(call_t *call)
     reply_row(call, db_query(call, &SQL_user_standing_update, bind_uuid(params->id),
                         bind_text(text_of(user_statuses[status])), bind_text(text_of(user_roles[role])),
                         bind_boolean(changes)));
+    call_tag(call, TAG_USER, params->id);
     record_read_emit(call, "user", params->id, 1); /* the answer shows the whole record */
     if (!changes)
         return;

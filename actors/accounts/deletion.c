@@ -35,6 +35,7 @@ static void account_delete(call_t *call, uuid_t user)
 {
     const mailbox_t *to = row_first(call, db_query(call, &SQL_user_delete, bind_uuid(user)));
     user_sessions_end(call, user, TEXT("deleted"));
+    call_tag(call, TAG_USER, user);
     mail_emit(call, MAIL_ACCOUNT_DELETED, to, "until", last_day(call), 0);
     user_log("user_deleted", user, call->principal.user);
     reply_nothing(call);
@@ -90,8 +91,10 @@ void account_restore(call_t *call, const credentials_t *known)
 {
     const rows_t *rows = db_query(call, &SQL_user_restore, bind_uuid(known->id), bind_integer(known->password_version),
         bind_time(restorable_since(call)));
-    if (rows->count > 0)
+    if (rows->count > 0) {
+        call_tag(call, TAG_USER, known->id);
         user_log("user_restored", known->id, known->id);
+    }
 }
 
 int64_t users_erase(call_t *call, int64_t before, int64_t most)
@@ -101,6 +104,7 @@ int64_t users_erase(call_t *call, int64_t before, int64_t most)
         const only_id_t *row = row_at(call, rows, i);
         user_erased_t event = {0};
         message_set(&event, user, row->id);
+        call_tag(call, TAG_USER, row->id);
         event_emit(call, "user.erased", row->id, &user_erased_message, &event);
     }
     return rows->count;

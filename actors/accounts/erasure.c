@@ -51,7 +51,9 @@ int64_t erasures_finish(call_t *call)
     const rows_t *rows = db_query(call, &SQL_erasures_finish, who);
     for (int i = 0; i < rows->count; i++) {
         char id[UUID_TEXT_SIZE];
-        uuid_format(((const only_id_t *)row_at(call, rows, i))->id, id);
+        uuid_t user = ((const only_id_t *)row_at(call, rows, i))->id;
+        call_tag(call, TAG_USER, user);
+        uuid_format(user, id);
         log_event(LOG_INFO, "user_erased", LOG_S("user", id));
     }
     return LOOK;

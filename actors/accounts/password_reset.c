@@ -48,6 +48,7 @@ static void reset_apply(call_t *call, const password_reset_t *in)
         token_refuse(call);
     user_sessions_end(call, owner->user_id, TEXT("password"));
     db_query(call, &SQL_address_shown, bind_uuid(owner->user_id));
+    call_tag(call, TAG_USER, owner->user_id);
     reply_nothing(call);
     reply_other_status(call);
 }

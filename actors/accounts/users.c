@@ -68,6 +68,7 @@ void user_me_patch(call_t *call)
         phone_index_bind(call, in->phone), BIND(user_patch, in, language), password.hash.data != NULL ? bind_integer(password.version) : bind_null(), bind_text(password.hash));
     if (rows->count == 0 && password.hash.data != NULL)
         call_fail(call, ERROR_INVALID_CREDENTIALS);
+    call_tag(call, TAG_USER, user);
     reply_row(call, own_row(call, rows));
     if (password.hash.data == NULL)
         return;

@@ -39,6 +39,7 @@ void verification_verify(call_t *call)
         db_query(call, &SQL_verification_use, hash)->count == 0)
         token_refuse(call);
     db_query(call, &SQL_email_verified_set, bind_uuid(owner->user_id));
+    call_tag(call, TAG_USER, owner->user_id);
     reply_nothing(call);
 }
 

@@ -86,10 +86,13 @@ static void children_list(call_t *call)
     const rows_t *rows = page_query(call, &window);
     size_t shown = window_shown(&window, rows);
     int32_t today = date_today_seoul();
+    call_tag(call, TAG_GUARDIAN, call->principal.user);
+    call_cache_until(call, date_ends_seoul(today)); /* the ages change then */
     child_summary_t *children = arena_allocate(call->arena, (shown + 1) * sizeof(*children));
     for (size_t i = 0; i < shown; i++) {
         memcpy(&children[i], row_at(call, rows, (int)i), sizeof(child_row_t));
         AGES_SET(&children[i], today);
+        call_tag(call, TAG_CHILD, children[i].id);
         child_read_tell(call, children[i].id);
     }
     int64_t total = window_needs_count(&window, rows) ? total_query(call) : window_total(&window, rows);
@@ -152,6 +155,7 @@ static void child_create(call_t *call)
     const child_record_t *record = row_first(call, rows);
     if (record == NULL)
         consents_fail(call);
+    call_tag(call, TAG_GUARDIAN, call->principal.user);
     detail_reply(call, record);
 }
 
@@ -170,6 +174,7 @@ static void child_update(call_t *call)
         BIND(child_record, &child, current_height), BIND(child_record, &child, current_weight),
         SEALED(call, child.id, &child, medical_history), SEALED(call, child.id, &child, family_history),
         SEALED(call, child.id, &child, treatment_history), SEALED(call, child.id, &child, notes));
+    call_tag(call, TAG_CHILD, child.id);
     detail_reply(call, row_or_404(call, rows));
 }
 
@@ -177,10 +182,14 @@ static void child_delete(call_t *call)
 {
     const id_params_t *params = call->params;
     param_t id = bind_uuid(params->id), user = bind_uuid(call->principal.user);
-    if (row_first(call, db_query(call, &SQL_child_delete, id, user)) == NULL) {
+    const rows_t *guardians = db_query(call, &SQL_child_delete, id, user);
+    if (guardians->count == 0) {
         row_or_404(call, db_query(call, &SQL_child_visible, id, user, bind_boolean(false)));
         call_fail(call, ERROR_FORBIDDEN); /* a guardian, but not the owner */
     }
+    call_tag(call, TAG_CHILD, params->id);
+    for (int i = 0; i < guardians->count; i++) /* also on those pages of their lists that did not show it */
+        call_tag(call, TAG_GUARDIAN, ((const key_row_t *)row_at(call, guardians, i))->id);
     reply_nothing(call);
 }
 
@@ -188,10 +197,27 @@ static void child_delete(call_t *call)
 
 #define CHILDREN "/api/v1/children"
 
+/* What the cache keeps, and every statement that changes it (children.sql); each is followed by its call_tag:
+ *
+ *     children.list          tags: the viewer as guardian, each child shown; until Seoul's midnight, since ages stand in it
+ *     children.measurements  tag: the child
+ *     children.guardians     tags: the child, each guardian as user (accounts.guardian_facts: their names)
+ *
+ *     child_insert           its owner as guardian
+ *     child_update           the child
+ *     child_delete           the child, all who guarded it
+ *     measurement_insert     the child (its height and weight stand in the list)
+ *     guardian_insert        the child, the new guardian
+ *     guardian_remove        the child, who guarded it; owner_succeed: in the same call
+ *     person_step_down, person_succeed, person_erase    the person, all children that the person guarded
+ *
+ * child_reseal changes bytes that stand in none of these answers; invitations are in none. Whether somebody may see a child at all
+ * (child_visible) changes with the guardians and by child_delete only. Reading by admins is logged: they are always answered by
+ * this actor. Details hold sealed fields, and are never kept. */
 static const endpoint_t endpoints[] = {
     {.operation = "children.list", .method = "GET", .path = CHILDREN, .handler = children_list, .roles = PARENT | ADMIN,
         .summary = "A parent's children; for an admin everybody's", .params = &page_params_message,
-        .output = &child_summary_message, .shape = SHAPE_LIST},
+        .output = &child_summary_message, .shape = SHAPE_LIST, .cache = CACHE_PERSONAL, .logged = ADMIN},
     {.operation = "children.create", .method = "POST", .path = CHILDREN, .handler = child_create, .roles = PARENT,
         .summary = "Register a child", .input = &child_create_message, .output = &child_detail_message, .status = 201,
         .errors = {ERROR_CONSENT_REQUIRED}, .writes = true},
@@ -204,7 +230,8 @@ static const endpoint_t endpoints[] = {
         .summary = "Delete a child, by its owner", .params = &id_params_message, .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "children.measurements", .method = "GET", .path = CHILDREN "/:id/measurements",
         .handler = measurements_list, .roles = MEMBER, .summary = "How a child grew, newest first",
-        .params = &measurement_params_message, .output = &measurement_message, .shape = SHAPE_LIST},
+        .params = &measurement_params_message, .output = &measurement_message, .shape = SHAPE_LIST,
+        .cache = CACHE_PERSONAL, .logged = ADMIN},
     {.operation = "children.measure", .method = "POST", .path = CHILDREN "/:id/measurements",
         .handler = measurements_create, .roles = PARENT, .summary = "Record a measurement", .params = &id_params_message,
         .input = &measurement_create_message, .output = &measurement_message, .status = 201, .errors = {ERROR_CONFLICT},
@@ -212,7 +239,7 @@ static const endpoint_t endpoints[] = {
 
     {.operation = "children.guardians", .method = "GET", .path = CHILDREN "/:id/guardians", .handler = guardian_list,
         .roles = PARENT | ADMIN, .summary = "Who guards a child", .params = &id_params_message,
-        .output = &guardian_message, .shape = SHAPE_LIST},
+        .output = &guardian_message, .shape = SHAPE_LIST, .cache = CACHE_PERSONAL, .logged = ADMIN},
     {.operation = "children.guardians.invite", .method = "POST", .path = CHILDREN "/:id/guardians",
         .handler = guardian_invite, .roles = PARENT, .summary = "Invite a further guardian by e-mail, by the owner",
         .params = &id_params_message, .input = &invitation_create_message, .output = &invitation_message, .status = 201,

@@ -84,7 +84,7 @@ RETURNING id, name, birth_date, gender, gestational_weeks, birth_weight, current
           medical_history, family_history, treatment_history, notes;
 
 -- child_delete: write -> key_row
--- By the owner alone. The row stays for those that refer to it, emptied of what it said about the child.
+-- By the owner alone; gives all who guarded it. The row stays for those that refer to it, emptied of what it said about the child.
 WITH gone AS (
     UPDATE children.children c
     SET deleted_at = aipoten.app_now(), updated_at = aipoten.app_now(), name = '', birth_date = '1970-01-01',
@@ -95,13 +95,13 @@ WITH gone AS (
                   WHERE g.child_id = c.id AND g.user_id = $2 AND g.relation = 'owner')
     RETURNING id
 ), unguarded AS (
-    DELETE FROM children.child_guardians WHERE child_id IN (SELECT id FROM gone)
+    DELETE FROM children.child_guardians WHERE child_id IN (SELECT id FROM gone) RETURNING user_id
 ), uninvited AS (
     DELETE FROM children.guardian_invitations WHERE child_id IN (SELECT id FROM gone)
 ), unmeasured AS (
     DELETE FROM children.child_measurements WHERE child_id IN (SELECT id FROM gone)
 )
-SELECT id FROM gone;
+SELECT user_id AS id FROM unguarded;
 
 -- measurements_page: read batched -> measurement
 -- Newest first, before the day $2.

@@ -41,7 +41,11 @@ void guardian_list(call_t *call)
     row_or_404(call, db_query(call, &SQL_child_visible, bind_uuid(params->id), bind_uuid(call->principal.user),
         bind_boolean(viewer_is_admin(call))));
     child_read_tell(call, params->id);
-    reply_rows(call, db_query(call, &SQL_guardians_of, bind_uuid(params->id)), NULL);
+    const rows_t *guardians = db_query(call, &SQL_guardians_of, bind_uuid(params->id));
+    call_tag(call, TAG_CHILD, params->id);
+    for (int i = 0; i < guardians->count; i++)
+        call_tag(call, TAG_USER, ((const guardian_t *)row_at(call, guardians, i))->user_id);
+    reply_rows(call, guardians, NULL);
 }
 
 void guardian_remove(call_t *call)
@@ -56,6 +60,8 @@ void guardian_remove(call_t *call)
         call_fail(call, ERROR_LAST_GUARDIAN);
     if (text_equal(removed->relation, TEXT("owner")))
         db_query(call, &SQL_owner_succeed, bind_uuid(params->id));
+    call_tag(call, TAG_CHILD, params->id);
+    call_tag(call, TAG_GUARDIAN, params->user_id);
     reply_nothing(call);
 }
 
@@ -145,6 +151,8 @@ void guardian_accept(call_t *call)
     if (db_query(call, &SQL_consents_missing, user)->count > 0)
         consents_fail(call);
     db_query(call, &SQL_invitation_end, bind_uuid(invitation->id), child);
+    call_tag(call, TAG_CHILD, params->id);
+    call_tag(call, TAG_GUARDIAN, call->principal.user);
     reply_row(call, db_query(call, &SQL_guardian_insert, child, user));
 }
 

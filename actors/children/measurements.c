@@ -37,6 +37,7 @@ void measurements_list(call_t *call)
     int64_t total = window_needs_count(&window, rows) ? total_query(call, params->id) : window_total(&window, rows);
     page_t page = window_page(&window, rows, total, text_of(next));
     child_read_tell(call, params->id);
+    call_tag(call, TAG_CHILD, params->id);
     reply_values(call, measurements, shown, &page);
 }
 
@@ -53,6 +54,7 @@ void measurements_create(call_t *call)
     if (in->measured_on < child->birth_date)
         call_fail_field(call, ERROR_VALIDATION, "measured_on", PROBLEM_TOO_EARLY);
     db_on_violation(call, "child_measurements_day_key", ERROR_CONFLICT);
+    call_tag(call, TAG_CHILD, params->id);
     reply_row(call, db_query(call, &SQL_measurement_insert, bind_uuid(uuid_new()), bind_uuid(params->id),
         BIND(measurement_create, in, measured_on), BIND(measurement_create, in, height),
         BIND(measurement_create, in, weight), BIND(measurement_create, in, head_circumference)));

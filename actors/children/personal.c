@@ -20,7 +20,7 @@ void children_user_erased(call_t *call)
 {
     const user_erased_t *in = call->input;
     param_t user = bind_uuid(in->user);
-    db_query(call, &SQL_person_lock, user);
+    const rows_t *guarded = db_query(call, &SQL_person_lock, user);
     db_query(call, &SQL_person_step_down, user);
     db_query(call, &SQL_person_succeed, user);
     const rows_t *uninvited = db_query(call, &SQL_person_uninvite, user);
@@ -29,6 +29,9 @@ void children_user_erased(call_t *call)
         events_forget(call, invitation->id); /* its mail, when the address had no account */
     }
     db_query(call, &SQL_person_erase, user);
+    call_tag(call, TAG_GUARDIAN, in->user);
+    for (int i = 0; i < guarded->count; i++)
+        call_tag(call, TAG_CHILD, ((const key_row_t *)row_at(call, guarded, i))->id);
     person_forget(call, in->user);
     reply_nothing(call);
 }

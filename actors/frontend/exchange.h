@@ -7,10 +7,12 @@
 #include "crypto/token.h"
 #include "limits.h"
 #include "routing.h"
+#include "shm/cache.h"
 #include "shm/process.h"
 
 /* The request headers that the frontend itself reads; each row in request_headers.c. */
 enum request_header {
+    HEADER_ACCEPT_ENCODING,
     HEADER_ACCEPT_LANGUAGE,
     HEADER_AUTHORIZATION,
     HEADER_CONTENT_TYPE,
@@ -49,6 +51,10 @@ typedef struct exchange {
     int losses;      /* instances that died with it */
     int64_t held_at; /* clock_monotonic() since when it waits for an instance that is coming back; 0: it does not */
     bool answered;
+    bool cache_files;      /* the actor is to file its answer under cache_key (cached.c) */
+    uint8_t cache_waits;   /* how often it has waited for another request's answer */
+    cache_key_t cache_key;
+    struct fill *fill;     /* others wait for its answer; NULL: none, or the pending table has it */
 } exchange_t;
 /* A pool takes anything larger from malloc. */
 _Static_assert(sizeof(exchange_t) < 1000, "an exchange fits in a chunk of libh2o's pools");

@@ -8,6 +8,7 @@
  *     trailers.c                            fields behind a body, which are dropped
  *     routing.c matcher.c                   the actors' rows, compiled: method and path to a destination
  *     limits.c auth.c query.c body_field.c  rates, tokens, parameters, single fields of a body
+ *     cached.c accept.c                     answers from the cache, in the form that the client takes
  *     relay.c pending.c                     waiting for actors: limits, deadlines, instances that come and go
  *     response.c foreign.c builtin.c        how answers look; those that libh2o makes, those that we make ourselves
  *     access_log.c counters.c monitor.c     what is told about it afterwards
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "builtin.h"
+#include "cached.h"
 #include "counters.h"
 #include "foreign.h"
 #include "listener.h"
@@ -154,6 +156,7 @@ int main(void)
     loop_t *loop = loop_h2o_create(context.loop);
     access_log_open(loop, frontend.segment, &frontend.config, frontend.log_directory, frontend.number);
     relay_open(loop, &frontend);
+    cached_open(loop, &frontend);
     SSL_CTX *tls = frontend.https_fd < 0 ? NULL
                                          : tls_open(process_secret("tls_certificate"), process_secret("tls_key"), frontend.segment);
     listeners_open(&context, loop, tls);

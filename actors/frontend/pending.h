@@ -8,6 +8,7 @@ typedef struct {
     void *exchange;   /* NULL: the client went away; the place stays taken until the answer or the deadline */
     void *connection; /* on whose account it is counted */
     void *upstream;   /* who is to answer */
+    void *fill;       /* others wait for the answer; NULL: none */
     int64_t deadline; /* clock_monotonic() */
     uint32_t generation, previous, next;
     bool taken;

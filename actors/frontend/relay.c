@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "cached.h"
 #include "counters.h"
 #include "pending.h"
 #include "response.h"
@@ -40,8 +41,10 @@ static void entry_release(pending_entry_t *entry)
     else
         relay.held--;
     connection_t *connection = entry->connection;
+    fill_t *fill = entry->fill;
     pending_release(&relay.pending, entry);
     connection_release(connection);
+    cached_end_fill(fill);
     count(COUNTER_PENDING, -1);
 }
 
@@ -122,6 +125,7 @@ void relay_send(exchange_t *exchange, request_t *request)
     }
     entry->exchange = exchange;
     entry->connection = connection;
+    entry->fill = cached_take_fill(exchange);
     connection_hold(connection);
     count(COUNTER_PENDING, 1);
     guard_t *guard = h2o_mem_alloc_shared(&exchange->req->pool, sizeof(*guard), on_request_gone);
@@ -174,6 +178,8 @@ static void on_reply(text_t packed)
     text_t file = reply.headers.length > 0 ? pairs_get(reply.headers, TEXT(REPLY_FILE_HEADER)) : (text_t){.data = NULL};
     if (file.data != NULL)
         response_file(exchange, TYPE_JSON, reply.headers, file);
+    else if (exchange->destination->cache != CACHE_NEVER && reply.status == 200)
+        cached_reply(exchange, &reply);
     else
         response_send(
             exchange, (int)reply.status, TYPE_JSON, reply.headers, response_copy(exchange, reply.body));

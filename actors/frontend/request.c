@@ -7,6 +7,7 @@
 #include "base/panic.h"
 #include "counters.h"
 #include "body_field.h"
+#include "cached.h"
 #include "query.h"
 #include "relay.h"
 #include "request_headers.h"
@@ -309,11 +310,12 @@ static void send_envelope(exchange_t *exchange)
     message_set(&request, call_id, exchange->call);
     message_set(&request, trace, exchange->trace);
     message_set(&request, operation, destination->operation);
-    message_set(&request, role, exchange->token.role);
+    /* An answer that is everybody's cannot depend on who asks. */
+    message_set(&request, role, destination->cache == CACHE_PUBLIC ? ROLE_NONE : exchange->token.role);
     message_set(&request, language, exchange->language);
     message_set(&request, body_kind, destination->body);
     message_set(&request, resent, false);
-    if (exchange->token.role != ROLE_NONE) {
+    if (exchange->token.role != ROLE_NONE && destination->cache != CACHE_PUBLIC) {
         message_set(&request, user, exchange->token.user);
         message_set(&request, session, exchange->token.session);
     }
@@ -332,6 +334,9 @@ static void send_envelope(exchange_t *exchange)
                 exchange->req->entity.base ? exchange->req->entity.base : "", exchange->req->entity.len});
     else if (destination->body != BODY_NONE)
         message_set(&request, body, buffer_text(&requests.body));
+    text_t cache_key = cached_key(exchange);
+    if (cache_key.data != NULL)
+        message_set(&request, cache_key, cache_key);
     relay_send(exchange, &request);
 }
 
@@ -379,6 +384,12 @@ size_t request_introduce(exchange_t *exchange)
     return header_bytes;
 }
 
+static void ask(exchange_t *exchange)
+{
+    if (build_params(exchange) && build_headers(exchange) && build_body(exchange) && check_account(exchange))
+        send_envelope(exchange);
+}
+
 static void answer(exchange_t *exchange, size_t header_bytes)
 {
     target_split(exchange);
@@ -399,9 +410,17 @@ static void answer(exchange_t *exchange, size_t header_bytes)
         exchange->destination->builtin->answer(exchange);
         return;
     }
-    if (check_token(exchange) && check_idempotency_key(exchange) && build_params(exchange) &&
-        build_headers(exchange) && build_body(exchange) && check_account(exchange))
-        send_envelope(exchange);
+    if (check_token(exchange) && check_idempotency_key(exchange) && !cached_answer(exchange))
+        ask(exchange);
+}
+
+void request_continue(exchange_t *exchange)
+{
+    requests.problems.count = 0;
+    if (!cached_answer(exchange))
+        ask(exchange);
+    if (requests.problems.count > 0)
+        arena_reset(requests.problems.arena);
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)

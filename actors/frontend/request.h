@@ -9,3 +9,5 @@ exchange_t *request_exchange(h2o_req_t *);
 /* Who it is, under which name, in which language: every answer needs that. Returns the bytes of its header
  * fields. */
 size_t request_introduce(exchange_t *);
+/* The rest of its way, for one whose answer is not in the cache after all (cached.c). */
+void request_continue(exchange_t *);

@@ -7,6 +7,7 @@
 enum { FORWARDED_MAX = 8, FIELD_OVERHEAD = 4 /* colon, space, line end: as HTTP/1 sends it */ };
 
 static const char *const names[REQUEST_HEADERS] = {
+    [HEADER_ACCEPT_ENCODING] = "accept-encoding",
     [HEADER_ACCEPT_LANGUAGE] = "accept-language",
     [HEADER_AUTHORIZATION] = "authorization",
     [HEADER_CONTENT_TYPE] = "content-type",

@@ -4,6 +4,7 @@
 #include "access_log.h"
 #include "base/clock.h"
 #include "base/panic.h"
+#include "cached.h"
 #include "counters.h"
 #include "wire/envelope.h"
 #include <fcntl.h>
@@ -167,21 +168,21 @@ static void rate_headers(exchange_t *exchange)
     response_header(exchange, names[NAME_RATE_RESET], number_text(exchange, rate->reset));
 }
 
+static bool has_header(const h2o_req_t *req, const h2o_token_t *token)
+{
+    return h2o_find_header(&req->res.headers, token, -1) != -1;
+}
+
 /* Whoever may read it; a cache must know that the answer depends on who asks, also when it is nobody. */
 static void cors_headers(exchange_t *exchange)
 {
-    if (frontend.config.cors.origins.count > 0)
+    if (frontend.config.cors.origins.count > 0 && !has_header(exchange->req, H2O_TOKEN_VARY))
         response_header(exchange, &H2O_TOKEN_VARY->buf, TEXT("Origin"));
     if (exchange->origin.data == NULL)
         return;
     response_header(exchange, &H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN->buf, exchange->origin);
     response_header(exchange, names[NAME_CREDENTIALS], TEXT("true"));
     response_header(exchange, names[NAME_EXPOSE], exposed_headers);
-}
-
-static bool has_header(const h2o_req_t *req, const h2o_token_t *token)
-{
-    return h2o_find_header(&req->res.headers, token, -1) != -1;
 }
 
 void response_common_headers(exchange_t *exchange)
@@ -238,6 +239,7 @@ static void finish(exchange_t *exchange, int status, size_t bytes)
     int64_t duration = clock_monotonic() - exchange->started;
     const destination_t *destination = exchange->destination;
     exchange->answered = true;
+    cached_end_fill(cached_take_fill(exchange));
     count(status == ABANDONED ? COUNTER_ABANDONED : classes[status / 100 % 6], 1);
     count(COUNTER_MICROSECONDS, duration);
     count(COUNTER_BYTES_OUT, (int64_t)bytes);

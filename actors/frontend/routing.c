@@ -54,12 +54,18 @@ static void headers_compile(destination_t *destination, const char *names)
     }
 }
 
-static void cache_compile(destination_t *destination, const route_t *row)
+static void cache_compile(destination_t *destination, const route_t *row, const route_service_t *services)
 {
     text_t rest = text_of(row->params), name;
     destination->cache = row->cache;
     destination->cache_roles = row->roles & ~row->logged;
-    destination->cache_seconds = row->cache_seconds;
+    destination->by_language = row->by_language;
+    /* Two builds whose rows differ share no answers. */
+    size_t length = strlen(row->operation);
+    char *bytes = memory_allocate(sizeof(services->schema_hash) + length);
+    memcpy(bytes, &services[destination->service].schema_hash, sizeof(services->schema_hash));
+    memcpy(bytes + sizeof(services->schema_hash), row->operation, length);
+    destination->cache_name = (text_t){.data = bytes, .length = sizeof(services->schema_hash) + length};
     while (row->params != NULL && text_split(&rest, ' ', &name)) {
         if (destination->known_count == DESTINATION_PARAMS_MAX)
             panic("%s has more parameters than DESTINATION_PARAMS_MAX", row->operation);
@@ -130,7 +136,8 @@ void routing_build(const route_t *rows, int row_count, const route_service_t *se
             .writes = row->writes};
         if (row->headers != NULL)
             headers_compile(destination, row->headers);
-        cache_compile(destination, row);
+        if (row->cache != CACHE_NEVER)
+            cache_compile(destination, row, services);
         destination_add(matcher, destination, row->method, row->path);
     }
     for (int i = 0; i < builtin_count; i++) {

@@ -47,7 +47,8 @@ typedef struct {
     int header_count;
     enum cache_policy cache;
     unsigned cache_roles; /* those who may be answered from the cache: of CACHE_PERSONAL */
-    int64_t cache_seconds; /* 0: as configured */
+    bool by_language;     /* the cache keeps an answer for each language */
+    text_t cache_name;    /* what its keys begin with: the build's rows of the service, and the operation */
     text_t known[DESTINATION_PARAMS_MAX]; /* of a row with a cache: all parameters of path and query, sorted */
     int known_count;
 } destination_t;

@@ -333,6 +333,7 @@ int actor_main(const actor_t *actor)
     life.chores[CHORE_ACTOR].step = actor->chore;
     life.chores[CHORE_RETENTION].step = actor->retention_count ? retention_step : NULL;
     process_join(&context.process);
+    context.cache = cache_open(context.process.segment, context.process.self);
     const config_t *config = &context.process.config;
     coroutine_configure((size_t)config->actor.max_coroutines, (size_t)config->actor.coroutine_stack);
     counters_declare();

@@ -16,7 +16,7 @@ enum { ANYONE = 0, PARENT = 1 << ROLE_PARENT, THERAPIST = 1 << ROLE_THERAPIST, A
 
 /* Who may be given an answer again from the cache in shared memory, as long as no tag of it (tags.h) has changed. */
 enum cache_policy {
-    CACHE_NONE,
+    CACHE_NEVER,
     CACHE_PUBLIC,   /* everybody, and caches outside: the handler sees no principal, even when one has logged in */
     CACHE_PERSONAL, /* the same user in the same role; outside it is kept by nobody */
 };
@@ -46,8 +46,8 @@ typedef struct endpoint {
     enum error_code errors[8]; /* beyond those that follow from the row; for OpenAPI */
     bool writes;               /* changes something: never retried by the frontend on its own */
     enum cache_policy cache;   /* of a GET whose handler names by call_tag all that its answer depends on */
-    int cache_seconds;         /* at most; 0: cache.seconds. The frontend may also show a public answer so much longer while it is
-                                  made anew */
+    int cache_seconds;         /* at most; 0: cache.max_age */
+    bool by_language;          /* with .cache: the answer differs by the reader's language; else its handler must not look at it */
     unsigned logged;           /* roles whose reading is told to the access log (record_read.h): never answered from the cache */
     bool brief;                /* what it answers is soon worth nothing: kept for an Idempotency-Key an hour, not a day */
 } endpoint_t;

@@ -1,15 +1,23 @@
 /* cached: see the header. */
 #include "cached.h"
+#include "forms.h"
+#include "../base/clock.h"
+#include "../base/fault.h"
 #include "../base/panic.h"
+#include "../crypto/etag.h"
 
 enum { TAGS_AT_FIRST = 8 };
+
+/* --- tags --------------------------------------------------------------------------------------------------------- */
 
 void cached_begin(job_t *job)
 {
     job->tag_count = 0;
     job->tag_room = 0;
     job->tags = NULL;
+    job->wrote = false;
     job->holds_until = INT64_MAX;
+    job->stamp = cache_stamp(context.cache);
 }
 
 /* Does it change things, as opposed to reading them? */
@@ -37,16 +45,14 @@ static void tag_add(job_t *job, enum tag tag, uuid_t id)
 void call_tag(call_t *call, enum tag tag, uuid_t id)
 {
     job_t *job = job_of(call);
-    insist(tag < TAGS);
-    if (!changes(job)) {
-        if (call->endpoint != NULL && call->endpoint->cache)
-            tag_add(job, tag, id);
-        return;
+    if (changes(job)) {
+        if (strcmp(tag_owner(tag), context.actor->name) != 0)
+            panic("%s is not the owner of the tag %s: only %s may say that it changed", context.actor->name, tag_name(tag),
+                tag_owner(tag));
+        tag_add(job, tag, id);
+    } else if (call->endpoint->cache) {
+        tag_add(job, tag, id);
     }
-    if (strcmp(tag_rows[tag].owner, context.actor->name) != 0)
-        panic("%s is not the owner of the tag %s: only %s may say that it changed", context.actor->name, tag_rows[tag].name,
-            tag_rows[tag].owner);
-    tag_add(job, tag, id);
 }
 
 void call_cache_until(call_t *call, int64_t time)
@@ -56,41 +62,127 @@ void call_cache_until(call_t *call, int64_t time)
         job->holds_until = time;
 }
 
+static void tags_write(const job_t *job, char separator, buffer_t *out)
+{
+    for (int i = 0; i < job->tag_count; i++) {
+        if (i > 0)
+            buffer_add_char(out, separator);
+        tag_write(out, job->tags[i].tag, job->tags[i].id);
+    }
+}
+
 text_t cached_tags(const job_t *job)
 {
     static buffer_t text; /* reused: nothing here suspends */
     text.length = 0;
-    for (int i = 0; i < job->tag_count; i++) {
-        char id[UUID_TEXT_SIZE];
-        buffer_format(&text, "%s%s", i ? " " : "", tag_rows[job->tags[i].tag].name);
-        if (uuid_is_zero(job->tags[i].id))
-            continue;
-        uuid_format(job->tags[i].id, id);
-        buffer_format(&text, ":%s", id);
-    }
+    bool shown = changes(job) || (job->call.endpoint != NULL && job->call.endpoint->cache == CACHE_PUBLIC);
+    if (shown)
+        tags_write(job, ' ', &text);
     return text.length > 0 ? buffer_text(&text) : (text_t){.data = NULL};
-}
-
-static bool tag_take(job_t *job, text_t id_part)
-{
-    text_t name;
-    uuid_t id = {{0}};
-    text_split(&id_part, ':', &name);
-    if (id_part.data != NULL && uuid_parse(id_part, &id) != 0)
-        return false;
-    for (int i = 0; i < TAGS; i++)
-        if (text_equal(name, text_of(tag_rows[i].name))) {
-            tag_add(job, (enum tag)i, id);
-            return true;
-        }
-    return false;
 }
 
 bool cached_take(job_t *job, text_t all)
 {
     text_t one;
-    bool good = true;
-    while (all.length > 0 && good && text_split(&all, ' ', &one))
-        good = tag_take(job, one);
-    return good;
+    while (all.length > 0 && text_split(&all, ' ', &one)) {
+        enum tag tag;
+        uuid_t id;
+        if (!tag_read(one, &tag, &id))
+            return false;
+        tag_add(job, tag, id);
+    }
+    return true;
+}
+
+/* --- changes ------------------------------------------------------------------------------------------------------ */
+
+static cache_tag_t *places(const job_t *job)
+{
+    cache_tag_t *all = arena_allocate(job->call.arena, (size_t)job->tag_count * sizeof(*all));
+    for (int i = 0; i < job->tag_count; i++)
+        all[i] = tag_place(context.cache, job->tags[i].tag, job->tags[i].id);
+    return all;
+}
+
+void cached_changed(job_t *job)
+{
+    if (job->tag_count == 0 || !changes(job))
+        return;
+    fault_point("cache.before_invalidation");
+    cache_invalidate(context.cache, places(job), job->tag_count);
+    fault_point("cache.after_invalidation");
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------------ */
+
+/* Until when it may be given, by the monotonic clock. */
+static int64_t expiry(const job_t *job, int64_t now)
+{
+    const endpoint_t *endpoint = job->call.endpoint;
+    const config_t *config = &context.process.config;
+    int64_t life = endpoint->cache_seconds ? endpoint->cache_seconds * CLOCK_SECOND : config->cache.max_age * CLOCK_MILLISECOND;
+    if (config->cluster.enabled && life > config->cluster.public_most * CLOCK_MILLISECOND)
+        life = config->cluster.public_most * CLOCK_MILLISECOND;
+    if (job->holds_until < INT64_MAX) {
+        int64_t left = job->holds_until - clock_now();
+        life = left < life ? left : life;
+    }
+    return now + life;
+}
+
+static void form_add(job_t *job, cache_entry_t *entry, enum cache_form form, text_t body)
+{
+    static const char marks[CACHE_FORMS] = {[CACHE_GZIP] = 'g', [CACHE_BROTLI] = 'b'};
+    const call_t *call = &job->call;
+    bool personal = call->endpoint->cache == CACHE_PERSONAL;
+    text_t user = {(const char *)call->principal.user.bytes, sizeof(uuid_t)}, none = {.data = NULL};
+    char etag[ETAG_SIZE];
+    /* Of the identity's bytes in each form: they differ by their mark. */
+    etag_make(personal ? user : none, buffer_text(&job->body), marks[form], etag);
+    entry->bodies[form] = body;
+    entry->etags[form] = arena_copy(call->arena, text_of(etag));
+}
+
+static void forms_add(job_t *job, cache_entry_t *entry)
+{
+    static buffer_t gzip, brotli; /* reused: nothing here suspends */
+    const config_t *config = &context.process.config;
+    text_t body = buffer_text(&job->body);
+    form_add(job, entry, CACHE_IDENTITY, body);
+    size_t from = (size_t)(job->call.endpoint->cache == CACHE_PUBLIC ? config->cache.compress_from
+                                                                      : config->cache.compress_personal_from);
+    gzip.length = brotli.length = 0;
+    if (body.length >= from && form_gzip(body, &gzip))
+        form_add(job, entry, CACHE_GZIP, buffer_text(&gzip));
+    if (body.length >= from && form_brotli(body, &brotli))
+        form_add(job, entry, CACHE_BROTLI, buffer_text(&brotli));
+}
+
+void cached_file(job_t *job)
+{
+    static buffer_t header; /* reused: nothing here suspends */
+    const endpoint_t *endpoint = job->call.endpoint;
+    if (job->cache_key.length != sizeof(cache_key_t) || !endpoint->cache || job->status != 200 || job->header_count > 0)
+        return;
+    if (job->wrote)
+        panic("%s writes, and its answers come from the cache: its row contradicts its handler", endpoint->operation);
+    int64_t now = clock_monotonic();
+    cache_entry_t entry = {.stamp = job->stamp,
+        .tags = places(job),
+        .tag_count = job->tag_count,
+        .filled = now,
+        .expires = expiry(job, now),
+        .public = endpoint->cache == CACHE_PUBLIC};
+    if (entry.expires <= now || job->tag_count > CACHE_TAGS_MAX)
+        return;
+    memcpy(&entry.key, job->cache_key.data, sizeof(entry.key));
+    entry.stale_until = entry.expires + (job->holds_until == INT64_MAX ? context.process.config.cache.stale * CLOCK_MILLISECOND : 0);
+    header.length = 0;
+    if (entry.public)
+        tags_write(job, ',', &header);
+    entry.headers = buffer_text(&header);
+    forms_add(job, &entry);
+    fault_point("cache.before_filing");
+    cache_put(context.cache, &entry);
+    fault_point("cache.after_filing");
 }

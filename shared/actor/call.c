@@ -1,5 +1,6 @@
 /* call: SQL on behalf of a handler, and the ways a call ends early. */
 #include "internal.h"
+#include "cached.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -112,6 +113,8 @@ static enum db_status commit_now(job_t *job)
     enum db_status status = transaction_commit(&job->transaction);
     job_running(job);
     call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
+    if (status == DB_OK || status == DB_UNKNOWN)
+        cached_changed(job);
     return status;
 }
 
@@ -190,6 +193,7 @@ static bool begin_writing(call_t *call, const statement_t *statement, enum db_st
 {
     job_t *job = job_of(call);
     *status = DB_OK;
+    job->wrote = true;
     if (!job->transaction)
         job->transaction = may_share(job, statement) ? transaction_share(context.lanes, call->deadline)
                                                      : transaction_begin(context.lanes, call->deadline, status);

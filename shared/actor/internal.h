@@ -60,6 +60,9 @@ typedef struct job {
     job_tag_t *tags; /* in the arena: what the answer depends on, or what was changed (cached.h) */
     int tag_count, tag_room;
     int64_t holds_until; /* clock_now(): the answer may not be given again after it */
+    uint64_t stamp;      /* of the cache, older than the first query of this run */
+    text_t cache_key;    /* where a frontend wants the answer; empty: nowhere */
+    bool wrote;          /* this run began a transaction */
 
     int status; /* of the reply; 0: none was given */
     enum error_code error;
@@ -82,6 +85,7 @@ typedef struct {
     lanes_t *lanes;
     link_server_t *server;
     key_ring_t data_keys;
+    cache_t *cache;
     struct {
         _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries,
             *removed, *stack, *asked;

@@ -222,6 +222,8 @@ static bool commit_and_judge(job_t *job)
     fault_point("call.after_commit");
     job_running(job);
     call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
+    if (status == DB_OK || status == DB_UNKNOWN)
+        cached_changed(job);
     if (status == DB_UNKNOWN && once_applies(job) && wait_for_truth(job))
         return true;
     if (status == DB_CONSTRAINT && once_applies(job))
@@ -289,6 +291,9 @@ static void job_run(void *argument)
     }
     if (!job->status)
         panic("handler of %s gave no reply", job->call.endpoint->operation);
+    if (job->replayed)
+        cached_changed(job);
+    cached_file(job);
     fault_point("call.before_reply");
     reply_send(job);
     count_call(job);
@@ -336,6 +341,7 @@ static void job_fill(job_t *job, const request_t *request)
     call->deadline = job->started + (request->left < most ? request->left : most) * CLOCK_MILLISECOND;
     call->endpoint = endpoint_find(request->operation);
     job->caller = request->caller;
+    job->cache_key = request->cache_key;
     job->resent = request->resent;
 }
 

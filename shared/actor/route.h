@@ -15,7 +15,7 @@ typedef struct {
     bool writes;
     enum cache_policy cache; /* of whoever is not among `logged` */
     unsigned logged;
-    int cache_seconds;
+    bool by_language;
     const char *params; /* of a row with .cache: the names of all of them, sorted, separated by spaces; NULL: none */
 } route_t;
 

@@ -63,7 +63,7 @@ static uint64_t endpoint_hash(const endpoint_t *row)
     for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
         hash = string_mix(hash, strings[i]);
     const int64_t numbers[] = {row->roles, row->shape, row->status, row->other_status, row->body, row->rate, row->writes,
-        row->internal, row->cache, row->logged};
+        row->internal, row->cache, row->by_language, row->logged};
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         hash = number_mix(hash, numbers[i]);
     hash = message_mix(hash, row->params);

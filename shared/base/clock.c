@@ -95,6 +95,11 @@ int32_t date_today_seoul(void)
     return (int32_t)divide_down(clock_now() + SEOUL_OFFSET, CLOCK_DAY, &rest);
 }
 
+int64_t date_ends_seoul(int32_t day)
+{
+    return (day + INT64_C(1)) * CLOCK_DAY - SEOUL_OFFSET;
+}
+
 static char *put_digits(char *out, int64_t number, int digits)
 {
     for (int i = digits - 1; i >= 0; i--, number /= 10)

@@ -19,6 +19,8 @@ int32_t date_of(int year, int month, int day);
 void date_split(int32_t days, int *year, int *month, int *day);
 /* Today in Asia/Seoul (UTC+9, no daylight saving): calendar rules live there (product.md, head). */
 int32_t date_today_seoul(void);
+/* The moment at which a day ends there (clock_now()). */
+int64_t date_ends_seoul(int32_t day);
 
 /* "2025-03-20": writes 10 characters and a NUL. */
 void date_format(int32_t days, char out[static 11]);

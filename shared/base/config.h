@@ -127,6 +127,9 @@ typedef struct config {
         int64_t max_age;   /* of an entry whose row says nothing */
         int64_t stale;     /* a public entry may be sent this long after its time, while it is filled again */
         int64_t fill_wait; /* a request waits this long for another's fill, then asks itself */
+        int64_t max_waiting; /* requests of one frontend that wait so */
+        int64_t compress_from, compress_personal_from; /* shorter bodies are not compressed */
+        int64_t public_max_age, public_shared_max_age; /* Cache-Control of public answers; 0, 0: none may keep them */
     } cache;
     struct {
         const char *transport;       /* "smtp" or "file" */

@@ -3,7 +3,7 @@
 #pragma once
 #include "message.h"
 
-enum { ENVELOPE_VERSION = 3 };
+enum { ENVELOPE_VERSION = 4 };
 
 enum body_kind { BODY_NONE, BODY_FIELDS, BODY_RAW, BODY_FORM };
 
@@ -24,6 +24,7 @@ enum body_kind { BODY_NONE, BODY_FIELDS, BODY_RAW, BODY_FORM };
     FIELD(text, caller, .nullable = true, .meaning = "the actor that asks; null: a frontend, for a client")        \
     FIELD(bytes, headers, .nullable = true, .meaning = "a map of those that the endpoint's row names")             \
     FIELD(bytes, params, .nullable = true, .meaning = "a map of strings: path and query")                          \
+    FIELD(bytes, cache_key, .nullable = true, .meaning = "file the answer under it in the segment's cache")        \
     FIELD(integer, body_kind, .required = true)                                                                    \
     FIELD(bytes, body, .nullable = true)
 MESSAGE_POSITIONAL(request, REQUEST);

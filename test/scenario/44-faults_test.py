@@ -91,9 +91,17 @@ class Work:
                 answer.expect(200)
                 self.reads[child] = self.reads.get(child, 0) + 1
 
+    def list(self):
+        """From the cache or not, through deaths or not: what was answered is there."""
+        answer = self.send(self.person.token, 'GET', f'{CHILDREN}?limit=100')
+        if answer is not None:
+            assert set(self.sure) <= {child['name'] for child in answer.expect(200).data}
+
     def once(self):
         child = self.with_key()
+        self.list()
         self.without_key()
+        self.list()
         self.read(child)
         return child
 

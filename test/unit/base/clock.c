@@ -164,6 +164,9 @@ static void now(void **state)
     assert_true(clock_monotonic() <= clock_monotonic());
     int32_t days = (int32_t)((clock_now() + 9 * 3600 * CLOCK_SECOND) / CLOCK_DAY);
     assert_in_range(date_today_seoul(), days, days + 1);
+    assert_true(date_ends_seoul(0) == INT64_C(15) * 3600 * CLOCK_SECOND); /* 1970-01-02 00:00 +09:00 */
+    assert_true(date_ends_seoul(date_today_seoul()) > clock_now());
+    assert_true(date_ends_seoul(date_today_seoul() - 1) <= clock_now());
 }
 
 static const char *self;

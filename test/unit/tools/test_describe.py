@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("AIPOTEN_BUILD") or ROOT / "build" / "test").resolve()
-LIBRARIES = ["actor", "pg", "net", "wire", "crypto", "shm", "base"]
-SYSTEM = "-lzmq -lmsgpackc -ljwt -ljansson -lssl -lcrypto -lcrypt -lev -lyaml -lboost_context -lpq -lm".split()
+LIBRARIES = ["actor", "tags", "pg", "net", "wire", "crypto", "shm", "base"]
+SYSTEM = "-lzmq -lmsgpackc -ljwt -ljansson -lssl -lcrypto -lcrypt -lev -lyaml -lboost_context -lpq -lm -lz -lbrotlienc".split()
 
 SOURCE = """
 #include "actor/actor.h"
@@ -74,7 +74,7 @@ BAD = [
     ('ROW("d.seven", "GET", "/api/v1/ac", .headers = "cookie", .cache = CACHE_PUBLIC)', "d.seven: the answer may depend on headers"),
     ('ROW("d.eight", "GET", "/api/v1/ad", .roles = PARENT, .logged = ADMIN)', "d.eight: logged must be among its roles"),
     ('ROW("d.nine", "GET", "/api/v1/ae", .shape = SHAPE_FILE, .cache = CACHE_PUBLIC)', "d.nine: a file is not kept in the cache"),
-    ('ROW("d.ten", "GET", "/api/v1/af", .cache_seconds = 5)', "d.ten: cache_seconds without .cache"),
+    ('ROW("d.ten", "GET", "/api/v1/af", .cache_seconds = 5)', "d.ten: cache_seconds or by_language without .cache"),
     ('ROW("d.eleven", "GET", "/api/v1/ag", .cache = CACHE_PUBLIC)', None),
     ('ROW("d.twelve", "GET", "/api/v1/ah", .roles = PARENT | ADMIN, .logged = ADMIN, .cache = CACHE_PERSONAL)', None),
     ('ROW("c.one", "POST", "/api/v1/w")', "c.one: two rows have this operation: /api/v1/w and /api/v1/v/:name"),
@@ -123,14 +123,14 @@ def test_a_writing_row_needs_keys(describe):
 def test_good_rows(describe, tmp_path):
     rows = ['ROW("a.one", "POST", "/api/v1/a/:name", .params = &named_message, .roles = PARENT, .writes = true)',
             'ROW("a.two", "GET", "/api/v1/a/me", .rate = RATE_NONE)',
-            'ROW("a.three", "GET", "/api/v1/b", .params = &named_message, .cache = CACHE_PUBLIC, .cache_seconds = 7)',
+            'ROW("a.three", "GET", "/api/v1/b", .params = &named_message, .cache = CACHE_PUBLIC, .by_language = true)',
             'ROW("a.four", "GET", "/api/v1/c", .roles = PARENT | ADMIN, .logged = ADMIN, .cache = CACHE_PERSONAL)']
     status, said = describe(rows)
     assert (status, said) == (0, "")
     routes = (tmp_path / "routes.c").read_text()
     assert '.operation = "a.one", .method = "POST", .path = "/api/v1/a/:name"' in routes
-    assert '.cache = CACHE_PUBLIC, .logged = 0x0, .cache_seconds = 7, .params = "name number"}' in routes
-    assert '.cache = CACHE_PERSONAL, .logged = 0x8, .cache_seconds = 0}' in routes
+    assert '.cache = CACHE_PUBLIC, .logged = 0x0, .by_language = true, .params = "name number"}' in routes
+    assert '.cache = CACHE_PERSONAL, .logged = 0x8, .by_language = false}' in routes
     assert "const int route_count" in routes and "openapi_json_length" in routes
     subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-I", ROOT / "shared", "-c", "-o", "/dev/null", tmp_path / "routes.c"],
                    check=True)
