@@ -111,26 +111,12 @@ enum exit_status run_cache(const invocation_t *invocation)
 
 /* --- flush -------------------------------------------------------------------------------------------------------- */
 
-/* "child:UUID" or "videos"; false: there is no such tag. */
-static bool tag_known(text_t tag)
-{
-    text_t name;
-    uuid_t id;
-    text_split(&tag, ':', &name);
-    if (tag.data != NULL && uuid_parse(tag, &id) != 0)
-        return false;
-    for (int i = 0; i < TAGS; i++)
-        if (text_equal(name, text_of(tag_rows[i].name)))
-            return true;
-    return false;
-}
-
 static enum exit_status tag_unknown(const char *tag)
 {
     char names[256] = "";
     size_t length = 0;
     for (int i = 0; i < TAGS && length < sizeof(names); i++)
-        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", i ? ", " : "", tag_rows[i].name);
+        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", i ? ", " : "", tag_name((enum tag)i));
     return complain(CTL_USAGE, "%s is no tag; tags are NAME or NAME:ID, with these names: %s", tag, names);
 }
 
@@ -138,7 +124,9 @@ enum exit_status run_cache_flush(const invocation_t *invocation)
 {
     client_t client;
     const char *tag = invocation->count > 0 ? invocation->arguments[0] : NULL;
-    if (tag != NULL && !tag_known(text_of(tag)))
+    enum tag kind;
+    uuid_t id;
+    if (tag != NULL && !tag_read(text_of(tag), &kind, &id))
         return tag_unknown(tag);
     if (!client_connect(&client))
         return complain(CTL_NOT_RUNNING, "not running; next: aipotenctl start");
