@@ -178,6 +178,13 @@ void listeners_open(h2o_context_t *context, loop_t *loop, SSL_CTX *tls)
     loop->timer(loop, RESUME_MILLISECONDS, on_resume_time, NULL);
 }
 
+SSL_CTX *listeners_use(SSL_CTX *tls)
+{
+    SSL_CTX *former = listeners[0].accept.ssl_ctx;
+    listeners[0].accept.ssl_ctx = listeners[0].accept_proxied.ssl_ctx = tls;
+    return former;
+}
+
 void listeners_close(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(listeners); i++) {

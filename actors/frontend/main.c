@@ -29,6 +29,7 @@
 #include "loop_h2o.h"
 #include "monitor.h"
 #include "relay.h"
+#include "reload.h"
 #include "request.h"
 #include "response.h"
 #include "tls.h"
@@ -38,8 +39,6 @@
 #include <sys/resource.h>
 
 enum {
-    HANDSHAKE_TIMEOUT = 10000,
-    BODY_EXCESS = 8 << 20, /* over HTTP/2, libh2o resets streams over its own limit: clients that exceed ours get their 413 */
     IDLE_GRACE = 1500,     /* milliseconds from the stop until idle HTTP/1 connections end: their next request may be on its way */
     SLOW_LOOK = 1000,
 };
@@ -163,6 +162,7 @@ int main(void)
     loop->timer(loop, SLOW_LOOK, on_slow_time, NULL);
     if (frontend.config.supervisor.watchdog > 0)
         loop->timer(loop, (int)(frontend.config.supervisor.watchdog / 3), on_watchdog_time, NULL);
+    reload_open(loop, &globalconf, frontend.https_fd >= 0);
     process_notify_ready(0);
 
     while (!frontend_draining || !drain_is_over()) {

@@ -22,7 +22,6 @@ enum { EXPIRE_MILLISECONDS = 50, RETRY_SOON = 1, PROBLEM_BYTES = 64 << 10, PACKE
 
 static struct {
     pending_t pending;
-    int64_t connection_most;
     arena_t *arena;  /* for reading a reply; emptied after each */
     buffer_t packed; /* the envelope being built */
     bool busy;       /* the instance's row says what was sent in this turn */
@@ -105,7 +104,7 @@ void relay_send(exchange_t *exchange, request_t *request)
 {
     upstream_t *upstream;
     connection_t *connection = exchange->connection;
-    if (connection->in_flight >= relay.connection_most) {
+    if (connection->in_flight >= frontend.config.http.max_pending_connection) {
         refuse(exchange, COUNTER_CONNECTION_FULL);
         return;
     }
@@ -307,7 +306,6 @@ static _Noreturn void on_arena_limit(void *argument)
 void relay_open(loop_t *loop, process_t *process)
 {
     pending_create(&relay.pending, (uint32_t)process->config.http.max_pending);
-    relay.connection_most = process->config.http.max_pending_connection;
     relay.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
     loop->timer(loop, EXPIRE_MILLISECONDS, on_expire_time, NULL);
     loop->add_turn_hook(loop, on_turn, NULL);

@@ -124,10 +124,15 @@ void responses_open(void)
     constants.items[1] = header_of(names[NAME_NOSNIFF], "nosniff");
     constants.items[2] = header_of(names[NAME_REFERRER], "no-referrer");
     constants.count = 3;
+    responses_configure(&frontend.config);
+}
+
+void responses_configure(const config_t *config)
+{
     constants_secure = constants;
-    if (frontend.config.security.hsts_max_age > 0) {
+    if (config->security.hsts_max_age > 0) {
         snprintf(hsts, sizeof(hsts), "max-age=%lld; includeSubDomains",
-            (long long)(frontend.config.security.hsts_max_age / 1000));
+            (long long)(config->security.hsts_max_age / 1000));
         constants_secure.items[constants_secure.count++] =
             header_of(&H2O_TOKEN_STRICT_TRANSPORT_SECURITY->buf, hsts);
     }

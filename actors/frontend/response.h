@@ -4,6 +4,8 @@
 
 /* Prepares what depends on the configuration only. */
 void responses_open(void);
+/* HSTS may change while we run. */
+void responses_configure(const config_t *);
 /* An answer in JSON (or of `type`). The body is borrowed until the request ends; see response_copy. At most
  * once for an exchange. `packed_headers`: an actor's map of further headers, may be empty. */
 void response_send(exchange_t *, int status, text_t type, text_t packed_headers, text_t body);

@@ -11,6 +11,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
+#include "../shm/process_reload.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,6 +345,7 @@ int actor_main(const actor_t *actor)
     context.loop = loop_ev_create();
     loop_ev_signal(context.loop, SIGTERM, on_stop, NULL);
     loop_ev_signal(context.loop, SIGINT, on_stop, NULL);
+    process_reload_watch(context.loop, NULL);
     context.loop->add_turn_hook(context.loop, job_turn, NULL);
     context.lanes = lanes_open(context.loop, &context.process, url, context.statements, context.statement_count);
     outgoing_open(context.loop, &context.process);

@@ -164,6 +164,16 @@ typedef struct config {
 int config_load(const char *path, config_t *out, char *error, size_t error_size);
 /* Same, from a descriptor that the supervisor handed over (read from its beginning); `name` stands in messages. */
 int config_load_fd(int fd, const char *name, config_t *out, char *error, size_t error_size);
+/* When a changed setting counts: in what runs, as soon as it is told (aipotenctl reload); in a process that starts; only when the
+ * whole system starts. */
+enum config_reach { CONFIG_LIVE, CONFIG_AT_RESTART, CONFIG_AT_START };
+/* Calls `differs` for each setting whose value is another one. */
+void config_compare(const config_t *former, const config_t *fresh,
+    void (*differs)(void *argument, const char *name, enum config_reach), void *argument);
+/* Copies the live settings; what they point to belongs to both. */
+void config_take_live(config_t *running, const config_t *fresh);
+/* Panics when the table of live settings names one that does not exist; for tests. */
+void config_live_check(void);
 /* Prints the whole table with defaults and meanings (aipotenctl config defaults). */
 void config_describe(FILE *out);
 /* All settings with their values in force, "name: value" a line. */

@@ -183,7 +183,7 @@ static bool writer_try(lanes_t *lanes, int64_t deadline, writer_t **out)
         lanes->writers_busy++;
         return true;
     }
-    if (lanes->writer_count == lanes->process->config.database.write_connections)
+    if (lanes->writer_count >= lanes->process->config.database.write_connections)
         return false;
     if (connection_allowed(lanes)) {
         *out = writer_open(lanes, deadline);

@@ -9,6 +9,7 @@
  * segment and the listening sockets. Where the supervisor is an ordinary user, that user can read the
  * secrets' files anyway. */
 #include "process.h"
+#include "process_reload.h"
 #include "../base/log.h"
 #include "../base/panic.h"
 #include "services.h"
@@ -29,9 +30,18 @@
 enum { SECRETS_SIZE = 1 << 20, SECRETS_MOST = 16, NOTIFY_SIZE = 512 };
 
 /* Names and values point into one mapping that is not dumped. */
-static struct {
+typedef struct {
     text_t name, value;
-} secrets[SECRETS_MOST];
+} secret_t;
+
+struct process_secrets {
+    void *memory;
+    size_t length;
+    secret_t list[SECRETS_MOST];
+    int count;
+};
+
+static process_secrets_t secrets; /* of the start */
 
 static segment_instance_t *joined; /* this process's row */
 
@@ -107,34 +117,72 @@ static size_t secret_unescape(char *value, size_t length)
     return out;
 }
 
-static void join_secrets(int fd)
+/* Fills `out` from the text at the descriptor; NULL, or why it cannot be. */
+static const char *secrets_parse(int fd, process_secrets_t *out)
 {
     struct stat status;
     if (fstat(fd, &status) != 0 || status.st_size > SECRETS_SIZE)
-        join_refuse("AIPOTEN_SECRETS_FD", "not readable, or too long");
-    size_t length = (size_t)status.st_size;
-    char *memory = mmap(NULL, length + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        join_refuse("AIPOTEN_SECRETS_FD", strerror(errno));
-    madvise(memory, length + 1, MADV_DONTDUMP);
-    if (pread(fd, memory, length, 0) != (ssize_t)length)
-        join_refuse("AIPOTEN_SECRETS_FD", "shorter than it says");
-    close(fd);
+        return "not readable, or too long";
+    out->length = (size_t)status.st_size + 1;
+    out->memory = mmap(NULL, out->length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (out->memory == MAP_FAILED)
+        return strerror(errno);
+    madvise(out->memory, out->length, MADV_DONTDUMP);
+    if (pread(fd, out->memory, out->length - 1, 0) != status.st_size)
+        return "shorter than it says";
 
-    text_t rest = {.data = memory, .length = length}, line;
-    for (size_t count = 0; text_split(&rest, '\n', &line);) {
+    text_t rest = {.data = out->memory, .length = out->length - 1}, line;
+    while (text_split(&rest, '\n', &line)) {
         const char *sign = memchr(line.data, '=', line.length);
         if (sign == NULL)
             continue;
-        if (count == SECRETS_MOST)
-            join_refuse("AIPOTEN_SECRETS_FD", "more secrets than a process can have");
-        secrets[count].name = (text_t){.data = line.data, .length = (size_t)(sign - line.data)};
+        if (out->count == SECRETS_MOST)
+            return "more secrets than a process can have";
+        text_t name = {.data = line.data, .length = (size_t)(sign - line.data)};
         char *value = (char *)sign + 1;
-        size_t value_length = secret_unescape(value, line.length - secrets[count].name.length - 1);
+        size_t value_length = secret_unescape(value, line.length - name.length - 1);
         value[value_length] = '\0'; /* where the line's end was, or the byte beyond the text */
-        secrets[count].value = (text_t){.data = value, .length = value_length};
-        count++;
+        out->list[out->count++] = (secret_t){.name = name, .value = {.data = value, .length = value_length}};
     }
+    return NULL;
+}
+
+static void join_secrets(int fd)
+{
+    const char *reason = secrets_parse(fd, &secrets);
+    if (reason != NULL)
+        join_refuse("AIPOTEN_SECRETS_FD", reason);
+    close(fd);
+}
+
+process_secrets_t *process_secrets_read(int fd, const char **reason)
+{
+    process_secrets_t *fresh = memory_zeroed(1, sizeof(*fresh));
+    *reason = secrets_parse(fd, fresh);
+    if (*reason != NULL)
+        process_secrets_free(&fresh);
+    return fresh;
+}
+
+text_t process_secrets_get(const process_secrets_t *from, const char *name)
+{
+    for (int i = 0; i < from->count; i++)
+        if (text_equal(from->list[i].name, text_of(name)))
+            return from->list[i].value;
+    return (text_t){.data = NULL};
+}
+
+void process_secrets_free(process_secrets_t **take_secrets)
+{
+    process_secrets_t *old = *take_secrets;
+    *take_secrets = NULL;
+    if (old == NULL)
+        return;
+    if (old->memory != NULL && old->memory != MAP_FAILED) {
+        explicit_bzero(old->memory, old->length);
+        munmap(old->memory, old->length);
+    }
+    free(old);
 }
 
 static void join_notify(void)
@@ -195,16 +243,17 @@ void process_join(process_t *process)
         process->self->number != process->number)
         join_refuse("AIPOTEN_SLOT", "the instance table has another row there");
     join_secrets(join_descriptor("AIPOTEN_SECRETS_FD"));
+    process_reload_bind(process);
     process->https_fd = join_listener("AIPOTEN_HTTPS_FD");
     process->http_fd = join_listener("AIPOTEN_HTTP_FD");
 }
 
 text_t process_secret(const char *name)
 {
-    for (size_t i = 0; i < SECRETS_MOST; i++)
-        if (secrets[i].name.data != NULL && text_equal(secrets[i].name, text_of(name)))
-            return secrets[i].value;
-    join_refuse(name, "this secret was not given");
+    text_t value = process_secrets_get(&secrets, name);
+    if (value.data == NULL)
+        join_refuse(name, "this secret was not given");
+    return value;
 }
 
 static void ring_counter(const char *prefix, const char *ring, char out[static RING_COUNTER_SIZE])
@@ -298,4 +347,11 @@ void process_notify_watchdog(void)
 void process_notify_stopping(void)
 {
     notify_send("STOPPING=1\n");
+}
+
+void process_notify_reloaded(int64_t number, const char *reason)
+{
+    char message[NOTIFY_SIZE];
+    snprintf(message, sizeof(message), "X_RELOADED=%lld %s\n", (long long)number, reason);
+    notify_send(message);
 }

@@ -42,6 +42,13 @@ void ring_counter_newest(const char *ring, char out[static RING_COUNTER_SIZE]);
 /* The supervisor's side of it: appends one secret, any bytes, to the text of AIPOTEN_SECRETS_FD. */
 void process_secret_add(buffer_t *out, const char *name, text_t value);
 
+/* Another bundle than that of the start, for a moment (process_reload.h). NULL with a reason. */
+typedef struct process_secrets process_secrets_t;
+process_secrets_t *process_secrets_read(int fd, const char **reason);
+/* data NULL: it is not among them. */
+text_t process_secrets_get(const process_secrets_t *, const char *name);
+void process_secrets_free(process_secrets_t **);
+
 /* sd_notify's words, sent to NOTIFY_SOCKET; nothing happens without one. */
 void process_notify_ready(uint64_t schema_hash); /* READY=1 and X_SCHEMA=hex */
 void process_notify_status(const char *status);
@@ -49,4 +56,6 @@ void process_notify_status(const char *status);
  * second. */
 void process_notify_waiting(const char *status);
 void process_notify_watchdog(void);
+/* X_RELOADED=NUMBER, and why it was refused; an empty reason: it was taken. */
+void process_notify_reloaded(int64_t number, const char *reason);
 void process_notify_stopping(void);

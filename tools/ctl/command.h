@@ -74,6 +74,7 @@ enum exit_status run_history(const invocation_t *);
 enum exit_status run_start(const invocation_t *);
 enum exit_status run_stop(const invocation_t *);
 enum exit_status run_restart(const invocation_t *);
+enum exit_status run_reload(const invocation_t *);
 enum exit_status run_upgrade(const invocation_t *);
 enum exit_status run_scale(const invocation_t *);
 enum exit_status run_drain(const invocation_t *);

@@ -19,6 +19,7 @@ enum {
     ANSWER_MILLISECONDS = 10000,
     DRAIN_MILLISECONDS = 700000, /* the last old one may drain so long (supervisor.stop_timeout) */
     STOP_SECONDS = 180,
+    RELOAD_MILLISECONDS = 15000,
 };
 
 extern char **environ;
@@ -171,6 +172,41 @@ enum exit_status run_restart(const invocation_t *invocation)
     int milliseconds =
         rolling && !invocation->given[OPTION_TIMEOUT] ? ROLLING_SECONDS * 1000 : timeout_of(invocation);
     return change_ask("restart", target_of(invocation), rolling, milliseconds);
+}
+
+static void names_print(const json_t *settings, const char *key, const char *words)
+{
+    size_t index;
+    const json_t *name;
+    json_array_foreach (json_object_get(settings, key), index, name)
+        printf("%s%s%s", index == 0 ? words : "", index == 0 ? " " : ", ", json_string_value(name));
+    if (json_array_size(json_object_get(settings, key)) > 0)
+        printf("\n");
+}
+
+enum exit_status run_reload(const invocation_t *invocation)
+{
+    client_t client;
+    if (!client_connect(&client))
+        return not_running();
+    json_t *answer = client_ask(&client, request_of("reload", NULL), ANSWER_MILLISECONDS + RELOAD_MILLISECONDS);
+    client_close(&client);
+    if (answer == NULL)
+        return complain(CTL_FAILED, "the supervisor does not answer; see var/log/supervisor.log");
+    const json_t *settings = json_object_get(answer, "settings");
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    if (invocation->given[OPTION_JSON] && settings != NULL) {
+        json_dumpf(settings, stdout, JSON_INDENT(2));
+        printf("\n");
+    } else if (settings != NULL) {
+        printf("the TLS certificate was read again\n");
+        names_print(settings, "applied", "applied:");
+        names_print(settings, "at_restart", "need aipotenctl restart --rolling:");
+        names_print(settings, "at_start", "need aipotenctl stop, then start:");
+    }
+    enum exit_status status = error == NULL ? CTL_OK : complain(CTL_FAILED, "%s", error);
+    json_decref(answer);
+    return status;
 }
 
 enum exit_status run_drain(const invocation_t *invocation)

@@ -46,6 +46,11 @@ const command_t commands[] = {
         "when that one is READY; when one does not come up, the old one stays and the rest is left as it is. Its default time "
         "is 300 seconds. Addresses that are listened on change with stop and start only.",
         run_restart},
+    {"reload", "", 0, 0, TAKES(OPTION_JSON), "Take over a changed configuration and TLS certificate while it serves",
+        "Configuration, certificate and key are read and checked; what is wrong is refused with file and reason, and nothing "
+        "changes. Says which changed settings are applied and which need a restart. New TLS handshakes get the new certificate, "
+        "established connections stay. SIGHUP to the supervisor does the same.",
+        run_reload},
     {"upgrade", "[DIRECTORY]", 0, 1, TAKES(OPTION_TIMEOUT), "Replace what runs by another release while it serves",
         "The programs are those of DIRECTORY, or those beside this aipotenctl after a build. Checks the configuration and whether "
         "the new release can take over, applies its migrations, makes the supervisor the new one, starts the new actors beside "

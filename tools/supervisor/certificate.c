@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -56,6 +57,59 @@ int certificate_read(
     }
     out->length = (size_t)length;
     return 0;
+}
+
+/* No passphrase is asked for on the supervisor's terminal. */
+static int passphrase_none(char *out, int size, int writing, void *argument)
+{
+    (void)out, (void)size, (void)writing, (void)argument;
+    return -1;
+}
+
+static X509 *certificate_parse(const buffer_t *text)
+{
+    BIO *bio = BIO_new_mem_buf(text->data, (int)text->length);
+    X509 *certificate = bio != NULL ? PEM_read_bio_X509_AUX(bio, NULL, passphrase_none, NULL) : NULL;
+    BIO_free(bio);
+    return certificate;
+}
+
+static EVP_PKEY *key_parse(const buffer_t *text)
+{
+    BIO *bio = BIO_new_mem_buf(text->data, (int)text->length);
+    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, passphrase_none, NULL) : NULL;
+    BIO_free(bio);
+    return key;
+}
+
+int certificate_check(const config_t *config, const char *directory, char *error, size_t error_size)
+{
+    buffer_t texts[2] = {{0}};
+    char paths[2][PATH_MAX];
+    int result = 0;
+    for (int i = 0; i < 2 && result == 0; i++) {
+        file_path(config, directory, i, paths[i]);
+        result = certificate_read(config, directory, i, &texts[i], error, error_size);
+    }
+    X509 *certificate = result == 0 ? certificate_parse(&texts[0]) : NULL;
+    EVP_PKEY *key = result == 0 ? key_parse(&texts[1]) : NULL;
+    if (result == 0 && (certificate == NULL || key == NULL || X509_check_private_key(certificate, key) != 1)) {
+        result = -1;
+        if (certificate == NULL)
+            snprintf(error, error_size, "%s is no PEM certificate", paths[0]);
+        else if (key == NULL)
+            snprintf(error, error_size, "%s is no PEM key without a passphrase", paths[1]);
+        else
+            snprintf(error, error_size, "the key in %s is not that of the certificate in %s", paths[1], paths[0]);
+    }
+    ERR_clear_error();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    if (texts[1].data != NULL)
+        explicit_bzero(texts[1].data, texts[1].length);
+    buffer_free(&texts[0]);
+    buffer_free(&texts[1]);
+    return result;
 }
 
 /* Ours, and good for a while. */

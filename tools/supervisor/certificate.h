@@ -7,6 +7,8 @@
 
 /* Makes the self-signed one when it is needed. 0, or -1 with a reason. */
 int certificate_ensure(const config_t *, const char *tls_directory, char *error, size_t error_size);
+/* Do certificate and key exist, and fit each other? 0, or -1 with file and reason. */
+int certificate_check(const config_t *, const char *tls_directory, char *error, size_t error_size);
 /* The PEM text of the certificate or of the key. 0, or -1 with a reason. */
 int certificate_read(
     const config_t *, const char *tls_directory, bool key, buffer_t *out, char *error, size_t error_size);

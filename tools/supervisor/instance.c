@@ -13,8 +13,10 @@
 #include "../../shared/base/log.h"
 #include "../../shared/base/panic.h"
 #include "../../shared/shm/process.h"
+#include "../../shared/shm/process_reload.h"
 #include "logs.h"
 #include "notify.h"
+#include "reload.h"
 #include "spawn.h"
 
 #include <errno.h>
@@ -130,6 +132,8 @@ static void row_bury(instance_t *instance, death_t *death)
     snprintf(socket, sizeof(socket), "%s.%llu", instance_name(instance),
         (unsigned long long)atomic_load(&row->generation));
     unlinkat(instance->supervisor->paths.ipc_fd, socket, 0);
+    process_reload_name(row, socket, sizeof(socket));
+    unlinkat(instance->supervisor->paths.ipc_fd, socket, 0);
 }
 
 static void status_take(instance_t *instance, death_t *death)
@@ -195,6 +199,7 @@ static void launch(instance_t *instance)
     instance->status[0] = '\0';
     instance->killed = NULL;
     instance->held = instance->reported = false;
+    instance->reloaded = reload_number();
     instance->ready = 0;
     instance->launched = clock_monotonic();
     atomic_store(&instance->row->generation, segment_next_generation(instance->supervisor->segment));

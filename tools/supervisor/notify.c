@@ -4,6 +4,7 @@
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
 #include "instance.h"
+#include "reload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ enum { MESSAGE_SIZE = 1024, MESSAGES_PER_TURN = 64 };
 typedef struct {
     bool ready, alive, stopping;
     uint64_t schema;
-    text_t status;
+    text_t status, reloaded;
 } notice_t;
 
 static void notice_read(text_t message, notice_t *notice)
@@ -35,6 +36,8 @@ static void notice_read(text_t message, notice_t *notice)
             notice->stopping = true;
         else if (text_starts_with(line, TEXT("STATUS=")))
             notice->status = (text_t){.data = line.data + 7, .length = line.length - 7};
+        else if (text_starts_with(line, TEXT("X_RELOADED=")))
+            notice->reloaded = (text_t){.data = line.data + 11, .length = line.length - 11};
         else if (text_starts_with(line, TEXT("X_SCHEMA="))) {
             char hex[20];
             snprintf(hex, sizeof(hex), "%.*s", (int)(line.length - 9), line.data + 9);
@@ -75,6 +78,8 @@ static void notice_apply(instance_t *instance, const notice_t *notice)
         if (instance_state(instance) == INSTANCE_READY && instance->killed == NULL)
             instance_set_deadline(instance);
     }
+    if (notice->reloaded.data != NULL && text_is_utf8(notice->reloaded))
+        reload_answered(instance, notice->reloaded);
     if (notice->stopping)
         instance_event(instance, EVENT_LEAVE);
 }

@@ -5,7 +5,9 @@
 #include "../../shared/base/clock.h"
 #include "../../shared/base/log.h"
 #include "../../shared/base/memory.h"
+#include "certificate.h"
 #include "instance.h"
+#include "reload.h"
 #include "roll.h"
 
 #include <errno.h>
@@ -123,6 +125,10 @@ int plan_configure(supervisor_t *supervisor, char *error, size_t error_size)
     }
     config_t former = supervisor->config;
     bool first = supervisor->config_fd < 0;
+    if (!first && certificate_check(&fresh, supervisor->paths.tls, error, error_size) != 0) {
+        close(fd);
+        return -1;
+    }
     if (!first) {
         close(supervisor->config_fd);
         listen_keep(&fresh, &former);
@@ -410,6 +416,7 @@ void plan_step(supervisor_t *supervisor)
         step_stopping(supervisor);
         return;
     }
+    reload_step(supervisor);
     step_restarts(supervisor);
     step_stages(supervisor);
     do
@@ -419,7 +426,9 @@ void plan_step(supervisor_t *supervisor)
 
 int64_t plan_deadline(const supervisor_t *supervisor)
 {
-    int64_t first = roll_deadline();
+    int64_t first = roll_deadline(), other = reload_deadline();
+    if (first == 0 || (other != 0 && other < first))
+        first = other;
     EACH_INSTANCE ((supervisor_t *)supervisor, instance)
         if (instance->deadline != 0 && (first == 0 || instance->deadline < first))
             first = instance->deadline;

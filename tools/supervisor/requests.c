@@ -6,6 +6,7 @@
 #include "handover.h"
 #include "instance.h"
 #include "listeners.h"
+#include "reload.h"
 #include "roll.h"
 
 #include <fcntl.h>
@@ -219,6 +220,20 @@ static json_t *run_restart(context_t *context)
     return wait_begin(context, false);
 }
 
+static json_t *run_reload(context_t *context)
+{
+    char error[512];
+    if (roll_active())
+        return refuse_while_rolling();
+    if (reload_deadline() != 0)
+        return request_refuse("a reload is under way");
+    if (reload_begin(context->supervisor, error, sizeof(error)) != 0)
+        return request_refuse("%s; what runs stays as it is", error);
+    wait_begin(context, false);
+    context->wait->what = WAIT_RELOADED;
+    return NULL;
+}
+
 /* The second half of aipotenctl upgrade: this supervisor is the new release's, what runs may be of the old one. */
 static json_t *run_upgrade(context_t *context)
 {
@@ -318,6 +333,7 @@ static const struct {
     {"start", run_start},
     {"stop", run_stop},
     {"restart", run_restart},
+    {"reload", run_reload},
     {"upgrade", run_upgrade},
     {"handover", run_handover},
     {"drain", run_drain},
@@ -392,6 +408,8 @@ json_t *request_wait_over(supervisor_t *supervisor, const wait_t *wait)
 {
     char what[1024] = "";
     bool hopeless = false, pending;
+    if (wait->what == WAIT_RELOADED)
+        return reload_outcome(supervisor);
     if (wait->failures >= 0 && wait->failures != supervisor->restart_failures)
         return request_refuse("%s", supervisor->restart_error);
     if (wait->what == WAIT_DOWN)

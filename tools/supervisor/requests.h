@@ -5,7 +5,7 @@
 
 /* What a client waits for; the answer is given later. */
 typedef struct {
-    enum { WAIT_NOTHING, WAIT_READY, WAIT_DOWN } what;
+    enum { WAIT_NOTHING, WAIT_READY, WAIT_DOWN, WAIT_RELOADED } what;
     target_t target;
     int64_t deadline; /* clock_monotonic() */
     int failures;     /* restart_failures when the restart or roll began; -1: it waits for none */

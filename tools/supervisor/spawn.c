@@ -82,6 +82,7 @@ static void environment_make(environment_t *environment, const instance_t *insta
     environment_add_number(environment, "AIPOTEN_SEGMENT_FD", CHILD_SEGMENT_FD);
     environment_add_number(environment, "AIPOTEN_CONFIG_FD", CHILD_CONFIG_FD);
     environment_add_number(environment, "AIPOTEN_SECRETS_FD", CHILD_SECRETS_FD);
+    environment_add_number(environment, "AIPOTEN_SUPERVISOR_UID", (int)geteuid());
     bool listens = service->listens;
     environment_add_number(
         environment, "AIPOTEN_HTTPS_FD", listens && supervisor->https_fd >= 0 ? CHILD_HTTPS_FD : -1);

@@ -5,7 +5,7 @@
  * In the foreground it shows the start on standard output and then only logs (var/log/supervisor.log,
  * NDJSON); with --detach it returns when the system is READY, or says why it is not and exits 1; with
  * --end it only ends what a supervisor that died left running. SIGTERM and SIGINT stop everything in order.
- * When it dies its children serve on; the next one adopts them (adopt.h). Exit status: 0 stopped as told, 1
+ * SIGHUP is aipotenctl reload. When it dies its children serve on; the next one adopts them (adopt.h). Exit status: 0 stopped as told, 1
  * could not start, 2 usage, 78 the configuration is wrong.
  *
  * Environment: AIPOTEN_VAR, DATABASE_URL (the migrator's: the roles' own URLs are made from it), REDIS_URL,
@@ -27,6 +27,7 @@
 #include "notify.h"
 #include "plan.h"
 #include "progress.h"
+#include "reload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -195,9 +196,10 @@ static void told_to_stop(void *argument)
 
 static void told_to_reload(void *argument)
 {
+    char error[512];
     (void)argument;
-    log_event(
-        LOG_WARNING, "hangup_ignored", LOG_S("next", "aipotenctl restart reads the configuration anew"));
+    if (!the.stopping && reload_begin(&the, error, sizeof(error)) != 0)
+        log_event(LOG_ERROR, "reload_refused", LOG_S("reason", error), LOG_S("next", "mend it; what runs stays as it is"));
 }
 
 /* --- the start ---------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ typedef struct instance {
     bool stand_in; /* serves while the only instance of its service is restarted, then leaves */
     bool held;     /* drained by hand: alive, not routed to, until start or stop */
     bool successor; /* of the one with its number, which it has not replaced yet (roll.c) */
+    int64_t reloaded; /* number of the last reload that it took or was started with */
     bool reported;  /* a successor that said READY=1 and waits in STARTING until it may serve */
 
     pid_t pid; /* 0: no process */

@@ -236,10 +236,44 @@ static void shipped(void **state)
     assert_string_equal(error, "/nowhere/x.yaml: No such file or directory");
 }
 
+static void note(void *out, const char *name, enum config_reach reach)
+{
+    static const char *const words[] = {[CONFIG_LIVE] = "live", [CONFIG_AT_RESTART] = "restart", [CONFIG_AT_START] = "start"};
+    size_t length = strlen(out);
+    snprintf((char *)out + length, 256 - length, "%s:%s ", name, words[reach]);
+}
+
+static void reloaded(void **state)
+{
+    (void)state;
+    static const char before[] = "log: {level: info}\n",
+                      after[] = "log: {level: debug}\nrate: {enabled: no}\ncors: {origins: [https://a.example]}\n"
+                                "http: {max_pending: 7, patience: 3s}\nlisten: {http_port: 9}\n";
+    config_t former, fresh, same;
+    char error[256], said[256] = "";
+    config_live_check();
+    assert_int_equal(load(before, sizeof(before) - 1, &former, error, sizeof(error)), 0);
+    assert_int_equal(load(before, sizeof(before) - 1, &same, error, sizeof(error)), 0);
+    assert_int_equal(load(after, sizeof(after) - 1, &fresh, error, sizeof(error)), 0);
+    config_compare(&former, &same, note, said);
+    assert_string_equal(said, "");
+    config_compare(&former, &fresh, note, said);
+    assert_string_equal(said, "listen.http_port:start http.max_pending:restart http.patience:live cors.origins:live "
+                              "rate.enabled:live log.level:live ");
+    config_take_live(&former, &fresh);
+    said[0] = '\0';
+    config_compare(&former, &fresh, note, said);
+    assert_string_equal(said, "listen.http_port:start http.max_pending:restart ");
+    assert_string_equal(former.log.level, "debug");
+    assert_false(former.rate.enabled);
+    assert_int_equal(former.cors.origins.count, 1);
+    assert_int_equal(former.http.patience, 3000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(values),
         cmocka_unit_test(refused), cmocka_unit_test(too_long), cmocka_unit_test(environment),
-        cmocka_unit_test(shipped)};
+        cmocka_unit_test(shipped), cmocka_unit_test(reloaded)};
     return cmocka_run_group_tests_name("base/config", tests, NULL, NULL);
 }

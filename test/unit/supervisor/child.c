@@ -3,7 +3,7 @@
  * to SERVICE.NUMBER.seen there. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "shm/process.h"
+#include "shm/process_reload.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -75,6 +75,33 @@ static void tell_what_is_seen(void)
     fclose(file);
 }
 
+/* A loop of one watcher: it is asked after each beat. */
+static void (*reload_ready)(void *argument, int events);
+static void *reload_argument;
+
+static loop_watch_t *watch(
+    loop_t *loop, int fd, int events, void (*on_ready)(void *argument, int events), void *argument)
+{
+    (void)loop, (void)fd, (void)events;
+    reload_ready = on_ready;
+    reload_argument = argument;
+    return NULL;
+}
+
+static bool on_reload(const config_t *fresh, const process_secrets_t *secrets, char *error, size_t error_size)
+{
+    FILE *file = plan_file(".reloaded", "w");
+    if (file == NULL)
+        return false;
+    fprintf(file, "level %s\nidle %lld\nrate %d\n", fresh->log.level, (long long)fresh->http.idle_timeout, fresh->rate.enabled);
+    if (secrets != NULL)
+        fprintf(file, "certificate %.*s\n", 40, process_secrets_get(secrets, "tls_certificate").data + 28);
+    fclose(file);
+    if (planned("refuse"))
+        snprintf(error, error_size, "as planned");
+    return !planned("refuse");
+}
+
 static void live(void)
 {
     _Atomic int64_t *count =
@@ -82,6 +109,8 @@ static void live(void)
     while (!told_to_stop || planned("stubborn")) {
         poll(NULL, 0, BEAT_MILLISECONDS);
         counter_add(count, 1);
+        if (reload_ready != NULL && !planned("deaf"))
+            reload_ready(reload_argument, LOOP_READ);
         if (!planned("mute"))
             process_notify_watchdog();
         if (planned("die"))
@@ -118,6 +147,8 @@ int main(void)
             pause();
     if (planned("busy")) /* first: a test may kill whatever is READY */
         now_set(process.self, TEXT("test.operation"), uuid_random(), TEXT("trace-1"));
+    loop_t loop = {.watch = watch};
+    process_reload_watch(&loop, on_reload);
     process_notify_ready(planned("rows") ? UINT64_C(0x5678) : UINT64_C(0x1234));
     live();
     process_notify_stopping();
