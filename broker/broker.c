@@ -10,7 +10,7 @@
  * reader's queue has no room for is dropped and counted. Who may connect is who may enter the run directory (mode 0700). */
 #include "base/log.h"
 #include "base/panic.h"
-#include "shm/process.h"
+#include "shm/process_reload.h"
 #include "topics.h"
 #include "wire/link.h"
 #include <signal.h>
@@ -191,6 +191,7 @@ int main(void)
     loop_ev_signal(broker.loop, SIGURG, on_changed, NULL); /* services.h, `told` */
     broker.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
     counters_open(broker.process.self);
+    process_reload_watch(broker.loop, NULL);
     broker.loop->add_turn_hook(broker.loop, turn, NULL);
     broker.loop->timer(broker.loop, LOOK_MILLISECONDS, on_changed, NULL);
     int64_t watchdog = broker.process.config.supervisor.watchdog;

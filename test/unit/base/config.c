@@ -248,7 +248,7 @@ static void reloaded(void **state)
     (void)state;
     static const char before[] = "log: {level: info}\n",
                       after[] = "log: {level: debug}\nrate: {enabled: no}\ncors: {origins: [https://a.example]}\n"
-                                "http: {max_pending: 7, patience: 3s}\nlisten: {http_port: 9}\n";
+                                "http: {max_pending: 5000, patience: 3s}\nlisten: {http_port: 9}\n";
     config_t former, fresh, same;
     char error[256], said[256] = "";
     config_live_check();
