@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 import time
+import uuid
 
 import yaml
 
@@ -157,14 +158,15 @@ def test_a_slow_statement_is_logged_with_its_request(system, newcomer):
 
 # --- aipotenctl top ----------------------------------------------------------------------------------------------------------
 
-def lists(system, parent):
-    return Load(system, parent.token, {'list': lambda client: client.get(CHILDREN)}, threads=4, pause=0)
+def asking(system, parent):
+    """A load that no cache answers: for children that are not there."""
+    return Load(system, parent.token, {'get': lambda client: client.get(f'{CHILDREN}/{uuid.uuid4()}')}, threads=4, pause=0)
 
 
 def test_top_tells_what_is_asked_of_whom(system, parent):
-    with lists(system, parent):
+    with asking(system, parent):
         look = wait_until(lambda: busy_look(system), 20, 'a second with requests')
-    assert look['operations'][0]['operation'] == 'children.list'
+    assert look['operations'][0]['operation'] == 'children.get'
     total, frontends = look['total'], rows_of(look, 'frontend')
     assert total['answered'] == sum(row['answered'] for row in frontends) > 0
     assert 0 < total['p50'] <= total['p99'] and total['requests'] > 0 and total['statements'] > 0
@@ -200,7 +202,7 @@ def stopped_at_work(system, pid):
 def test_top_beside_an_actor_that_hangs(system, parent):
     """And once beside a supervisor that hangs as well."""
     pid, supervisor = system.pids('children')[0], system.supervisor_pid()
-    with lists(system, parent):
+    with asking(system, parent):
         try:
             wait_until(lambda: stopped_at_work(system, pid), 60, 'an actor that hangs at work', every=0.01)
             os.kill(supervisor, signal.SIGSTOP)
@@ -211,8 +213,8 @@ def test_top_beside_an_actor_that_hangs(system, parent):
             os.kill(supervisor, signal.SIGCONT)
             os.kill(pid, signal.SIGCONT)
     row = next(row for row in look['instances'] if row['pid'] == pid)
-    assert row['stopped'] and row['now']['operation'] == 'children.list' and row['now']['seconds'] > 0.5
-    assert re.search(rf'^children\.{row["instance"]} .* in children\.list for [0-9.]+ s, stopped by a signal$', text, re.M), text
+    assert row['stopped'] and row['now']['operation'] == 'children.get' and row['now']['seconds'] > 0.5
+    assert re.search(rf'^children\.{row["instance"]} .* in children\.get for [0-9.]+ s, stopped by a signal$', text, re.M), text
     assert metrics.sum('aipoten_process_operation_seconds', process=f'children.{row["instance"]}') > 1
     system.wait_ready()
 
