@@ -4,6 +4,7 @@ import collections
 import http.client
 import os
 import random
+import select
 import threading
 import time
 import uuid
@@ -38,6 +39,13 @@ def frontend_of(local, remote):
     return None
 
 
+def was_closed(connection):
+    """Has the server ended this kept connection? What clients ask before they use one again (urllib3's is_connection_dropped)."""
+    waiting = select.poll()
+    waiting.register(connection.sock, select.POLLIN)
+    return bool(waiting.poll(0))
+
+
 class Line(Client):
     """A client that never repeats a request by itself; `frontend` is who serves its connection, known after its first answer."""
 
@@ -47,6 +55,8 @@ class Line(Client):
         self.frontend, self.opened = None, 0.0
 
     def exchange(self, method, path, body, headers):
+        if self.connection is not None and was_closed(self.connection):
+            self.close()
         fresh = self.connection is None
         if fresh:
             self.frontend, self.opened, self.connection = None, time.monotonic(), self.connect()
