@@ -84,7 +84,8 @@ WHERE v.is_published AND v.deleted_at IS NULL
   AND ($3::text IS NULL OR EXISTS (
       SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
   AND ($4::text IS NULL OR v.difficulty = $4)
-  AND aipoten.search_keys(v.searched) @> aipoten.search_terms($5) AND (length($5) <= 2 OR aipoten.search_matches(v.searched, $5))
+  AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($5))
+  AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($5)))
   AND (r.rank, v.published_at, v.id) < ($7::integer, $8::timestamptz, $9::uuid)
 ORDER BY r.rank DESC, v.published_at DESC, v.id DESC
 LIMIT $10 OFFSET $11;
@@ -100,8 +101,8 @@ FROM (SELECT FROM videos.videos v
         AND ($3::text IS NULL OR EXISTS (
             SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
         AND ($4::text IS NULL OR v.difficulty = $4)
-        AND aipoten.search_keys(v.searched) @> aipoten.search_terms($5)
-          AND (length($5) <= 2 OR aipoten.search_matches(v.searched, $5))
+        AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($5))
+        AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($5)))
       LIMIT 10001) AS few;
 
 -- --- one video, categories ------------------------------------------------------------------------------------------------------
@@ -282,8 +283,8 @@ SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_
        v.is_published, v.url_last_checked_at
 FROM videos.videos v
 WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1)
-  AND ($2::text IS NULL OR aipoten.search_keys(v.searched) @> aipoten.search_terms($2)
-                           AND (length($2) <= 2 OR aipoten.search_matches(v.searched, $2)))
+  AND ($2::text IS NULL OR aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($2))
+                           AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($2))))
   AND (v.created_at, v.id) < ($3::timestamptz, $4::uuid)
 ORDER BY v.created_at DESC, v.id DESC
 LIMIT $5 OFFSET $6;
@@ -292,8 +293,8 @@ LIMIT $5 OFFSET $6;
 SELECT count(*) AS total
 FROM (SELECT FROM videos.videos v
       WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1)
-        AND ($2::text IS NULL OR aipoten.search_keys(v.searched) @> aipoten.search_terms($2)
-                                 AND (length($2) <= 2 OR aipoten.search_matches(v.searched, $2)))
+        AND ($2::text IS NULL OR aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($2))
+                                 AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($2))))
       LIMIT 10001) AS few;
 
 -- admin_video_get: read -> admin_video
@@ -446,6 +447,9 @@ WITH gone AS (
 )
 UPDATE videos.videos v SET bookmark_count = v.bookmark_count - 1
 FROM gone WHERE v.id = gone.video_id AND gone.is_bookmarked;
+
+-- child_interactions_erase: write
+DELETE FROM videos.user_video_interactions WHERE child_id = $1;
 
 -- person_views_erase: write
 DELETE FROM videos.video_views WHERE viewer = $1;

@@ -11,6 +11,7 @@ import pytest
 
 from harness import people
 from harness.client import Client
+from harness.wait import wait_until
 
 VIDEOS, ADMIN_VIDEOS, CATEGORIES = '/api/v1/videos', '/api/v1/admin/videos', '/api/v1/admin/categories'
 LIVE = 'is_published AND deleted_at IS NULL'
@@ -261,7 +262,7 @@ def test_search_uses_its_index(database):
     database.rows('SET enable_seqscan = off')
     for q in ('쌓', '쌓기', 'ㅆㄱ', '블ㄹ 쌓'):
         plan = '\n'.join(row['QUERY PLAN'] for row in database.rows(
-            f"EXPLAIN SELECT FROM videos.videos v WHERE {LIVE} AND aipoten.search_keys(v.searched) @> aipoten.search_terms(%s)", q))
+            f"EXPLAIN SELECT FROM videos.videos v WHERE {LIVE} AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms(%s))", q))
         assert 'idx_videos_searched' in plan, plan
 
 
@@ -426,6 +427,20 @@ def test_history(newcomer, new_video):
     page = parent.client.get(f'{VIDEOS}/me', query={'limit': 1})
     assert [row['video_id'] for row in parent.client.get(
         f'{VIDEOS}/me', query={'limit': 1, 'cursor': page.meta['next_cursor']}).data] == [second['id']]
+
+
+def test_a_deleted_child_watched_nothing(newcomer, video, database):
+    """Nor with its other guardian; what they watched without it stays."""
+    owner, guardian = newcomer(), newcomer()
+    child, other = owner.child()['id'], owner.child()['id']
+    database.rows("INSERT INTO children.child_guardians (child_id, user_id, relation) VALUES (%s, %s, 'guardian')", child, guardian.id)
+    for person, watchers in ((owner, ({'child_id': child}, {'child_id': other}, {})), (guardian, ({'child_id': child}, {}))):
+        for watcher in watchers:
+            put(person.client, video, (0, 10), **watcher).expect(200)
+    owner.client.delete(f'/api/v1/children/{child}').expect(200)
+    wait_until(lambda: len(interactions(database, video)) == 3, 20, 'that it is forgotten')
+    assert {(row['user_id'], row['child_id']) for row in interactions(database, video)} == {
+        (owner.id, other), (owner.id, None), (guardian.id, None)}
 
 
 # --- administration: videos ----------------------------------------------------------------------------------------------------
