@@ -178,6 +178,13 @@ static void child_update(call_t *call)
     detail_reply(call, row_or_404(call, rows));
 }
 
+void child_deleted_tell(call_t *call, uuid_t child)
+{
+    child_deleted_t event = {0};
+    message_set(&event, child, child);
+    event_emit(call, "child.deleted", child, &child_deleted_message, &event);
+}
+
 static void child_delete(call_t *call)
 {
     const id_params_t *params = call->params;
@@ -190,6 +197,7 @@ static void child_delete(call_t *call)
     call_tag(call, TAG_CHILD, params->id);
     for (int i = 0; i < guardians->count; i++) /* also on those pages of their lists that did not show it */
         call_tag(call, TAG_GUARDIAN, ((const key_row_t *)row_at(call, guardians, i))->id);
+    child_deleted_tell(call, params->id);
     reply_nothing(call);
 }
 

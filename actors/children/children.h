@@ -9,6 +9,8 @@ bool viewer_is_admin(const call_t *);
 void child_read_tell(call_t *, uuid_t child);
 /* Ends the call with 422 that names each consent that the caller has not given. */
 _Noreturn void consents_fail(call_t *);
+/* Tells those who hold something of a child that it was deleted. */
+void child_deleted_tell(call_t *, uuid_t child);
 /* guardians.c */
 void guardian_list(call_t *);
 void guardian_invite(call_t *);

@@ -341,8 +341,8 @@ FROM (SELECT DISTINCT ON (o.child_id) o.child_id, o.user_id
       ORDER BY o.child_id, o.created_at, o.user_id) AS first
 WHERE heir.child_id = first.child_id AND heir.user_id = first.user_id;
 
--- person_erase: write
--- The person guards nobody any more; a child that has no other guardian is emptied as by child_delete.
+-- person_erase: write -> key_row
+-- The person guards nobody any more; a child that has no other guardian is emptied as by child_delete: these are given.
 WITH gone AS (
     UPDATE children.children c
     SET deleted_at = aipoten.app_now(), updated_at = aipoten.app_now(), name = '', birth_date = '1970-01-01',
@@ -356,8 +356,10 @@ WITH gone AS (
     DELETE FROM children.child_guardians WHERE user_id = $1
 ), unmeasured AS (
     DELETE FROM children.child_measurements WHERE child_id IN (SELECT id FROM gone)
+), uninvited AS (
+    DELETE FROM children.guardian_invitations WHERE child_id IN (SELECT id FROM gone)
 )
-DELETE FROM children.guardian_invitations WHERE child_id IN (SELECT id FROM gone);
+SELECT id FROM gone ORDER BY id;
 
 -- person_uninvite: write -> key_row
 -- What the person sent, and what was sent to the person's address.

@@ -28,7 +28,9 @@ void children_user_erased(call_t *call)
         const key_row_t *invitation = row_at(call, uninvited, i);
         events_forget(call, invitation->id); /* its mail, when the address had no account */
     }
-    db_query(call, &SQL_person_erase, user);
+    const rows_t *gone = db_query(call, &SQL_person_erase, user);
+    for (int i = 0; i < gone->count; i++)
+        child_deleted_tell(call, ((const key_row_t *)row_at(call, gone, i))->id);
     call_tag(call, TAG_GUARDIAN, in->user);
     for (int i = 0; i < guarded->count; i++)
         call_tag(call, TAG_CHILD, ((const key_row_t *)row_at(call, guarded, i))->id);

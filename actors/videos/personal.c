@@ -23,3 +23,11 @@ void videos_user_erased(call_t *call)
     person_forget(call, in->user);
     reply_nothing(call);
 }
+
+/* What was watched with the child, by whichever guardian. A completion stays counted; bookmarks are without a child. */
+void videos_child_deleted(call_t *call)
+{
+    const child_deleted_t *in = call->input;
+    db_query(call, &SQL_child_interactions_erase, bind_uuid(in->child));
+    reply_nothing(call);
+}

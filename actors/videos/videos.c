@@ -107,6 +107,9 @@ static const endpoint_t endpoints[] = {
     PERSONAL_DATA_ROW("videos", videos_personal_data),
     {.operation = "videos.user_erased", .event = "user.erased", .handler = videos_user_erased,
         .summary = "Forget what a user watched", .input = &user_erased_message, .shape = SHAPE_NOTHING, .writes = true},
+    {.operation = "videos.child_deleted", .event = "child.deleted", .handler = videos_child_deleted,
+        .summary = "Forget what was watched with a child", .input = &child_deleted_message, .shape = SHAPE_NOTHING,
+        .writes = true},
 };
 
 static const retention_t retentions[] = {

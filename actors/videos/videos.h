@@ -34,3 +34,4 @@ void admin_category_delete(call_t *);
 /* personal.c */
 void videos_personal_data(call_t *);
 void videos_user_erased(call_t *);
+void videos_child_deleted(call_t *);

@@ -55,3 +55,8 @@ MESSAGE(mail_requested, MAIL_REQUESTED);
  * personal data of the user removes it. Aggregate: the user. */
 #define USER_ERASED(FIELD) FIELD(uuid, user, .required = true)
 MESSAGE(user_erased, USER_ERASED);
+
+/* child.deleted: by its owner, or with its last guardian. Its row is empty and stays; everybody who holds something of the child
+ * removes it. Aggregate: the child. */
+#define CHILD_DELETED(FIELD) FIELD(uuid, child, .required = true)
+MESSAGE(child_deleted, CHILD_DELETED);
