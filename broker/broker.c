@@ -1,16 +1,23 @@
-/* broker: hints between the processes of one machine. One thread, one loop; no database.
+/* broker: hints between the processes of one machine, and between machines. One thread, one loop; no database.
  *
  *     broker.c     the process: who says what to whom; which instances have ended
  *     topics.c     who wants to hear of what
+ *     bridge.c     the brokers of other machines, over Redis' pub/sub (cluster.enabled)
+ *     sequence.c   was everything heard that they said?
+ *     apply.c      what became stale there is stale here
  *
- * One topic is used so far (shared/wire/hint.h): `instances`, said by this process whenever the supervisor has changed the
- * instance table, so that who waits for an instance looks at once and not at its next tick.
+ * Two topics are used so far (shared/wire/hint.h): `instances`, said by this process whenever the supervisor has changed the
+ * instance table, so that who waits for an instance looks at once and not at its next tick; and `stale`, said by actors after
+ * COMMIT, for other machines.
  *
  * What always holds: it carries hints only; killed at any time, it costs speed and nothing else. It waits for nobody: what a slow
  * reader's queue has no room for is dropped and counted. Who may connect is who may enter the run directory (mode 0700). */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "bridge.h"
 #include "shm/process_reload.h"
+#include "shm/services.h"
 #include "topics.h"
 #include "wire/link.h"
 #include <signal.h>
@@ -19,6 +26,7 @@
 enum {
     LOOK_MILLISECONDS = 200, /* at the instance table, should the supervisor's signal be lost */
     PROBLEM_BYTES = 64 << 10,
+    STOP_MILLISECONDS = 500, /* for what is to be told to other machines */
 };
 
 static struct {
@@ -30,6 +38,7 @@ static struct {
     uint64_t generations[SEGMENT_INSTANCES]; /* that live in each slot; 0: none */
     arena_t *arena;                        /* for reading a hint; emptied after each */
     buffer_t packed;
+    int64_t stop_by; /* clock_monotonic(); 0: not told to stop */
     struct {
         _Atomic int64_t *heard, *unreadable, *told, *dropped, *subscriptions, *refused;
     } counters;
@@ -75,6 +84,19 @@ static bool generation_lives(uint64_t generation)
     return false;
 }
 
+/* What an actor had committed may not have been said before its end. */
+static void instance_ended(int slot)
+{
+    static stale_t stale;
+    int service = segment_instance(broker.process.segment, slot)->service;
+    topics_end(&broker.topics, broker.generations[slot]);
+    if (service < 0 || service >= service_count || services[service].role == NULL)
+        return;
+    stale_clear(&stale);
+    stale_add_service(&stale, text_of(services[service].program));
+    bridge_tell(&stale);
+}
+
 /* True when somebody was told. */
 static bool table_read(void)
 {
@@ -85,11 +107,10 @@ static bool table_read(void)
     for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
         uint64_t generation = slot_generation(slot);
         if (broker.generations[slot] != 0 && broker.generations[slot] != generation)
-            topics_end(&broker.topics, broker.generations[slot]);
+            instance_ended(slot);
         broker.generations[slot] = generation;
     }
     tell(TEXT(TOPIC_INSTANCES), (text_t){.data = NULL});
-    atomic_store_explicit(broker.counters.subscriptions, broker.topics.count, memory_order_relaxed);
     return true;
 }
 
@@ -107,6 +128,19 @@ static void subscribe(const hint_t *hint, uint32_t peer)
     }
 }
 
+static void published(const hint_t *hint)
+{
+    static stale_t stale;
+    tell(hint->topic, hint->payload);
+    if (!text_equal(hint->topic, TEXT(TOPIC_STALE)))
+        return;
+    if (!stale_read(hint->payload, &stale)) {
+        counter_add(broker.counters.unreadable, 1);
+        stale_add_all(&stale);
+    }
+    bridge_tell(&stale);
+}
+
 static void on_value(void *argument, text_t value, uint32_t peer)
 {
     hint_t hint;
@@ -120,7 +154,7 @@ static void on_value(void *argument, text_t value, uint32_t peer)
     if (good && hint.act == HINT_SUBSCRIBE)
         subscribe(&hint, peer);
     else if (good && hint.act == HINT_PUBLISH)
-        tell(hint.topic, hint.payload);
+        published(&hint);
 }
 
 static _Noreturn void on_arena_limit(void *argument)
@@ -136,7 +170,10 @@ static bool turn(void *argument)
 {
     (void)argument;
     bool told = table_read();
+    atomic_store_explicit(broker.counters.subscriptions, broker.topics.count, memory_order_relaxed);
     atomic_store_explicit(broker.counters.dropped, link_dropped(), memory_order_relaxed);
+    if (broker.stop_by != 0 && (bridge_is_idle() || clock_monotonic() >= broker.stop_by))
+        loop_ev_stop(broker.loop);
     return told;
 }
 
@@ -154,8 +191,10 @@ static void on_watchdog_time(void *argument)
 static void on_stop(void *argument)
 {
     (void)argument;
+    if (broker.stop_by != 0)
+        return;
     process_notify_stopping();
-    loop_ev_stop(broker.loop);
+    broker.stop_by = clock_monotonic() + STOP_MILLISECONDS * CLOCK_MILLISECOND;
 }
 
 static void counters_open(segment_instance_t *self)
@@ -197,6 +236,7 @@ int main(void)
     int64_t watchdog = broker.process.config.supervisor.watchdog;
     if (watchdog > 0)
         broker.loop->timer(broker.loop, (int)(watchdog / 3), on_watchdog_time, NULL);
+    bridge_open(broker.loop, &broker.process);
     serve();
     loop_ev_run(broker.loop);
     log_event(LOG_INFO, "stopped");

@@ -5,6 +5,7 @@
 #include "../base/fault.h"
 #include "../base/panic.h"
 #include "../crypto/etag.h"
+#include "../net/broker.h"
 
 enum { TAGS_AT_FIRST = 8 };
 
@@ -110,6 +111,8 @@ void cached_changed(job_t *job)
         return;
     fault_point("cache.before_invalidation");
     cache_invalidate(context.cache, places(job), job->tag_count);
+    for (int i = 0; i < job->tag_count; i++)
+        broker_stale(tag_name(job->tags[i].tag), job->tags[i].id);
     fault_point("cache.after_invalidation");
 }
 

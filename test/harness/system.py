@@ -50,9 +50,10 @@ class Refused(AssertionError):
 
 
 class System:
-    """settings change the configuration: {'rate': {'enabled': True}}; environment is added to that of tools/run."""
+    """settings change the configuration: {'rate': {'enabled': True}}; environment is added to that of tools/run; `beside`: another
+    machine, over the PostgreSQL and Redis of that running system and with its secrets."""
 
-    def __init__(self, settings=None, environment=None, demo=True):
+    def __init__(self, settings=None, environment=None, demo=True, beside=None):
         self.var = tempfile.mkdtemp(prefix='aipoten-test.', dir=os.environ.get('AIPOTEN_TEST_DIRECTORY'))
         os.chmod(self.var, 0o755)
         self.https_port, self.http_port = free_port(), free_port()
@@ -66,6 +67,9 @@ class System:
             **(DEMO if demo else {'AIPOTEN_DEMO_USERS': '0'})}
         for given in ('DATABASE_URL', 'REDIS_URL'):
             self.environment.pop(given, None)
+        if beside:
+            shutil.copytree(os.path.join(beside.var, 'secrets'), os.path.join(self.var, 'secrets'))
+            self.environment.update(DATABASE_URL=beside.database_url, REDIS_URL=beside.redis_url, AIPOTEN_DEMO_USERS='0')
         self.environment.update(environment or {})
         self.logs = Logs(self.var)
         self.people = {}  # people.py: demo accounts that are logged in
@@ -175,6 +179,11 @@ class System:
         kept = self.kept
         return (f'postgresql://aipoten_migrator:{kept["POSTGRES_PASSWORD"]}@127.0.0.1:{kept["POSTGRES_PORT"]}'
                 '/aipoten')
+
+    @property
+    def redis_url(self):
+        kept = self.kept
+        return f'redis://default:{kept["REDIS_PASSWORD"]}@127.0.0.1:{kept["REDIS_PORT"]}/0'
 
     def secret(self, name):
         with open(os.path.join(self.var, 'secrets', name), 'rb') as file:

@@ -29,6 +29,9 @@ static const struct {
     {"WRONG", "-ERR no\r\n"},
     {"SILENCE", ""},
     {"CLOSE", NULL},
+    {"SUBSCRIBE\r\n$4\r\nnews\r\n", "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
+                                      "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n"},
+    {"SUBSCRIBE\r\n$6\r\nsecret\r\n", "-NOPERM no\r\n"},
 };
 
 static _Noreturn void serve(int fd)
@@ -211,10 +214,44 @@ static void past_deadline(void **state)
     assert_int_equal(run.status, REDIS_UNAVAILABLE);
 }
 
+/* --- a subscription ---------------------------------------------------------------------------------------------------------- */
+
+static int subscribed, heard;
+
+static void on_subscribed(void *argument)
+{
+    assert_ptr_equal(argument, &subscribed);
+    subscribed++;
+}
+
+static void on_message(void *argument, text_t message)
+{
+    (void)argument;
+    assert_text(message, "hello");
+    if (++heard == 3)
+        loop_ev_stop(loop);
+}
+
+/* The server says something once and is silent then: the connection is made anew, and each time we know that we missed something. */
+static void subscription(void **state)
+{
+    (void)state;
+    const redis_listener_t listener = {on_subscribed, on_message, &subscribed};
+    assert_null(redis_subscribe(loop, "http://127.0.0.1", "news", 100, &listener));
+    assert_non_null(redis_subscribe(loop, url, "news", 100, &listener));
+    redis_t *refused = redis_subscribe(loop, url, "secret", 100, &listener);
+    loop_timer_t *limit = loop->timer(loop, 20000, give_up, NULL);
+    while (heard < 3)
+        loop_ev_run(loop);
+    loop->timer_stop(&limit);
+    assert_int_equal(subscribed, 3);
+    assert_false(redis_ready(refused));
+}
+
 int main(void)
 {
     log_set_level("error");
     const struct CMUnitTest tests[] = {cmocka_unit_test(urls), cmocka_unit_test(replies), cmocka_unit_test(losses),
-        cmocka_unit_test(those_behind), cmocka_unit_test(past_deadline)};
+        cmocka_unit_test(those_behind), cmocka_unit_test(past_deadline), cmocka_unit_test(subscription)};
     return cmocka_run_group_tests(tests, start, stop);
 }

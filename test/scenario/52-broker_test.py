@@ -1,0 +1,254 @@
+"""The broker: everybody hears that the instance table has changed; and what becomes stale on one machine is stale on the other: two
+complete systems over one PostgreSQL and one Redis. Brokers and Redis are killed under load, and nobody notices. Whoever may have
+missed something empties its cache: brokers that do not exist are played, with Redis' own client, byte by byte."""
+import os
+import subprocess
+import uuid
+
+import pytest
+
+from harness import people
+from harness.client import Client
+from harness.load import Load
+from harness.wait import kill, wait_until
+
+SETTINGS = {'cluster': {'enabled': True, 'beat': '200ms', 'silence': '2s'}, 'database': {'connections': 45},
+            'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'}}
+WITHIN = 10  # ten times what is normal; a cached answer would live longer
+CHANNEL = 'aipoten:broker'
+VIDEOS, ADMIN_VIDEOS = '/api/v1/videos', '/api/v1/admin/videos'
+
+
+@pytest.fixture(scope='module')
+def machines(start_system):
+    first = start_system(settings=SETTINGS)
+    return first, start_system(settings=SETTINGS, beside=first)
+
+
+@pytest.fixture
+def here(machines):
+    return machines[0]
+
+
+@pytest.fixture
+def there(machines):
+    return machines[1]
+
+
+def counters(system):
+    """Of the broker that runs now."""
+    return {row['name']: row['value'] for row in system.ctl('counters', '-j', 'broker.1')['counters']}
+
+
+def cache_counts(system):
+    return system.ctl('cache', '-j')
+
+
+def rises(system, name, before, timeout=WITHIN):
+    wait_until(lambda: counters(system).get(name, 0) > before.get(name, 0), timeout, f'{name} to rise', every=0.05)
+
+
+def listeners(system):
+    return len([row for row in system.instances() if row['service'] != 'broker' and row['pid']])
+
+
+def all_listen(system):
+    """Each process has subscribed, and the broker is through with Redis."""
+    def good():
+        now = counters(system)
+        return now.get('subscriptions') == listeners(system) and now.get('bridge_subscriptions', 0) > 0
+    system.wait_ready()
+    wait_until(good, 20, 'all processes to subscribe', every=0.05)
+
+
+def say(system, number, stale=None, broker=b'b' * 16, version=1):
+    """What a broker of another machine would say: a beat, or news (msgpack by hand: bridge.c has the fields)."""
+    tail = b'\xc0' if stale is None else b'\xc4' + bytes([len(stale)]) + stale
+    say_bytes(system, b'\x94' + bytes([version]) + b'\xc4\x10' + broker + bytes([number]) + tail)
+
+
+def say_bytes(system, message):
+    kept = system.kept
+    subprocess.run(['redis-cli', '-h', '127.0.0.1', '-p', kept['REDIS_PORT'], '-x', 'PUBLISH', CHANNEL], input=message,
+                   env={**os.environ, 'REDISCLI_AUTH': kept['REDIS_PASSWORD']}, check=True, timeout=20, stdout=subprocess.DEVNULL)
+
+
+def news(tag, identity):
+    """Of one tag."""
+    name = tag.encode()
+    return b'\x93\xc2\x90\x91\x92' + bytes([0xa0 + len(name)]) + name + b'\xc4\x10' + identity.bytes
+
+
+@pytest.fixture
+def video(here):
+    """A published video; its maker is the first machine's administrator."""
+    mark = uuid.uuid4().hex
+    description = {'title': f'처음 {mark}', 'description': '시험', 'video_url': f'https://videos.example.com/{mark}',
+                   'video_platform': 'youtube', 'duration': 100, 'target_age_min': 12, 'target_age_max': 36, 'difficulty': 'easy',
+                   'priority': 1, 'areas': ['language'], 'is_published': True}
+    admin = people.demo(here, 'admin').client
+    made = admin.post(ADMIN_VIDEOS, description).expect(201).data
+    yield made
+    admin.delete(f'{ADMIN_VIDEOS}/{made["id"]}')
+
+
+def title(client, video):
+    return client.get(f'{VIDEOS}/{video["id"]}').expect(200).data['title']
+
+
+def keep(system, client, video):
+    """Until the answer comes from this machine's cache: two reads and a hit."""
+    def hit():
+        before = cache_counts(system)['hits']
+        found = title(client, video)
+        return found if cache_counts(system)['hits'] > before else None
+    return wait_until(hit, WITHIN, 'the video to come from the cache')
+
+
+def rename(system, video, words):
+    people.demo(system, 'admin').client.patch(f'{ADMIN_VIDEOS}/{video["id"]}', {'title': words}).expect(200)
+
+
+# --- on one machine ----------------------------------------------------------------------------------------------------------
+
+def test_everybody_listens_and_is_told(here):
+    all_listen(here)
+    before = counters(here)
+    kill(here.pids('children')[0])
+    wait_until(lambda: counters(here)['hints_told'] >= before['hints_told'] + 2 * (listeners(here) - 1), WITHIN, 'all to be told')
+    all_listen(here)  # the new instance as well, and the old one is forgotten
+    assert counters(here)['link_dropped'] == 0
+
+
+def test_broker_comes_back(here):
+    for _ in range(2):
+        pid = here.pids('broker')[0]
+        kill(pid)
+        wait_until(lambda: here.pids('broker') not in ([], [pid]), 20, 'another broker')
+        all_listen(here)
+
+
+def test_sockets_are_the_run_directory_s(here):
+    for row in here.instances('broker'):
+        run = os.path.join(here.var, 'run', 'ipc')
+        assert os.stat(run).st_mode & 0o077 == 0
+        assert any(name.startswith(f'broker.{row["instance"]}.') for name in os.listdir(run))
+
+
+# --- on two -------------------------------------------------------------------------------------------------------------------
+
+def test_a_write_here_is_seen_there(machines, video):
+    for reader, writer in (machines, machines[::-1]):
+        all_listen(reader), all_listen(writer)
+        client = Client(reader)
+        for number in range(3):
+            keep(reader, client, video)
+            words = f'{writer.https_port} {number} {uuid.uuid4().hex}'
+            rename(writer, video, words)
+            wait_until(lambda: title(client, video) == words, WITHIN, 'the new title on the other machine')
+        assert 'bridge_tags' in counters(reader) and counters(reader)['bridge_tags'] >= 3
+
+
+def test_an_actor_that_dies_may_have_said_nothing(here, there):
+    all_listen(here), all_listen(there)
+    before = counters(there)
+    kill(here.pids('children')[0])
+    rises(there, 'bridge_owners', before)
+    here.wait_ready()
+
+
+def test_personal_answers_are_not_kept(here):
+    parent = people.newcomer(here)
+    parent.child()
+    before = cache_counts(here)
+    for _ in range(3):
+        parent.client.get('/api/v1/children').expect(200)
+    after = cache_counts(here)
+    assert (after['fills'], after['hits']) == (before['fills'], before['hits'])
+
+
+def test_what_is_missing_empties_the_cache(here, there, video):
+    """A broker that nobody knows, one whose number leaps, in news or in a beat, and what cannot be read."""
+    all_listen(there)
+    client = Client(there)
+    other, identity = uuid.uuid4().bytes, uuid.UUID(video['id'])
+
+    def step(name, speak):
+        keep(there, client, video)
+        before = counters(there)
+        speak()
+        rises(there, name, before)
+        return before, counters(there)
+
+    before, after = step('bridge_flushes', lambda: say(here, 0, broker=other))  # a stranger
+    assert after['bridge_gaps'] == before['bridge_gaps']
+    before, after = step('bridge_tags', lambda: say(here, 1, news('video', identity), broker=other))
+    assert after['bridge_flushes'] == before['bridge_flushes'], 'one tag is one tag'
+    before, after = step('bridge_gaps', lambda: say(here, 3, news('video', identity), broker=other))
+    assert after['bridge_flushes'] > before['bridge_flushes']
+    before, after = step('bridge_gaps', lambda: say(here, 4, broker=other))  # the last news were lost
+    assert after['bridge_flushes'] > before['bridge_flushes']
+    for message in (b'', b'\xc1', b'\x94', b'rubbish' * 99):
+        before, after = step('bridge_unreadable', lambda: say_bytes(here, message))  # pylint: disable=cell-var-from-loop
+        assert after['bridge_flushes'] > before['bridge_flushes']
+    before, after = step('bridge_unreadable', lambda: say(here, 5, broker=other, version=9))  # a later build
+    assert after['bridge_flushes'] > before['bridge_flushes']
+    assert before['bridge_subscriptions'] == after['bridge_subscriptions']
+    assert len(there.pids('broker')) == 1 and there.instances('broker')[0]['state'] == 'READY'
+
+
+def reading_and_writing(system, parent):
+    child = parent.client.get('/api/v1/children').data[0]['id']
+    numbers = iter(range(10 ** 9))
+    return Load(system, parent.token, {
+        'read': lambda client: client.get(VIDEOS), 'children': lambda client: client.get('/api/v1/children'),
+        'write': lambda client: client.patch(f'/api/v1/children/{child}', {'medical_history': f'{next(numbers)}'})},
+        threads=1, pause=0.01)
+
+
+@pytest.fixture
+def loads(here, there):
+    """Both machines at work for the same parent's child."""
+    parent = people.newcomer(here)
+    parent.child()
+    elsewhere = people.log_in(there, parent.email, parent.password)
+    with reading_and_writing(here, parent) as first, reading_and_writing(there, elsewhere) as second:
+        yield first, second
+    for load in (first, second):
+        assert not load.failures, load.failures[:3]
+
+
+def test_brokers_die_under_load(machines, video, loads):
+    here, there = machines
+    client = Client(there)
+    for number in range(3):
+        for system in machines:
+            kill(system.pids('broker')[0])
+        for load in loads:
+            load.goes_on()
+        keep(there, client, video)
+        rename(here, video, f'after {number}')  # whether or not there is a broker yet
+        wait_until(lambda: title(client, video) == f'after {number}', WITHIN, 'the new title')  # pylint: disable=cell-var-from-loop
+    for system in machines:
+        all_listen(system)
+
+
+def test_redis_dies_under_load(machines, video, loads):
+    """What is written meanwhile is not told; it is seen when Redis is back, for then nobody trusts what was kept."""
+    here, there = machines
+    client = Client(there)
+    for system in machines:
+        all_listen(system)
+    before = counters(there)
+    kill(int(here.services('redis_pid')))
+    for load in loads:
+        load.goes_on()
+    kept = keep(there, client, video)
+    rename(here, video, 'while Redis was away')
+    for load in loads:
+        load.goes_on()
+    assert title(client, video) == kept, 'nobody can have told'
+    here.services('redis_start')
+    wait_until(lambda: title(client, video) == 'while Redis was away', 2 * WITHIN, 'the new title')
+    after = counters(there)
+    assert after['bridge_subscriptions'] > before['bridge_subscriptions'] and after['bridge_flushes'] > before['bridge_flushes']
