@@ -9,6 +9,7 @@ import statistics
 import subprocess
 
 PGBENCH = '/usr/lib/postgresql/15/bin/pgbench'
+PATIENCE = 30  # seconds that a load may take beyond its own
 TICKS = os.sysconf('SC_CLK_TCK')
 
 # One round: answers a second; microseconds of CPU for each answer; answers 2xx; those that were not, or never came.
@@ -86,8 +87,8 @@ class Purses:
 
 # --- loads ------------------------------------------------------------------------------------------------------------
 
-def h2load_command(url, *, clients, streams, seconds, headers=(), more=()):
-    command = ['h2load', '-c', str(clients), '-m', str(streams), '--duration', str(seconds)]
+def h2load_command(url, *, clients, streams, seconds=0, total=0, headers=(), more=()):
+    command = ['h2load', '-c', str(clients), '-m', str(streams), *(['-n', str(total)] if total else ['--duration', str(seconds)])]
     for header in headers:
         command += ['-H', header]
     return [*command, *more, url]
@@ -105,15 +106,23 @@ def h2load_said(said):
 
 
 def h2load(url, **options):
-    done = subprocess.run(h2load_command(url, **options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    """For so many `seconds`, or `total` requests. It may wait for ever for the end of a connection: then it is a TimeoutExpired."""
+    done = subprocess.run(h2load_command(url, **options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          timeout=options.get('seconds', 0) + PATIENCE)
     return h2load_said(done.stdout)
 
 
 def measure(pids, postmaster, url, **options):
-    """One round of h2load on a server of these processes."""
-    with Purses(pids, postmaster) as cpu:
-        rate, good, bad = h2load(url, **options)
-    return round_of(cpu, rate, good, bad)
+    """One round of h2load on a server of these processes; once more when it did not come to its end."""
+    for last in (False, True):
+        try:
+            with Purses(pids, postmaster) as cpu:
+                rate, good, bad = h2load(url, **options)
+            return round_of(cpu, rate, good, bad)
+        except subprocess.TimeoutExpired:
+            if last:
+                raise
+    raise AssertionError('two tries')
 
 
 def round_of(cpu, rate, good, bad):

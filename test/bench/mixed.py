@@ -11,6 +11,7 @@ RATE, PARENTS, CHILDREN_EACH = 2000, 4, 2
 # 60 % lists, 15 % details, 10 % children, 10 % other reads with a token, 5 % writes
 LISTS, DETAILS, CHILDREN, OTHERS, WRITES = (int(RATE * part) for part in (0.60, 0.15, 0.10, 0.10, 0.05))
 CHANGE = json.dumps({'notes': '낯선 곳에서 많이 웁니다.'}, ensure_ascii=False)
+SEEN = json.dumps({'intervals': [{'start': 0, 'end': 40}]})
 AGES, PAGES, VIDEOS_SEEN = range(0, 61, 3), (1, 2), 300
 
 
@@ -37,17 +38,22 @@ class Crowd:
     def reads(self):
         """What anybody may read."""
         yield Stream('lists', LISTS, 8, self.lists())
-        yield Stream('details', DETAILS, 4, [f'/api/v1/videos/{video}' for video in self.videos])
+        yield Stream('details', DETAILS, 4, self.watched())
 
     def own(self):
-        """Each parent's own, of which a tenth writes to the same children that are read."""
+        """Each parent's own; what is written are the children and videos that are read."""
         for parent, children in zip(self.parents, self.children):
             token = (f'authorization: Bearer {parent.token}',)
             own = [f'/api/v1/children/{child}' for child in children]
             yield Stream('children', CHILDREN / PARENTS, 2, ['/api/v1/children'], token)
-            yield Stream('other reads', OTHERS / PARENTS, 2, ['/api/v1/users/me', *own, *(f'{path}/measurements' for path in own)], token)
-            yield Stream('writes', WRITES / 2 / PARENTS, 1, own, token, 'PATCH', CHANGE)
-        yield Stream('writes', WRITES / 2, 2, [f'/api/v1/videos/{video}/view' for video in self.videos], (), 'POST', '{}')
+            yield Stream('other reads', OTHERS / PARENTS, 2, ['/api/v1/users/me', '/api/v1/videos/me', '/api/v1/videos/bookmarks', *own,
+                                                               *(f'{path}/measurements' for path in own)], token)
+            for method, paths, body in (('PATCH', own, CHANGE), ('PUT', [f'{video}/progress' for video in self.watched()], SEEN),
+                                        ('POST', [f'{video}/view' for video in self.watched()], '{}')):
+                yield Stream('writes', WRITES / PARENTS / 3, 1, paths, token, method, body)
+
+    def watched(self):
+        return [f'/api/v1/videos/{video}' for video in self.videos]
 
 
 def run(bench):

@@ -19,6 +19,8 @@ from harness.system import ROOT, free_port
 
 NAMES = {'fastify': 'Fastify', 'nest': 'NestJS'}  # folder: what it is called in the report
 STREAMS = (1, 4, 8, 16, 32)
+# Over HTTP/1.1 h2load does not always end with its time; with a number of requests it does.
+OVER_HTTP1, FEW = ('nest',), 1000
 WORKERS = 2
 COPY = os.path.join(ROOT, 'build', 'bench', 'peers')
 ACCOUNT = {'email': 'parent1@example.com', 'password': 'Aipoten123!'}
@@ -38,7 +40,7 @@ class Peers:
             raise Absent(f'no peers: there is no up.sh in {directory}')
         if not shutil.which('npm'):
             raise Absent('no peers: npm is not installed')
-        self.directory, self.clients, self.ports, self.best = directory, clients, {}, {}
+        self.directory, self.clients, self.ports, self.best, self.rates = directory, clients, {}, {}, {}
         certificate, key = tls_files(system)
         self.var = tempfile.mkdtemp(prefix='aipoten-peers.', dir=os.environ.get('AIPOTEN_TEST_DIRECTORY'))
         os.chmod(self.var, 0o755)
@@ -109,14 +111,27 @@ class Peers:
         pairs = dict(header.split(': ', 1) for header in self.headers(name, with_token))
         return len(fetch(self.ports[name], path, pairs)[1])
 
+    def load(self, name, path, streams, headers, seconds):
+        """A round; over HTTP/1.1 of as many requests as it answers in that time, as far as is known."""
+        size = {'seconds': seconds}
+        if name in OVER_HTTP1:
+            size = {'total': max(FEW, int(self.rates.get((name, path), 0) * seconds)), 'more': ['--h1']}
+        try:
+            took = gauge.measure(self.pids(name), self.postmaster, f'https://127.0.0.1:{self.ports[name]}{path}', clients=self.clients,
+                                 streams=streams, headers=headers, **size)
+        except subprocess.TimeoutExpired:
+            return None
+        self.rates[name, path] = max(took.rate, self.rates.get((name, path), 0))
+        return took
+
     def measure(self, name, path, seconds, with_token=False):
         """A round with the number of streams that suits it best for this, which is tried out at its first round."""
-        def load(streams, how_long):
-            return gauge.measure(self.pids(name), self.postmaster, f'https://127.0.0.1:{self.ports[name]}{path}', clients=self.clients,
-                                 streams=streams, seconds=how_long, headers=headers)
-
         headers = self.headers(name, with_token)
         if (name, path) not in self.best:
-            load(8, 2)  # its compiler warms up
-            self.best[name, path] = max(STREAMS, key=lambda streams: load(streams, 2).rate)
-        return load(self.best[name, path], seconds)
+            self.load(name, path, 8, headers, 2)  # its compiler warms up
+            tried = {streams: self.load(name, path, streams, headers, 2) for streams in STREAMS}
+            self.best[name, path] = max((took.rate, streams) for streams, took in tried.items() if took and not took.bad)[1]
+        took = self.load(name, path, self.best[name, path], headers, seconds)
+        if took is None:
+            raise RuntimeError(f'{name} does not answer {path}')
+        return took

@@ -19,7 +19,7 @@ def bars(x, rows, biggest, colour, unit):
         if value:
             length = max(1.0, value / biggest * (PANEL - NUMBER))
             words = f'{value:,.0f}{unit}' if value >= 100 else f'{value:.1f}{unit}'
-            yield f'<rect x="{x}" y="{y}" width="{length:.1f}" height="{BAR - 3}" fill="{colour.get(side, "#666")}"/>'
+            yield f'<rect x="{x}" y="{y}" width="{length:.1f}" height="{BAR - 3}" fill="{colour.get(side.split(" (")[0], "#666")}"/>'
             yield text(x + length + 5, y + BAR - 5, words)
 
 
