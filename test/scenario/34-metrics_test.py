@@ -70,6 +70,18 @@ def test_each_request_is_counted_once_and_in_its_bucket(system, parent):
     assert more(REQUESTS, operation='system.metrics', code='200') == 1
 
 
+def test_what_the_cache_answers_is_counted(system, newcomer):
+    person = newcomer()
+    before = Metrics.of(system)
+    for _ in range(6):
+        person.client.get(CHILDREN).expect(200)
+    hits, misses = grown(system, before, 'aipoten_cache_hits_total'), grown(system, before, 'aipoten_cache_misses_total')
+    assert hits >= 1 and hits + misses == 6
+    assert grown(system, before, 'aipoten_cache_hits_total', level='memory') == hits
+    assert grown(system, before, 'aipoten_cache_looks_total', outcome='hit') >= hits
+    assert grown(system, before, REQUESTS, operation='children.list', code='200') == 6
+
+
 def test_what_clients_invent_makes_no_series(system, parent):
     client = Client(system, check=False)
 
