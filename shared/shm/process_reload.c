@@ -1,6 +1,5 @@
 #include "process_reload.h"
 #include "../base/log.h"
-#include "services.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,9 +26,9 @@ static struct {
     int fd;
 } reload = {.fd = -1};
 
-void process_reload_name(const segment_instance_t *instance, char *out, size_t out_size)
+void process_reload_name(const char *service, const segment_instance_t *instance, char *out, size_t out_size)
 {
-    snprintf(out, out_size, "%s.%d.%llu.reload", services[instance->service].name, instance->number,
+    snprintf(out, out_size, "%s.%d.%llu.reload", service, instance->number,
         (unsigned long long)atomic_load(&instance->generation));
 }
 
@@ -42,7 +41,7 @@ void process_reload_bind(process_t *process)
     const char *supervisor = getenv("AIPOTEN_SUPERVISOR_UID");
     reload.process = process;
     reload.supervisor = supervisor != NULL ? (uid_t)strtoul(supervisor, NULL, 10) : getuid();
-    process_reload_name(process->self, name, sizeof(name));
+    process_reload_name(process->service, process->self, name, sizeof(name));
     int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", process->run_directory, name);
     reload.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (length < (int)sizeof(address.sun_path) && reload.fd >= 0 &&

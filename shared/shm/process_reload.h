@@ -15,4 +15,4 @@ void process_reload_bind(process_t *);
 /* `on_reload` may be NULL. */
 void process_reload_watch(loop_t *, process_reloaded_t on_reload);
 /* The name of the socket below RUN. */
-void process_reload_name(const segment_instance_t *, char *out, size_t out_size);
+void process_reload_name(const char *service, const segment_instance_t *, char *out, size_t out_size);

@@ -132,7 +132,7 @@ static void row_bury(instance_t *instance, death_t *death)
     snprintf(socket, sizeof(socket), "%s.%llu", instance_name(instance),
         (unsigned long long)atomic_load(&row->generation));
     unlinkat(instance->supervisor->paths.ipc_fd, socket, 0);
-    process_reload_name(row, socket, sizeof(socket));
+    process_reload_name(services[instance->service].name, row, socket, sizeof(socket));
     unlinkat(instance->supervisor->paths.ipc_fd, socket, 0);
 }
 

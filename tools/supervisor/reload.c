@@ -65,7 +65,7 @@ static void tell(supervisor_t *supervisor, const instance_t *instance)
         }
         count = 2;
     }
-    process_reload_name(instance->row, name, sizeof(name));
+    process_reload_name(services[instance->service].name, instance->row, name, sizeof(name));
     struct sockaddr_un address = paths_socket(supervisor->paths.ipc_fd, name);
     union {
         char room[CMSG_SPACE(sizeof(fds))];

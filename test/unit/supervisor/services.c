@@ -38,6 +38,13 @@ const service_t services[] = {
         .stage = 2,
         .listens = true,
         .secrets = frontend_secrets},
+#ifdef NEXT_RELEASE
+    {.name = "broker",
+        .program = "unit-supervisor-child",
+        .stage = 1,
+        .secrets = accounts_secrets,
+        .role = "accounts"},
+#endif
 };
 const int service_count = ARRAY_SIZE(services);
 

@@ -226,6 +226,20 @@ def test_upgrade_with_other_rows(system, release):
             < min(moment[name, "DRAINING", True] for name in actors))
 
 
+def test_upgrade_with_one_more_service(system, release):
+    """Its row is appended: the next supervisor starts it, and what runs is adopted and replaced like any other."""
+    old = ready_pids(system)
+    shutil.copy(BUILD / "unit" / "unit-supervisor-next", release / "supervisor")
+    hand_over(system, release)
+    added = system.wait_state("broker.1", "READY")
+    assert sorted([*old, added["pid"]]) == ready_pids(system), "the others were adopted"
+    assert ask(system, request="upgrade", timeout=60000)["ok"]
+    after = rows(system)
+    assert len(after) == 7 and {row["state"] for row in after} == {"READY"}
+    assert not set(old) & {row["pid"] for row in after} and not any(alive(pid) for pid in old)
+    assert system.history() == []
+
+
 @pytest.mark.parametrize("victim, word", [("children.1", "misfit"), ("frontend.2", "config")])
 def test_upgrade_that_fails_leaves_the_old_release(system, release, victim, word):
     pids = ready_pids(system)
