@@ -35,6 +35,7 @@ def test_promtool_is_content(system, parent):
     Client(system).get('/nothing').expect(404)
     metrics = Metrics.of(system)
     assert promtool('check', 'metrics', given=metrics.text) == ''
+    assert len(metrics.series()) == len(metrics.samples), 'a series stands there twice'
     for name in ('aipoten_build_info', REQUESTS, f'{SECONDS}_bucket', CALLS, 'aipoten_pending', 'aipoten_calls_in_flight',
                  'aipoten_calls_queued', 'aipoten_database_statements_total', 'aipoten_database_time_seconds_total',
                  'aipoten_service_starts_total', 'aipoten_service_deaths_total', 'aipoten_rate_limited_total',
