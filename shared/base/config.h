@@ -40,9 +40,12 @@ typedef struct config {
         int64_t max_pending;          /* requests waiting for actors; a full table answers 503 */
         int64_t max_pending_instance; /* of these, for one actor instance */
         int64_t max_pending_connection;
+        int64_t max_pending_address;
         int64_t patience; /* a request waits this long for a service whose last instance was lost just now */
         int64_t max_connections;         /* per frontend */
-        int64_t max_connections_address; /* per client address */
+        int64_t max_connections_address; /* per client address, at all frontends together */
+        int64_t header_timeout; /* from the first byte of a request to the end of its header; also of a TLS handshake */
+        int64_t send_timeout;   /* an answer that its client hardly reads */
         int64_t losses_most; /* a request whose instances died so often is given up */
     } http;
     struct {
@@ -53,6 +56,17 @@ typedef struct config {
         bool enabled;
         int64_t api_per_minute, login_per_minute, upload_per_hour, mail_per_hour;
     } rate;
+    struct {
+        bool enabled;
+        int64_t ban, ban_most;
+        /* each in ten seconds, on one connection */
+        int64_t resets, pings, settings, continuations, small_data, window_updates, priorities, other_frames, bad_requests;
+        int64_t connections; /* new ones of an address in ten seconds */
+        int64_t fields;      /* of one request */
+        int64_t pipelined;   /* HTTP/1.1 requests that came at once */
+        int64_t read_rate;   /* bytes a second, see http.send_timeout */
+        int64_t memory, memory_address; /* bytes of bodies and answers that one frontend holds */
+    } abuse;
     struct {
         const char *issuer, *audience;
         int64_t access_lifetime, refresh_lifetime;

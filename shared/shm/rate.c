@@ -66,12 +66,12 @@ static int64_t seconds_up(int64_t microseconds)
     return microseconds <= 0 ? 0 : (microseconds + CLOCK_SECOND - 1) / CLOCK_SECOND;
 }
 
-rate_result_t rate_check(
-    segment_t *segment, const char *class, text_t key, int64_t limit, int64_t window, int64_t now)
+rate_result_t rate_charge(segment_t *segment, const char *class, text_t key, int64_t cost, int64_t limit,
+    int64_t window, int64_t now)
 {
     size_t size;
     set_t *sets = segment_rate_table(segment, &size);
-    insist(limit > 0 && window >= limit && window <= 366 * CLOCK_DAY && size >= sizeof(set_t));
+    insist(cost > 0 && limit > 0 && window >= limit && window <= 366 * CLOCK_DAY && size >= sizeof(set_t));
     uint64_t client = client_hash(segment, class, key);
     bucket_t *bucket = bucket_find(&sets[(client >> 8) % (size / sizeof(set_t))], client, now);
     int64_t interval = window / limit, capacity = interval * limit;
@@ -80,7 +80,7 @@ rate_result_t rate_check(
     do {
         /* So far ahead it can only be when the clock was put back: such a client starts anew. */
         start = arrival < now || arrival > now + capacity + window ? now : arrival;
-        next = start + interval;
+        next = start + interval * cost;
         if (next - now > capacity)
             return (rate_result_t){.allowed = false,
                 .limit = limit,
@@ -92,4 +92,10 @@ rate_result_t rate_check(
         .limit = limit,
         .remaining = (capacity - (next - now)) / interval,
         .reset = seconds_up(next - now)};
+}
+
+rate_result_t rate_check(
+    segment_t *segment, const char *class, text_t key, int64_t limit, int64_t window, int64_t now)
+{
+    return rate_charge(segment, class, key, 1, limit, window, now);
 }

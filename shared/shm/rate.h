@@ -15,3 +15,6 @@ typedef struct {
  * may come as one burst. Clients cannot aim at a bucket: the hash is keyed. When a set is full the bucket that empties
  * first gives way. */
 rate_result_t rate_check(segment_t *, const char *class, text_t key, int64_t limit, int64_t window, int64_t now);
+/* The same for `cost` requests at once, all or none of which are counted. */
+rate_result_t rate_charge(
+    segment_t *, const char *class, text_t key, int64_t cost, int64_t limit, int64_t window, int64_t now);

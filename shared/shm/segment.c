@@ -21,6 +21,8 @@ enum {
     SEGMENT_REVISION = 2, /* raise it when a part changes its meaning but not its size */
     RATE_SIZE = 2 << 20,
     REVOCATION_SIZE = 512 << 10,
+    BAN_SIZE = 192 << 10,  /* some 8,000 bans */
+    CROWD_SIZE = (4 << 10) + SEGMENT_INSTANCES * (32 << 10), /* used by frontends only */
     NOW_READ_TRIES = 8,
 };
 
@@ -37,6 +39,8 @@ struct segment {
     _Alignas(64) segment_instance_t instances[SEGMENT_INSTANCES];
     _Alignas(4096) uint8_t rate[RATE_SIZE];
     _Alignas(4096) uint8_t revocation[REVOCATION_SIZE];
+    _Alignas(4096) uint8_t bans[BAN_SIZE];
+    _Alignas(4096) uint8_t crowd[CROWD_SIZE];
     _Alignas(4096) metrics_table_t metrics; /* mostly never touched, and then it is no memory */
     _Alignas(4096) uint8_t cache[]; /* up to `size` */
 };
@@ -51,7 +55,8 @@ static uint64_t segment_layout(void)
         sizeof(segment_counter_t), sizeof(segment_now_t), offsetof(segment_instance_t, now),
         offsetof(segment_instance_t, counters), offsetof(struct segment, rate),
         offsetof(struct segment, revocation), sizeof(metrics_block_t), offsetof(metrics_block_t, rows),
-        offsetof(metrics_block_t, histograms), METRICS_BOUNDS};
+        offsetof(metrics_block_t, histograms), METRICS_BOUNDS, offsetof(struct segment, bans),
+        offsetof(struct segment, crowd)};
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         hash = (hash ^ parts[i]) * UINT64_C(1099511628211);
@@ -210,6 +215,18 @@ void *segment_cache_part(segment_t *segment, size_t *size)
 metrics_table_t *segment_metrics_table(segment_t *segment)
 {
     return &segment->metrics;
+}
+
+void *segment_ban_table(segment_t *segment, size_t *size)
+{
+    *size = sizeof(segment->bans);
+    return segment->bans;
+}
+
+void *segment_crowd_tables(segment_t *segment, size_t *size)
+{
+    *size = sizeof(segment->crowd);
+    return segment->crowd;
 }
 
 static void copy_cut(char *out, size_t out_size, text_t text)
