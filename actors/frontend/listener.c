@@ -14,7 +14,11 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
-enum { RESUME_MILLISECONDS = 50 };
+enum {
+    RESUME_MILLISECONDS = 50,
+    REFUSALS_MOST = 64,        /* in a turn: those that may not connect keep nobody waiting who may */
+    RECEIVE_BUFFER = 128 << 10 /* the kernel doubles it: what one turn may find of one connection, and what thousands hold */
+};
 
 typedef struct {
     h2o_socket_t *socket; /* NULL: not listened on */
@@ -93,26 +97,47 @@ static bool give_way(void)
     return true;
 }
 
-static void take(listener_t *listener, int fd, const struct sockaddr *from)
+static void take(listener_t *listener, int fd, address_t peer)
 {
     static const int on = 1;
-    address_t peer = address_of_socket(from);
     bool proxied = !listener->tls && frontend.config.listen.proxy_protocol && connections_trust(peer);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     h2o_socket_t *socket =
         h2o_evloop_socket_create(listener->accept.ctx->loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     count(COUNTER_ACCEPTED, 1);
-    if (connection_open(socket, peer, listener->tls, proxied) == NULL) {
-        h2o_socket_close(socket);
-        return;
-    }
+    connection_open(socket, peer, listener->tls, proxied);
     h2o_accept(proxied ? &listener->accept_proxied : &listener->accept, socket);
+}
+
+/* At once and without a word, which costs us least: by RST. */
+static void refuse(int fd)
+{
+    static const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    close(fd);
+}
+
+/* The next connection that may be one; -1: there is none. */
+static int accept_welcome(h2o_socket_t *socket, address_t *peer)
+{
+    for (int i = 0; i < REFUSALS_MOST; i++) {
+        struct sockaddr_storage from;
+        socklen_t length = sizeof(from);
+        int fd = accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return -1;
+        *peer = address_of_socket((const struct sockaddr *)&from);
+        if (connections_welcome(*peer))
+            return fd;
+        refuse(fd);
+    }
+    errno = EAGAIN;
+    return -1;
 }
 
 static void on_connection(h2o_socket_t *socket, const char *error)
 {
-    struct sockaddr_storage from;
-    socklen_t length = sizeof(from);
+    address_t peer;
     if (error != NULL)
         return;
     if (connections_count() >= frontend.config.http.max_connections) {
@@ -121,10 +146,9 @@ static void on_connection(h2o_socket_t *socket, const char *error)
     }
     if (give_way())
         return;
-    int fd =
-        accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept_welcome(socket, &peer);
     if (fd >= 0)
-        take(socket->data, fd, (const struct sockaddr *)&from);
+        take(socket->data, fd, peer);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
         pause_accepting(strerror(errno));
 }
@@ -157,8 +181,10 @@ static void on_resume_time(void *argument)
 
 static void listener_open(listener_t *listener, h2o_context_t *context, int fd, SSL_CTX *tls)
 {
+    static const int receive = RECEIVE_BUFFER;
     if (fd < 0)
         return;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof(receive)); /* what it accepts inherits it */
     listener->tls = tls != NULL;
     listener->accept =
         (h2o_accept_ctx_t){.ctx = context, .hosts = context->globalconf->hosts, .ssl_ctx = tls};

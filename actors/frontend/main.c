@@ -3,6 +3,7 @@
  *
  *     listener.c spread.c                   accept, each frontend its share
  *     tls.c connection.c                    TLS, what is known of a connection and of its address
+ *     frames.c abuse.c                      what comes over it besides requests, and how much of that is borne
  *     address.c                             who is behind trusted proxies
  *     request.c request_headers.c trace.c   the checks that a request passes, and its envelope
  *     trailers.c                            fields behind a body, which are dropped
@@ -25,6 +26,7 @@
 #include "cached.h"
 #include "counters.h"
 #include "foreign.h"
+#include "frames.h"
 #include "listener.h"
 #include "loop_h2o.h"
 #include "monitor.h"
@@ -41,6 +43,8 @@
 enum {
     IDLE_GRACE = 1500,     /* milliseconds from the stop until idle HTTP/1 connections end: their next request may be on its way */
     SLOW_LOOK = 1000,
+    BAN_LOOK = 100,
+    LIBRARY_LATER = 2000, /* milliseconds: libh2o's own timeouts come behind ours, which are counted */
 };
 
 process_t frontend;
@@ -87,8 +91,8 @@ static void library_open(void)
     h2o_config_init(&globalconf);
     globalconf.server_name = (h2o_iovec_t){NULL, 0};
     globalconf.max_request_entity_size = (size_t)config->http.max_body + BODY_EXCESS;
-    globalconf.handshake_timeout = HANDSHAKE_TIMEOUT;
-    globalconf.http1.req_timeout = (uint64_t)config->http.idle_timeout;
+    globalconf.handshake_timeout = (uint64_t)config->http.header_timeout + LIBRARY_LATER;
+    globalconf.http1.req_timeout = (uint64_t)config->http.idle_timeout + LIBRARY_LATER;
     globalconf.http2.idle_timeout = (uint64_t)config->http.idle_timeout;
     globalconf.http2.graceful_shutdown_timeout = (uint64_t)config->http.drain_timeout;
     h2o_hostconf_t *host = h2o_config_register_host(&globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
@@ -106,8 +110,14 @@ static void on_watchdog_time(void *argument)
 static void on_slow_time(void *argument)
 {
     (void)argument;
-    connections_cut_slow(&context);
+    connections_look(&context);
     responses_cut_slow();
+}
+
+static void on_ban_time(void *argument)
+{
+    (void)argument;
+    connections_cut_banned();
 }
 
 static void drain_begin(void)
@@ -149,7 +159,8 @@ int main(void)
     responses_open();
     builtins_open();
     monitor_open();
-    connections_open(&frontend.config);
+    frames_open();
+    connections_open();
     library_open();
 
     loop_t *loop = loop_h2o_create(context.loop);
@@ -160,6 +171,7 @@ int main(void)
                                          : tls_open(process_secret("tls_certificate"), process_secret("tls_key"), frontend.segment);
     listeners_open(&context, loop, tls);
     loop->timer(loop, SLOW_LOOK, on_slow_time, NULL);
+    loop->timer(loop, BAN_LOOK, on_ban_time, NULL);
     if (frontend.config.supervisor.watchdog > 0)
         loop->timer(loop, (int)(frontend.config.supervisor.watchdog / 3), on_watchdog_time, NULL);
     reload_open(loop, &globalconf, frontend.https_fd >= 0);

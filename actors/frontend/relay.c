@@ -104,8 +104,12 @@ void relay_send(exchange_t *exchange, request_t *request)
 {
     upstream_t *upstream;
     connection_t *connection = exchange->connection;
-    if (connection->in_flight >= frontend.config.http.max_pending_connection) {
+    if (connection_is_full(connection)) {
         refuse(exchange, COUNTER_CONNECTION_FULL);
+        return;
+    }
+    if (connection_address_is_full(connection)) {
+        refuse(exchange, COUNTER_ADDRESS_FULL);
         return;
     }
     int service = exchange->destination->service;

@@ -18,12 +18,17 @@ static struct {
     int64_t since;
 } former[FORMER_MOST];
 
+static int64_t handshake_longest(void)
+{
+    return (int64_t)library->handshake_timeout;
+}
+
 static void former_free(void *argument)
 {
     int64_t now = clock_monotonic();
     (void)argument;
     for (size_t i = 0; i < ARRAY_SIZE(former); i++)
-        if (former[i].context != NULL && now - former[i].since > 2 * HANDSHAKE_TIMEOUT * CLOCK_MILLISECOND) {
+        if (former[i].context != NULL && now - former[i].since > 2 * handshake_longest() * CLOCK_MILLISECOND) {
             SSL_CTX_free(former[i].context);
             former[i].context = NULL;
         }
@@ -48,7 +53,7 @@ static bool tls_change(text_t certificate, text_t key, char *error, size_t error
         place++;
     if (place == FORMER_MOST) {
         snprintf(error, error_size, "more than %d certificates within %d s; reload again in a moment", FORMER_MOST,
-            2 * HANDSHAKE_TIMEOUT / 1000);
+            (int)(2 * handshake_longest() / 1000));
         return false;
     }
     SSL_CTX *fresh = tls_make(certificate, key, frontend.segment, error, error_size);

@@ -4,7 +4,6 @@
 #include "base/loop.h"
 
 enum {
-    HANDSHAKE_TIMEOUT = 10000,
     BODY_EXCESS = 8 << 20, /* over HTTP/2, libh2o resets streams over its own limit: clients that exceed ours get their 413 */
 };
 

@@ -349,6 +349,7 @@ exchange_t *request_exchange(h2o_req_t *req)
     exchange->req = req;
     exchange->connection = connection_of(req);
     exchange->started = clock_monotonic();
+    connection_ask(exchange->connection, exchange->started);
     exchange->now = clock_now();
     exchange->call = uuid_new(); /* its time says how long its record is kept (actor/once.c) */
     exchange->method = method_of(text_of_iovec(req->input.method));
@@ -428,11 +429,25 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     (void)handler;
     exchange_t *exchange = request_exchange(req);
     count(COUNTER_REQUESTS, 1);
+    if (req->version < 0x200 && exchange->connection->pipelined > frontend.config.abuse.pipelined) {
+        req->http1_is_persistent = 0;
+        abuse_strike(exchange->connection, ABUSE_PIPELINE);
+    }
     requests.problems.count = 0;
     answer(exchange, request_introduce(exchange));
     if (requests.problems.count > 0)
         arena_reset(requests.problems.arena);
     return 0;
+}
+
+/* Libh2o disposes of a request, answered or not. */
+static void on_disposed(h2o_logger_t *logger, h2o_req_t *req)
+{
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    connection_t *connection = socket != NULL ? connection_of_socket(socket) : NULL;
+    (void)logger;
+    if (connection != NULL)
+        connection_end_request(connection, req->_generator != NULL, response_owed(req));
 }
 
 static _Noreturn void on_arena_limit(void *argument)
@@ -446,4 +461,5 @@ void requests_open(h2o_pathconf_t *path)
     requests.problems.arena = arena_create(ARENA_BYTES, on_arena_limit, NULL);
     request_headers_open();
     h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_request;
+    h2o_create_logger(path, sizeof(h2o_logger_t))->log_access = on_disposed;
 }

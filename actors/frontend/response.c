@@ -293,6 +293,16 @@ static void head_make(exchange_t *exchange, int status, text_t type, text_t pack
         req->http1_is_persistent = 0;
 }
 
+size_t response_owed(const h2o_req_t *req)
+{
+    size_t length = req->res.content_length == SIZE_MAX ? 0 : req->res.content_length;
+    if (!response_is_ours(req))
+        return length;
+    if (method_of(text_of_iovec(req->input.method)) == METHOD_HEAD)
+        return 0;
+    return req->_generator == &generator || length < FILE_PIECE ? length : FILE_PIECE;
+}
+
 void response_send(exchange_t *exchange, int status, text_t type, text_t packed_headers, text_t body)
 {
     h2o_req_t *req = exchange->req;
@@ -302,6 +312,7 @@ void response_send(exchange_t *exchange, int status, text_t type, text_t packed_
     finish(exchange, status, with_body ? body.length : 0);
     h2o_iovec_t bytes = {(char *)(uintptr_t)body.data, body.length};
     h2o_start_response(req, &generator);
+    connection_owe(exchange->connection, response_owed(req));
     h2o_send(req, &bytes, with_body ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
 
@@ -398,6 +409,7 @@ void response_file(exchange_t *exchange, text_t type, text_t packed_headers, tex
     bool with_body = exchange->method != METHOD_HEAD;
     finish(exchange, 200, with_body ? size : 0);
     h2o_start_response(req, &file->generator);
+    connection_owe(exchange->connection, response_owed(req));
     if (with_body) {
         file->piece = h2o_mem_alloc_pool(&req->pool, FILE_PIECE);
         file_proceed(&file->generator, req);
@@ -411,9 +423,7 @@ void responses_cut_slow(void)
     for (const file_t *file = files; file != NULL; file = file->next) {
         if (file->moved_at >= before)
             continue;
-        count(COUNTER_SLOW_CUT, 1);
-        h2o_conn_t *connection = file->req->conn;
-        shutdown(h2o_socket_get_fd(connection->callbacks->get_socket(connection)), SHUT_RDWR); /* libh2o finds it so */
+        abuse_end(connection_of(file->req), ABUSE_SLOW_READER);
     }
 }
 
@@ -436,6 +446,8 @@ void response_unavailable(exchange_t *exchange, enum error_code code, int64_t re
 void response_foreign(exchange_t *exchange, size_t bytes)
 {
     count(COUNTER_FOREIGN_ERRORS, 1);
+    connection_owe(exchange->connection, response_owed(exchange->req));
+    abuse_count(exchange->connection, ABUSE_REQUESTS, 1);
     finish(exchange, exchange->req->res.status, bytes);
 }
 

@@ -26,6 +26,8 @@ text_t response_copy(exchange_t *, text_t);
 /* The client went away before its answer: counted and logged as 499. */
 void response_abandoned(exchange_t *);
 /* Is this response ours, or did libh2o make it by itself? */
+/* Bytes of its answer that libh2o holds, from h2o_start_response on. */
+size_t response_owed(const h2o_req_t *);
 bool response_is_ours(const h2o_req_t *);
 /* For a response that libh2o made by itself: the headers of every answer; counting and logging it. */
 void response_common_headers(exchange_t *);

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <h2o.h>
 #include "base/panic.h"
+#include "frames.h"
 
 typedef int parse_t(h2o_req_t *, void *table, const uint8_t *from, size_t length, int *pseudo_header_exists_map,
     size_t *content_length, void **digests, const char **reason);
@@ -19,8 +20,12 @@ int h2o_hpack_parse_headers(h2o_req_t *req, void *table, const uint8_t *from, si
     if (parse == NULL && (*(void **)&parse = dlsym(RTLD_NEXT, "h2o_hpack_parse_headers")) == NULL)
         panic("libh2o has no h2o_hpack_parse_headers");
     size_t before = req->headers.size;
+    if (!frames_head_begins(req, length))
+        return FRAMES_CALM;
     int result = parse(req, table, from, length, pseudo_header_exists_map, content_length, digests, reason);
     if (pseudo_header_exists_map == NULL) /* so libh2o says that pseudo-headers are forbidden here */
         req->headers.size = before;
+    else if (!frames_head_ends(req, length))
+        return FRAMES_CALM;
     return result;
 }

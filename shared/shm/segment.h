@@ -2,7 +2,8 @@
  * inherits, not dumped into cores, versioned: a segment of another layout is refused at attach.
  *
  * It holds, in this order: header, services, instance table, rate limits (rate.h), not-before times (revocation.h), banned
- * addresses (bans.h), connections of addresses (crowd.h), metrics (metrics.h), the cache of hot answers (cache.h), whose size is configuration: memory that was never touched takes none.
+ * addresses (bans.h), connections of addresses (crowd.h), metrics (metrics.h), the cache of hot answers (cache.h),
+ * whose size is configuration: memory that was never touched takes none.
  *
  * Instance table: `state`, `generation`, `pid` and `schema` are written by the supervisor alone. Each
  * instance writes its own counters and its own `now`; nobody else does. Routing is decided by this table

@@ -78,11 +78,11 @@ class System:
     # --- configuration ---------------------------------------------------------------------------------------------
 
     def write_config(self, settings, path=None):
-        """development.yaml with `settings` laid over it; bcrypt at its least, for tests need not wait, and
-        tokens that outlive the slowest run."""
+        """development.yaml with `settings` laid over it; bcrypt at its least, for tests need not wait, tokens that outlive the
+        slowest run, and no bans, for all clients here have one address."""
         with open(os.path.join(ROOT, 'h2o-conf', 'development.yaml'), encoding='utf-8') as file:
             merged = yaml.safe_load(file) or {}
-        for section, values in {'auth': {'bcrypt_cost': 4, 'access_lifetime': '2h'}}.items():
+        for section, values in {'auth': {'bcrypt_cost': 4, 'access_lifetime': '2h'}, 'abuse': {'ban': '0s'}}.items():
             merged.setdefault(section, {}).update(values)
         for section, values in settings.items():
             merged.setdefault(section, {}).update(values)
