@@ -94,6 +94,8 @@ const uint8_t *segment_hash_key(const segment_t *); /* 16 bytes */
 /* The parts that other files of this directory own. */
 void *segment_rate_table(segment_t *, size_t *size);
 void *segment_revocation_table(segment_t *, size_t *size);
+void *segment_ban_table(segment_t *, size_t *size);
+void *segment_crowd_tables(segment_t *, size_t *size);
 void *segment_cache_part(segment_t *, size_t *size); /* size 0: the segment has none */
 struct metrics_table *segment_metrics_table(segment_t *);
 
