@@ -46,6 +46,16 @@ static void burst(void **state)
     assert_false(rate_check(segment, "api", TEXT("10.0.0.1"), 100, MINUTE, NOW + 2 * MINUTE).allowed);
 }
 
+static void lumps(void **state)
+{
+    (void)state;
+    assert_int_equal(rate_charge(segment, "lump", TEXT("a"), 60, 100, MINUTE, NOW).remaining, 40);
+    assert_false(rate_charge(segment, "lump", TEXT("a"), 41, 100, MINUTE, NOW).allowed);
+    assert_int_equal(rate_charge(segment, "lump", TEXT("a"), 40, 100, MINUTE, NOW).remaining, 0);
+    assert_false(rate_check(segment, "lump", TEXT("a"), 100, MINUTE, NOW).allowed);
+    assert_false(rate_charge(segment, "lump", TEXT("b"), 101, 100, MINUTE, NOW).allowed);
+}
+
 static void apart(void **state)
 {
     (void)state;
@@ -165,7 +175,8 @@ static void threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(burst), cmocka_unit_test(apart),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(burst), cmocka_unit_test(lumps),
+        cmocka_unit_test(apart),
         cmocka_unit_test(uneven), cmocka_unit_test(clock_back), cmocka_unit_test(processes),
         cmocka_unit_test(crowd), cmocka_unit_test(threads)};
     return cmocka_run_group_tests_name("shm/rate", tests, make, NULL);

@@ -1,0 +1,134 @@
+"""flood: clients that misbehave, from an address of their own (127.0.0.0/8 is all loopback): bytes by hand, as many as they like."""
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+
+from .client import insecure_tls
+
+PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM, END_HEADERS = 1, 4
+CALM = 11  # ENHANCE_YOUR_CALM
+GONE = (OSError, ssl.SSLError)
+
+
+def frame(kind, flags=0, stream=0, payload=b''):
+    return struct.pack('>I', len(payload))[1:] + bytes([kind, flags]) + struct.pack('>I', stream) + payload
+
+
+def literal(name, value):
+    """A header field that no table has and none keeps (RFC 7541, 6.2.2)."""
+    def text(said):
+        return (bytes([len(said)]) if len(said) < 127 else bytes([127]) + varint(len(said) - 127)) + said
+    return b'\0' + text(name) + text(value)
+
+
+def varint(number):
+    out = b''
+    while number >= 128:
+        out += bytes([number % 128 + 128])
+        number //= 128
+    return out + bytes([number])
+
+
+def head(path='/healthz', method='GET', tls=False, fields=b''):
+    """A header block."""
+    return (b'\x82' if method == 'GET' else b'\x83') + (b'\x87' if tls else b'\x86') + \
+        literal(b':path', path.encode()) + literal(b':authority', b'x') + fields
+
+
+def request(stream, block, end=True):
+    return frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block)
+
+
+class Attacker:
+    """A connection from `source`. HTTP/2 unless `http1`."""
+
+    def __init__(self, system, source, tls=False, http1=False, settings=b'', receive_buffer=None, handshake=True):
+        self.tls = tls
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(30)
+        self.socket.bind((source, 0))
+        self.socket.connect(('127.0.0.1', system.https_port if tls else system.http_port))
+        if tls and handshake:
+            self.socket = insecure_tls(['http/1.1'] if http1 else ['h2']).wrap_socket(self.socket, server_hostname='localhost')
+        if not http1 and handshake:
+            self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return self
+
+    def rest(self, timeout=30):
+        """All that comes until the server ends the connection."""
+        said = b''
+        self.socket.settimeout(timeout)
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            while part := self.socket.recv(65536):
+                said += part
+        return said
+
+    def end(self, timeout=30):
+        """The error of the server's GOAWAY, when it had time for one; then the connection is gone."""
+        said, error = self.rest(timeout), None
+        while len(said) >= 9:
+            length = int.from_bytes(said[:3], 'big')
+            if said[3] == GOAWAY:
+                error = int.from_bytes(said[13:17], 'big')
+            said = said[9 + length:]
+        return error
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def is_welcome(system, source, tls=False):
+    """May this address connect and ask?"""
+    try:
+        with Attacker(system, source, tls) as client:
+            client.send(request(1, head(tls=tls)))
+            client.socket.settimeout(10)
+            return bool(client.socket.recv(9))
+    except GONE:
+        return False
+
+
+class Flood:
+    """Threads, each with its own address, that send `data` over one connection after the other as fast as they can."""
+
+    def __init__(self, system, sources, data, tls=False):
+        self.system, self.data, self.tls = system, data, tls
+        self.ending = threading.Event()
+        self.connections, self.refused = 0, 0
+        self.workers = [threading.Thread(target=self.work, args=(source,), daemon=True) for source in sources]
+
+    def work(self, source):
+        while not self.ending.is_set():
+            try:
+                with Attacker(self.system, source, self.tls) as attacker:
+                    self.connections += 1
+                    while not self.ending.is_set():
+                        attacker.send(self.data)
+            except GONE:
+                self.refused += 1
+                self.ending.wait(0.01)
+
+    def __enter__(self):
+        for worker in self.workers:
+            worker.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        for worker in self.workers:
+            worker.join(60)
