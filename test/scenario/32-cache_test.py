@@ -1,6 +1,7 @@
 """Answers from shared memory: what they look like, whose they are, and that nobody is ever given what a write has overtaken: not
 through another frontend, not while processes die between COMMIT and the word of it."""
 import concurrent.futures
+import ctypes
 import gzip
 import http.client
 import itertools
@@ -160,6 +161,81 @@ def test_over_http2_and_tls(system, owner, child):
         answers = [h2.get(CHILDREN) for _ in range(5)]
     assert gained.hits == 5 and all(answer.body == body for answer in answers)
     assert all(answer.header('etag') == answers[0].header('etag') for answer in answers)
+
+
+# --- public answers ---------------------------------------------------------------------------------------------------------------
+
+VIDEOS = '/api/v1/videos'
+
+
+def raw(client, path, encoding, **headers):
+    return client.get(path, headers={'accept-encoding': encoding, **headers}, check=False)
+
+
+def gunzip(body):
+    return gzip.decompress(body)
+
+
+def unbrotli(body):
+    """By the library that browsers' makers use."""
+    library = ctypes.CDLL('libbrotlidec.so.1')
+    out, length = ctypes.create_string_buffer(1 << 20), ctypes.c_size_t(1 << 20)
+    assert library.BrotliDecoderDecompress(ctypes.c_size_t(len(body)), body, ctypes.byref(length), out) == 1
+    return out.raw[:length.value]
+
+
+@pytest.fixture
+def listed(client):
+    """A list that is in the cache, and its query of its own."""
+    path = f'{VIDEOS}?limit={random.randrange(15, 21)}&page=1'
+    client.get(path).expect(200)
+    return path
+
+
+def test_headers_of_a_public_answer(client, listed):
+    for _ in range(2):
+        answer = client.get(listed).expect(200)
+        assert answer.header('cache-control') == 'public, max-age=3600, s-maxage=86400'
+        assert 'videos' in answer.header('cache-tag').split(',') and varies(answer) == {'accept-encoding'}
+    not_modified = client.get(listed, headers={'if-none-match': answer.header('etag')}).expect(304)
+    for name in ('cache-control', 'cache-tag', 'etag', 'vary'):
+        assert not_modified.header(name) == answer.header(name)
+
+
+@pytest.mark.parametrize('encoding, coding, mark', [
+    ('gzip', 'gzip', '-g'), ('br', 'br', '-b'), ('gzip, deflate, br', 'br', '-b'), ('gzip, br;q=0.5', 'gzip', '-g'),
+    ('identity', None, ''), ('gzip;q=0', None, ''), ('*;q=0', None, ''), ('identity;q=0, *', 'br', '-b'), ('deflate', None, '')])
+def test_forms(client, listed, encoding, coding, mark):
+    plain = client.get(listed).expect(200)
+    answer = raw(client, listed, encoding)
+    assert answer.header('content-encoding') == coding and varies(answer) == {'accept-encoding'}
+    assert answer.header('etag') == plain.header('etag')[:-1] + mark + '"'
+    body = {None: bytes, 'gzip': gunzip, 'br': unbrotli}[coding](answer.body)
+    assert body == plain.body and (coding is None or len(answer.body) < len(body) / 2)
+    again = raw(client, listed, encoding, **{'if-none-match': answer.header('etag')})
+    assert again.status == 304 and again.body == b'' and again.header('etag') == answer.header('etag')
+    if coding:  # the ETag of another form is another's
+        assert raw(client, listed, encoding, **{'if-none-match': plain.header('etag')}).status == 200
+    head = client.request('HEAD', listed, headers={'accept-encoding': encoding}, check=False)
+    assert head.header('content-length') == str(len(answer.body)) and head.header('content-encoding') == coding
+
+
+def test_public_is_one_for_everybody(system, listed, parent, admin):
+    with Counted(system) as gained:
+        answers = [one.get(listed).expect(200) for one in
+                   (Client(system), parent.client, admin.client, Client(system, 'no.valid.token'), Client(system, language='en'))]
+    assert gained.hits == 5 and len({answer.body for answer in answers}) == 1
+
+
+def test_public_write_is_seen_at_once(system, admin):
+    clients = each_frontend(system, None)
+    slug = f'kind-{uuid.uuid4().hex[:8]}'
+    for client in clients:
+        client.get(f'{VIDEOS}/categories').expect(200)
+    made = admin.client.post('/api/v1/admin/categories', {'slug': slug, 'name': '새 갈래'})
+    assert made.status == 201, made
+    for client in clients:
+        assert slug in [row['slug'] for row in client.get(f'{VIDEOS}/categories').expect(200).data]
 
 
 # --- whose they are ---------------------------------------------------------------------------------------------------------------
