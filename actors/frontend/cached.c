@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/panic.h"
+#include "cache_name.h"
 #include "counters.h"
 #include "crypto/etag.h"
-#include "query.h"
 #include "request.h"
 #include "response.h"
 #include <stdio.h>
@@ -17,7 +17,6 @@
 enum {
     FILL_CHAINS = 512,
     WATCH_MILLISECONDS = 2,
-    KEY_MOST = 1024, /* longer ones go to the actor */
     COPY_TRIES = 3,
     PROBLEM_BYTES = 64 << 10,
     WAITS_MOST = 3, /* a request waits for so many fills, if each comes to nothing */
@@ -54,81 +53,20 @@ static struct {
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 
-static bool put(char **at, const char *end, const void *data, size_t length)
-{
-    if ((size_t)(end - *at) < length)
-        return false;
-    memcpy(*at, data, length);
-    *at += length;
-    return true;
-}
-
-/* The name's place among the row's parameters says which it is; the length before the value ends it. */
-static bool put_parameter(char **at, const char *end, uint16_t place, text_t value)
-{
-    uint16_t head[] = {place, (uint16_t)value.length};
-    return value.length <= UINT16_MAX && put(at, end, head, sizeof(head)) && put(at, end, value.data, value.length);
-}
-
-/* The value of a known parameter; data NULL: it was not given. False: it is no value. */
-static bool parameter_value(const exchange_t *exchange, const query_t *query, text_t name, char *scratch, text_t *value)
-{
-    const destination_t *destination = exchange->destination;
-    *value = (text_t){.data = NULL};
-    for (int i = 0; i < destination->param_count; i++)
-        if (text_equal(destination->params[i], name))
-            return percent_decode(exchange->params[i], false, scratch, value) == PROBLEM_KINDS && !query_has(query, name);
-    for (int i = 0; i < query->count; i++)
-        if (text_equal(query->items[i].name, name))
-            *value = query->items[i].value;
-    return true;
-}
-
-static bool put_parameters(const exchange_t *exchange, char **at, const char *end)
-{
-    static query_t query; /* nothing here suspends */
-    static problems_t problems; /* none is shown: whatever is wrong, the actor's way names it */
-    const destination_t *destination = exchange->destination;
-    char room[2 * KEY_MOST];
-    int given = destination->param_count;
-    query.count = 0;
-    problems.count = 0;
-    problems.arena = cached.arena;
-    if (exchange->query.length > KEY_MOST || exchange->path.length > KEY_MOST)
-        return false;
-    if (exchange->query.length > 0 && !query_read(exchange->query, room, &query, &problems)) {
-        arena_reset(cached.arena);
-        return false;
-    }
-    for (int i = 0; i < destination->known_count; i++) {
-        text_t value;
-        if (!parameter_value(exchange, &query, destination->known[i], room + KEY_MOST, &value))
-            return false;
-        if (value.data == NULL)
-            continue;
-        if (!put_parameter(at, end, (uint16_t)i, value))
-            return false;
-        given--;
-    }
-    return given + query.count == 0; /* otherwise there was one that the row does not know */
-}
-
-/* Names the answer wholly; false: it has no name, because something is wrong with the request. */
+/* False: it has no name. */
 static bool key_make(exchange_t *exchange)
 {
-    const destination_t *destination = exchange->destination;
-    char name[KEY_MOST], *at = name;
-    const char *end = name + sizeof(name);
-    uint8_t language = destination->by_language ? (uint8_t)(exchange->language + 1) : 0;
-    bool good = put(&at, end, destination->cache_name.data, destination->cache_name.length) && put(&at, end, &language, 1);
-    if (destination->cache == CACHE_PERSONAL) {
-        uint8_t role = (uint8_t)exchange->token.role;
-        good = good && put(&at, end, &role, 1) && put(&at, end, exchange->token.user.bytes, sizeof(uuid_t));
-    }
-    if (!good || (destination->known_count + exchange->query.length > 0 && !put_parameters(exchange, &at, end)))
-        return false;
-    exchange->cache_key = cache_key_of(cached.cache, (text_t){.data = name, .length = (size_t)(at - name)});
-    return true;
+    char name[CACHE_NAME_MOST];
+    const cache_asked_t asked = {.destination = exchange->destination,
+        .params = exchange->params,
+        .query = exchange->query,
+        .language = (int)exchange->language,
+        .role = (int)exchange->token.role,
+        .user = exchange->token.user};
+    size_t length = cache_name_make(&asked, cached.arena, name);
+    if (length > 0)
+        exchange->cache_key = cache_key_of(cached.cache, (text_t){.data = name, .length = length});
+    return length > 0;
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
