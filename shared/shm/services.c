@@ -24,11 +24,11 @@ const service_t services[] = {
         .role = "accounts",
         .nice = 10},
     {.name = "children", .program = "children", .stage = 1, .secrets = children_secrets, .role = "children"},
-    {.name = "videos", .program = "videos", .stage = 1, .secrets = videos_secrets, .role = "videos"},
     {.name = "admin", .program = "admin", .stage = 1, .secrets = admin_secrets, .role = "admin"},
     {.name = "mailer", .program = "mailer", .stage = 1, .secrets = mailer_secrets, .role = "mailer"},
     {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},
     {.name = "broker", .program = "broker", .stage = 0, .told = true, .secrets = broker_secrets},
+    {.name = "videos", .program = "videos", .stage = 1, .secrets = videos_secrets, .role = "videos"},
 };
 const int service_count = ARRAY_SIZE(services);
 

@@ -74,7 +74,7 @@ const command_t commands[] = {
     {"routes", "", 0, 0, TAKES(OPTION_JSON), "Show every endpoint with its service, roles and limits", NULL,
         run_routes},
     {"cache flush", "[TAG]", 0, 1, 0, "Forget all answers in the cache, or those with a tag",
-        "A tag is NAME or NAME:ID, as in the header Cache-Tag: child:018f3c…, videos. Needed only after the database was "
+        "A tag is NAME or NAME:ID, as in the header Cache-Tag: child:018f3c..., videos. Needed only after the database was "
         "changed by hand.",
         run_cache_flush},
     {"cache", "", 0, 0, TAKES(OPTION_JSON), "Show what the cache holds and how it is used",

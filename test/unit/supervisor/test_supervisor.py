@@ -459,7 +459,7 @@ def test_help_man_and_completion_come_from_the_table(make):
     page = subprocess.run(["groff", "-man", "-ww", "-Tutf8"], input=system.ctl("man"), capture_output=True, text=True, check=True)
     assert page.stderr == "" and "look at and steer a running aipoten" in page.stdout
     script = system.ctl("completion") + ('COMP_WORDS=(aipotenctl db "m"); COMP_CWORD=2; _aipotenctl; echo "${COMPREPLY[@]}"\n'
-                                         'COMP_WORDS=(aipotenctl re); COMP_CWORD=1; _aipotenctl; echo "${COMPREPLY[@]}"\n'
+                                         'COMP_WORDS=(aipotenctl res); COMP_CWORD=1; _aipotenctl; echo "${COMPREPLY[@]}"\n'
                                          'COMP_WORDS=(aipotenctl stop chi); COMP_CWORD=2; _aipotenctl; echo "${COMPREPLY[@]}"\n')
     said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
     assert said == ["migrate", "restart", "children"]
