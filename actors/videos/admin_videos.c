@@ -11,18 +11,33 @@ _Static_assert(offsetof(video_change_t, priority) == offsetof(video_record_t, pr
 
 /* --- looking ------------------------------------------------------------------------------------------------------ */
 
+/* Two statements each, with words and without, so that each has its own index. */
+static const rows_t *page_query(call_t *call, const window_t *window, param_t published, text_t q)
+{
+    cursor_t begin = cursor_first;
+    if (window->cursor.data && !cursor_read(call->arena, window->cursor, &begin))
+        call_fail_field(call, ERROR_VALIDATION, "cursor", PROBLEM_FORMAT);
+    param_t time = bind_time(begin.time), id = bind_uuid(begin.id);
+    param_t fetch = bind_integer(window->fetch), offset = bind_integer(window->offset);
+    if (q.length > 0)
+        return db_query(call, &SQL_admin_videos_found, published, time, id, fetch, offset, bind_text(q));
+    return db_query(call, &SQL_admin_videos_page, published, time, id, fetch, offset);
+}
+
+static int64_t total_query(call_t *call, param_t published, text_t q)
+{
+    const rows_t *rows = q.length > 0 ? db_query(call, &SQL_admin_videos_found_count, published, bind_text(q))
+                                      : db_query(call, &SQL_admin_videos_count, published);
+    return ((const total_row_t *)row_first(call, rows))->total;
+}
+
 void admin_video_list(call_t *call)
 {
     const admin_videos_params_t *params = call->params;
     window_t window = window_of(params->page, params->limit, params->cursor);
-    cursor_t begin = cursor_first;
-    if (window.cursor.data && !cursor_read(call->arena, window.cursor, &begin))
-        call_fail_field(call, ERROR_VALIDATION, "cursor", PROBLEM_FORMAT);
-    text_t q = text_trim(params->q);
+    text_t q = message_has(params, q) ? text_trim(params->q) : (text_t){0};
     param_t published = BIND(admin_videos_params, params, is_published);
-    param_t words = message_has(params, q) && q.length > 0 ? bind_text(q) : bind_null();
-    const rows_t *rows = db_query(call, &SQL_admin_videos_page, published, words, bind_time(begin.time), bind_uuid(begin.id),
-        bind_integer(window.fetch), bind_integer(window.offset));
+    const rows_t *rows = page_query(call, &window, published, q);
     size_t shown = window_shown(&window, rows);
     admin_video_t *videos = arena_allocate(call->arena, (shown + 1) * sizeof(*videos));
     for (size_t i = 0; i < shown; i++)
@@ -30,11 +45,7 @@ void admin_video_list(call_t *call)
     text_t next = {0};
     if (shown > 0)
         next = cursor_build(call->arena, (cursor_t){.time = videos[shown - 1].created_at, .id = videos[shown - 1].id});
-    int64_t total = window_total(&window, rows);
-    if (window_needs_count(&window, rows)) {
-        const rows_t *count = db_query(call, &SQL_admin_videos_count, published, words);
-        total = ((const total_row_t *)row_first(call, count))->total;
-    }
+    int64_t total = window_needs_count(&window, rows) ? total_query(call, published, q) : window_total(&window, rows);
     page_t page = window_page(&window, rows, total, next);
     reply_values(call, videos, shown, &page);
 }

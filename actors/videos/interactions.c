@@ -42,8 +42,11 @@ void video_view(call_t *call)
     if (call->principal.role != ROLE_NONE)
         db_query(call, &SQL_interaction_touch, bind_uuid(uuid_new()), bind_uuid(call->principal.user), bind_uuid(params->id),
             BIND(watcher, in, child_id));
-    call_tag(call, TAG_VIDEO, params->id);
-    reply_row(call, db_query(call, &SQL_video_view, bind_uuid(params->id), bind_uuid(viewer_of(call)), bind_integer(pause)));
+    const view_answer_t *answer = row_or_404(call,
+        db_query(call, &SQL_video_view, bind_uuid(params->id), bind_uuid(viewer_of(call)), bind_integer(pause)));
+    if (answer->counted)
+        call_tag(call, TAG_VIDEO, params->id);
+    reply_value(call, answer);
 }
 
 void video_complete(call_t *call)
@@ -54,8 +57,9 @@ void video_complete(call_t *call)
     param_t user = bind_uuid(call->principal.user), video = bind_uuid(params->id), child = BIND(watcher, in, child_id);
     const rows_t *rows = db_query(call, &SQL_completion_first, bind_uuid(uuid_new()), user, video, child);
     const completion_answer_t *answer = row_or_404(call, rows);
-    call_tag(call, TAG_VIDEO, params->id);
-    if (!answer->first)
+    if (answer->first)
+        call_tag(call, TAG_VIDEO, params->id);
+    else
         db_query(call, &SQL_completion_again, user, video, child);
     reply_value(call, answer);
 }

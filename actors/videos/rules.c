@@ -42,5 +42,7 @@ text_t viewer_address(arena_t *arena, text_t address)
     struct in6_addr bytes;
     if (inet_pton(AF_INET6, arena_string(arena, address), &bytes) != 1)
         return address;
-    return arena_copy(arena, (text_t){(const char *)&bytes, 8});
+    memset(bytes.s6_addr + 8, 0, 8);
+    char *network = arena_allocate(arena, INET6_ADDRSTRLEN);
+    return text_of(inet_ntop(AF_INET6, &bytes, network, INET6_ADDRSTRLEN));
 }

@@ -6,5 +6,5 @@
 bool link_is_sound(text_t url);
 /* One iframe element with an https source and nothing else: what is embedded runs in the pages of our clients. */
 bool embed_is_sound(text_t code);
-/* What of a client's address tells one viewer from another: an IPv4 address, or the /64 of an IPv6 one, which is a home's. */
+/* What of a client's address tells one viewer from another, as text: an IPv4 address, or the /64 of an IPv6 one, which is a home's. */
 text_t viewer_address(arena_t *, text_t address);

@@ -275,26 +275,41 @@ FROM (SELECT FROM videos.user_video_interactions i JOIN videos.videos v ON v.id 
 -- --- administration: videos -----------------------------------------------------------------------------------------------------
 
 -- admin_videos_page: read -> admin_video
--- Newest first, before ($3, $4); $1: published ones or the others; $2: by words; null for any.
+-- Newest first, before ($2, $3); $1: published ones or the others; null for any.
 SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
        v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
        v.tags,
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
        v.is_published, v.url_last_checked_at
 FROM videos.videos v
-WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1)
-  AND ($2::text IS NULL OR aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($2))
-                           AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($2))))
-  AND (v.created_at, v.id) < ($3::timestamptz, $4::uuid)
+WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1) AND (v.created_at, v.id) < ($2::timestamptz, $3::uuid)
 ORDER BY v.created_at DESC, v.id DESC
-LIMIT $5 OFFSET $6;
+LIMIT $4 OFFSET $5;
 
 -- admin_videos_count: read -> total_row
 SELECT count(*) AS total
+FROM (SELECT FROM videos.videos v WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1) LIMIT 10001) AS few;
+
+-- admin_videos_found: read -> admin_video
+-- The same by words ($6).
+SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
+       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
+       v.tags,
+       v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
+       v.is_published, v.url_last_checked_at
+FROM videos.videos v
+WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1) AND (v.created_at, v.id) < ($2::timestamptz, $3::uuid)
+  AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($6))
+  AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($6)))
+ORDER BY v.created_at DESC, v.id DESC
+LIMIT $4 OFFSET $5;
+
+-- admin_videos_found_count: read -> total_row
+SELECT count(*) AS total
 FROM (SELECT FROM videos.videos v
       WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1)
-        AND ($2::text IS NULL OR aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($2))
-                                 AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($2))))
+        AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($2))
+        AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($2)))
       LIMIT 10001) AS few;
 
 -- admin_video_get: read -> admin_video

@@ -61,10 +61,12 @@ static void test_viewers(void **state)
         const char *one, *other;
         bool same;
     } pairs[] = {{"192.0.2.1", "192.0.2.1", true}, {"192.0.2.1", "192.0.2.2", false}, {"2001:db8::1", "2001:db8::2", true},
-        {"2001:db8:0:1::1", "2001:db8:0:2::1", false}, {"2001:db8:0:1::1", "2001:db8:0:1:ffff::1", true}};
+        {"2001:db8:0:1::1", "2001:db8:0:2::1", false}, {"2001:db8:0:1::1", "2001:db8:0:1:ffff::1", true},
+        {"2001:db8:0:1::1", "2001:DB8:0000:0001:0::2", true}};
     for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
         assert_int_equal(
             text_equal(viewer_address(arena, text_of(pairs[i].one)), viewer_address(arena, text_of(pairs[i].other))), pairs[i].same);
+    assert_text(viewer_address(arena, TEXT("2001:db8:0:1:2::1")), "2001:db8:0:1::"); /* no NUL, which would end it in a format */
 }
 
 static void test_cursors(void **state)
