@@ -144,6 +144,8 @@ typedef struct config {
         int64_t max_waiting; /* requests of one frontend that wait so */
         int64_t compress_from, compress_personal_from; /* shorter bodies are not compressed */
         int64_t public_max_age, public_shared_max_age; /* Cache-Control of public answers; 0, 0: none may keep them */
+        bool redis;         /* public answers are shared in Redis, where redis.url names one */
+        int64_t redis_wait; /* who fills waits this long for it */
     } cache;
     struct {
         const char *transport;       /* "smtp" or "file" */

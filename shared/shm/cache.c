@@ -1,6 +1,7 @@
 /* cache: opening, names, looking, invalidating. Filing is cache_put.c, single fill and the sketch cache_claim.c,
  * the layout and the memory-order argument cache_internal.h. */
 #include "cache.h"
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/memory.h"
 #include "../base/panic.h"
@@ -40,7 +41,7 @@ static void *part_take(char **at, size_t size)
 /* Fills in the places; false when `size` holds no cache. Half a key for each set of the index: a full set is rare. */
 static bool geometry_of(cache_t *cache, char *part, size_t size)
 {
-    static const size_t fixed = sizeof(cache_head_t) + TAG_PLACES * sizeof(uint64_t) + SKETCH_ROWS * SKETCH_ROW +
+    static const size_t fixed = sizeof(cache_head_t) + 2 * TAG_PLACES * sizeof(uint64_t) + SKETCH_ROWS * SKETCH_ROW +
                                 CLAIM_SETS * sizeof(claim_set_t) + 32 * 4096; /* ends of pages */
     uint64_t slots = 0;
     if (size < 2 * fixed)
@@ -59,6 +60,7 @@ static bool geometry_of(cache_t *cache, char *part, size_t size)
     char *at = part;
     cache->head = part_take(&at, sizeof(cache_head_t));
     cache->tags = part_take(&at, TAG_PLACES * sizeof(uint64_t));
+    cache->tag_times = part_take(&at, TAG_PLACES * sizeof(int64_t));
     cache->sketch = part_take(&at, SKETCH_ROWS * SKETCH_ROW);
     cache->claims = part_take(&at, CLAIM_SETS * sizeof(claim_set_t));
     cache->index = part_take(&at, cache->index_sets * sizeof(index_set_t));
@@ -168,6 +170,13 @@ static void raise_to(_Atomic uint64_t *word, uint64_t value)
         ;
 }
 
+static void raise_time(_Atomic int64_t *word, int64_t value)
+{
+    int64_t old = atomic_load(word);
+    while (old < value && !atomic_compare_exchange_weak(word, &old, value))
+        ;
+}
+
 void cache_invalidate(cache_t *cache, const cache_tag_t *tags, int count)
 {
     if (cache->head == NULL || count == 0)
@@ -175,8 +184,10 @@ void cache_invalidate(cache_t *cache, const cache_tag_t *tags, int count)
     /* After this every new stamp is good for the change, which is committed; before it is in the tag's place old
      * entries may still be given, for nobody has been told yet. */
     uint64_t next = atomic_fetch_add(&cache->head->sequence, 1) + 1;
+    int64_t now = clock_now();
     for (int i = 0; i < count; i++) {
         insist(tags[i].place < TAG_PLACES);
+        raise_time(&cache->tag_times[tags[i].place], now);
         raise_to(&cache->tags[tags[i].place], next);
         CACHE_COUNT(cache, invalidations);
     }
@@ -198,8 +209,26 @@ uint64_t cache_tag_sequence(const cache_t *cache, cache_tag_t tag)
     return flushed > latest ? flushed : latest;
 }
 
+int64_t cache_tag_changed(const cache_t *cache, cache_tag_t tag)
+{
+    if (cache->head == NULL)
+        return INT64_MAX;
+    insist(tag.place < TAG_PLACES && tag.owner < OWNERS_MAX);
+    int64_t latest = atomic_load(&cache->tag_times[tag.place]), died = atomic_load(&cache->head->died_at[tag.owner]),
+            flushed = atomic_load(&cache->head->flushed_at);
+    latest = died > latest ? died : latest;
+    return flushed > latest ? flushed : latest;
+}
+
+uint64_t cache_segment_id(const cache_t *cache)
+{
+    static const char name[] = "the segment's own name";
+    return siphash(segment_hash_key(cache->segment), name, sizeof(name));
+}
+
 static void owner_died(cache_t *cache, int service)
 {
+    raise_time(&cache->head->died_at[owner_of(service)], clock_now());
     raise_to(&cache->head->died[owner_of(service)], atomic_fetch_add(&cache->head->sequence, 1) + 1);
     CACHE_COUNT(cache, deaths);
 }
@@ -226,6 +255,7 @@ void cache_flush(cache_t *cache)
 {
     if (cache->head == NULL)
         return;
+    raise_time(&cache->head->flushed_at, clock_now());
     raise_to(&cache->head->flushed, atomic_fetch_add(&cache->head->sequence, 1) + 1);
     CACHE_COUNT(cache, flushes);
 }

@@ -132,6 +132,11 @@ void cache_invalidate_named(cache_t *, const char *name, const uuid_t *id);
 /* The larger of the tag's and its owner's numbers: an answer stamped before it is outdated. For copies that are
  * kept elsewhere (Redis). */
 uint64_t cache_tag_sequence(const cache_t *, cache_tag_t tag);
+/* The same as a time, clock_now(): when this machine last heard that it changed; 0: never. For copies that other machines
+ * made, whose stamps mean nothing here. */
+int64_t cache_tag_changed(const cache_t *, cache_tag_t tag);
+/* Tells segments, and with them stamps, apart; the same in all processes of one segment, and no secret. */
+uint64_t cache_segment_id(const cache_t *);
 
 /* --- keeping house: the supervisor -------------------------------------------------------------------------------- */
 

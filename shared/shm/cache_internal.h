@@ -1,7 +1,7 @@
 /* cache_internal: how the cache lies in the segment's part; for cache*.c only. Zero-filled memory behind the head is an
  * empty cache.
  *
- *     head | tags | sketch | claims | index | class 0: heads of slots | data of slots | class 1: …
+ *     head | tags | times of tags | sketch | claims | index | class 0: heads of slots | data of slots | class 1: …
  *
  * Where each begins is computed from the part's size alone (geometry_of), by each process for itself: no place or
  * size that steers a memory access is read from shared memory, but for lengths inside a slot and numbers of slots in
@@ -26,7 +26,7 @@
 #include "cache.h"
 
 enum {
-    CACHE_REVISION = 1,
+    CACHE_REVISION = 2,
     TAG_PLACES = 1 << 16,
     SKETCH_ROW = 1 << 14,
     SKETCH_ROWS = 2,
@@ -50,6 +50,7 @@ typedef struct {
     _Alignas(64) _Atomic uint64_t sequence; /* the one that says what is good */
     _Alignas(64) _Atomic uint64_t flushed;
     _Atomic uint64_t died[OWNERS_MAX]; /* by cache_tag_t.owner */
+    _Atomic int64_t flushed_at, died_at[OWNERS_MAX]; /* when that was, by the wall clock */
     struct {
         _Alignas(64) _Atomic uint64_t touched; /* slots that were ever taken: the first so many */
         _Atomic uint64_t hand;                 /* where the next search for a victim begins */
@@ -93,6 +94,7 @@ struct cache {
     segment_t *segment;
     cache_head_t *head; /* NULL: off */
     _Atomic uint64_t *tags;
+    _Atomic int64_t *tag_times; /* when the tag was last changed, by the wall clock */
     _Atomic uint8_t *sketch;
     claim_set_t *claims;
     index_set_t *index;

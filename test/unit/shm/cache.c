@@ -433,6 +433,28 @@ static void test_memory_is_taken_as_it_fills(void **state)
     close(other_fd);
 }
 
+/* For copies kept elsewhere. */
+static void test_a_tag_tells_when_it_changed(void **state)
+{
+    (void)state;
+    int64_t began = clock_now();
+    cache_tag_t tag = tag_of("timed"), other = tag_of("never");
+    assert_true(cache_tag_changed(cache, other) <= began);
+    uint64_t before = cache_stamp(cache);
+    cache_invalidate(cache, &tag, 1);
+    assert_true(cache_tag_sequence(cache, tag) > before && cache_tag_sequence(cache, other) <= before);
+    int64_t changed = cache_tag_changed(cache, tag);
+    assert_true(changed >= began && changed <= clock_now());
+    cache_instance_died(cache, 3);
+    assert_true(cache_tag_changed(cache, other) >= changed && cache_tag_sequence(cache, other) > before);
+    cache_tag_t foreign = cache_tag_of(cache, "never", NULL, "accounts");
+    before = cache_stamp(cache);
+    assert_true(cache_tag_sequence(cache, foreign) < before);
+    cache_flush(cache);
+    assert_true(cache_tag_sequence(cache, foreign) > before && cache_tag_changed(cache, foreign) >= changed);
+    assert_int_not_equal(cache_segment_id(cache), 0);
+}
+
 static void test_stats_count(void **state)
 {
     (void)state;
@@ -486,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_rubbish_is_a_miss),
         cmocka_unit_test(test_lengths_in_a_slot_are_not_believed),
         cmocka_unit_test(test_memory_is_taken_as_it_fills),
+        cmocka_unit_test(test_a_tag_tells_when_it_changed),
         cmocka_unit_test(test_stats_count),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
