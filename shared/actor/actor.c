@@ -4,6 +4,7 @@
  * Startup waits for PostgreSQL as long as it takes and says so in its STATUS; a statement that does not fit the schema ends
  * it with EXIT_CONFIG, since trying again would not help. */
 #include "internal.h"
+#include "cached_far.h"
 #include "event.h"
 #include "once.h"
 #include "outgoing.h"
@@ -343,6 +344,7 @@ int actor_main(const actor_t *actor)
     const char *url = process_secret("database_url").data; /* a NUL follows it */
     wait_for_database(url);
     context.loop = loop_ev_create();
+    cached_far_open();
     loop_ev_signal(context.loop, SIGTERM, on_stop, NULL);
     loop_ev_signal(context.loop, SIGINT, on_stop, NULL);
     process_reload_watch(context.loop, NULL);

@@ -1,5 +1,6 @@
 /* cached: see the header. */
 #include "cached.h"
+#include "cached_far.h"
 #include "forms.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
@@ -18,6 +19,8 @@ void cached_begin(job_t *job)
     job->tags = NULL;
     job->wrote = false;
     job->holds_until = INT64_MAX;
+    job->far_stamp = (second_stamp_t){.good = false};
+    job->far_entry = NULL;
     job->stamp = cache_stamp(context.cache);
 }
 
@@ -113,6 +116,7 @@ void cached_changed(job_t *job)
     cache_invalidate(context.cache, places(job), job->tag_count);
     for (int i = 0; i < job->tag_count; i++)
         broker_stale(tag_name(job->tags[i].tag), job->tags[i].id);
+    cached_far_changed(job);
     fault_point("cache.after_invalidation");
 }
 
@@ -151,6 +155,11 @@ static void forms_add(job_t *job, cache_entry_t *entry)
     static buffer_t gzip, brotli; /* reused: nothing here suspends */
     const config_t *config = &context.process.config;
     text_t body = buffer_text(&job->body);
+    if (job->far_entry != NULL) { /* compressed where it was made */
+        memcpy(entry->bodies, job->far_entry->bodies, sizeof(entry->bodies));
+        memcpy(entry->etags, job->far_entry->etags, sizeof(entry->etags));
+        return;
+    }
     form_add(job, entry, CACHE_IDENTITY, body);
     size_t from = (size_t)(job->call.endpoint->cache == CACHE_PUBLIC ? config->cache.compress_from
                                                                       : config->cache.compress_personal_from);
@@ -187,5 +196,6 @@ void cached_file(job_t *job)
     forms_add(job, &entry);
     fault_point("cache.before_filing");
     cache_put(context.cache, &entry);
+    cached_far_store(job, &entry);
     fault_point("cache.after_filing");
 }

@@ -4,6 +4,7 @@
 #include "../base/coroutine.h"
 #include "../crypto/hash.h"
 #include "../shm/metrics.h"
+#include "../net/second_level.h"
 #include "../wire/link.h"
 #include <setjmp.h>
 
@@ -63,6 +64,8 @@ typedef struct job {
     uint64_t stamp;      /* of the cache, older than the first query of this run */
     text_t cache_key;    /* where a frontend wants the answer; empty: nowhere */
     bool wrote;          /* this run began a transaction */
+    second_stamp_t far_stamp;       /* of Redis (cached_far.h), older than the first query */
+    const cache_entry_t *far_entry; /* the answer came from there; NULL: it was made */
 
     int status; /* of the reply; 0: none was given */
     enum error_code error;

@@ -5,6 +5,7 @@
  * what exceeds JOBS_MAX, or BYTES_MAX of requests together, is answered 503 at once. */
 #include "internal.h"
 #include "cached.h"
+#include "cached_far.h"
 #include "once.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
@@ -241,7 +242,7 @@ static void work(job_t *job)
 {
     if (job->system)
         job->system(&job->call);
-    else if (validate(job) && !(once_doubtful(job) && once_replay(job))) {
+    else if (validate(job) && !(once_doubtful(job) && once_replay(job)) && !cached_far_fetch(job)) {
         fault_point("call.before_handler");
         job->call.endpoint->handler(&job->call);
     }
