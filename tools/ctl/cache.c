@@ -120,6 +120,14 @@ static enum exit_status tag_unknown(const char *tag)
     return complain(CTL_USAGE, "%s is no tag; tags are NAME or NAME:ID, with these names: %s", tag, names);
 }
 
+void cache_forget(void)
+{
+    client_t client;
+    if (client_connect(&client))
+        json_decref(client_ask(&client, json_pack("{s:s}", "request", "cache_flush"), ANSWER_MILLISECONDS));
+    client_close(&client);
+}
+
 enum exit_status run_cache_flush(const invocation_t *invocation)
 {
     client_t client;

@@ -65,6 +65,8 @@ segment_t *segment_get(enum exit_status *status);
 enum exit_status change_ask(const char *name, const char *target, bool rolling, int milliseconds);
 /* Restarts a service or an instance, NULL: all, and waits until it is READY; what went wrong was said. */
 enum exit_status service_restart(const char *target, int milliseconds);
+/* Who wrote behind the actors' backs makes a running system forget its answers. */
+void cache_forget(void);
 /* The configuration that was asked for, that of the running system, or the default one. */
 void config_path(const invocation_t *invocation, char out[static PATH_MAX]);
 

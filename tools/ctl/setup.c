@@ -183,7 +183,10 @@ enum exit_status run_db_demo(const invocation_t *invocation)
         .users = (int)invocation->number[OPTION_USERS],
         .children = (int)invocation->number[OPTION_CHILDREN],
         .videos = (int)invocation->number[OPTION_VIDEOS]};
-    return demo_load(&options) == 0 ? CTL_OK : CTL_FAILED;
+    if (demo_load(&options) != 0)
+        return CTL_FAILED;
+    cache_forget();
+    return CTL_OK;
 }
 
 enum exit_status run_audit_verify(const invocation_t *invocation)
