@@ -4,6 +4,7 @@
   reads      GETs beside bare libh2o, pgbench and the peers: rate, and CPU time of each answer
   mixed      2,000 requests a second of all kinds, open loop: latencies and errors
   logins     reads while eight clients log in without pause
+  abuse      reads while other addresses flood: rapid resets, PING, SETTINGS, CONTINUATION
   writes     POST children and events, beside pgbench (more of it: tools/bench writes --help)
 
 Prints each round, then the medians and their ratios with what they are to be. An answer that is not 2xx voids its figure and fails
@@ -16,6 +17,7 @@ import time
 
 import yaml
 
+import abuse
 import logins
 import memory
 import mixed
@@ -26,7 +28,7 @@ from harness.system import BUILD, ROOT, System
 from peers import Absent, Peers
 from report import Report
 
-PARTS = {'memory': memory.run, 'reads': reads.run, 'mixed': mixed.run, 'logins': logins.run, 'writes': writes.run_part}
+PARTS = {'memory': memory.run, 'reads': reads.run, 'mixed': mixed.run, 'logins': logins.run, 'abuse': abuse.run, 'writes': writes.run_part}
 OUT = os.path.join(ROOT, 'build', 'bench')
 DEMO = {'AIPOTEN_DEMO_USERS': '10000', 'AIPOTEN_DEMO_CHILDREN': '16000', 'AIPOTEN_DEMO_VIDEOS': '2000'}
 

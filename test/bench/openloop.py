@@ -15,7 +15,7 @@ KEPT_UP = 0.98
 
 # `rate` requests a second to these paths in turn, over so many connections.
 Stream = collections.namedtuple('Stream', 'name rate clients paths headers method body', defaults=((), None, None))
-# Milliseconds of each answer by the stream's name; answers that were not 2xx or never came; requests never sent; CPU each.
+# Milliseconds of each answer by the stream's name; answers that were not 2xx or never came; requests never sent; rate, CPU each.
 Outcome = collections.namedtuple('Outcome', 'latencies bad missing cpu')
 
 
@@ -42,7 +42,7 @@ class Running:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def finish(self):
-        """(milliseconds of each answer, how many were bad, how many were never sent)"""
+        """(milliseconds of each answer, how many were bad, how many were never sent, answers a second)"""
         said = self.process.communicate()[0]
         if self.process.returncode != 0:
             raise RuntimeError(f'h2load ended with {self.process.returncode}:\n{said}')
@@ -52,7 +52,8 @@ class Running:
         bad = sum(not 200 <= status < 300 for _, status, _ in lines)
         planned = self.stream.rate * (self.seconds - SETTLE) * KEPT_UP - self.stream.clients  # of each the last may be due at the end
         times = [took / 1000 for began, status, took in lines if began >= counted_from and 200 <= status < 300]
-        return times, bad, max(0, int(planned) - len(times) - bad)
+        lasted = (max((began for began, _, _ in lines), default=0) - counted_from) / 1e6
+        return times, bad, max(0, int(planned) - len(times) - bad), len(times) / max(lasted, 1e-3)
 
 
 def run(base, streams, seconds, pids=(), postmaster=None):
@@ -62,10 +63,11 @@ def run(base, streams, seconds, pids=(), postmaster=None):
             running = [Running(directory, number, base, stream, seconds + SETTLE) for number, stream in enumerate(streams)]
             finished = [(each.stream.name, *each.finish()) for each in running]
     latencies = collections.defaultdict(list)
-    for name, times, _, _ in finished:
+    for name, times, *_ in finished:
         latencies[name] += times
+    rate = sum(each[4] for each in finished)
     bad, missing = (sum(each[column] for each in finished) for column in (2, 3))
-    return Outcome(dict(latencies), bad, missing, gauge.round_of(cpu, 0.0, sum(map(len, latencies.values())), bad))
+    return Outcome(dict(latencies), bad, missing, gauge.round_of(cpu, rate, sum(map(len, latencies.values())), bad))
 
 
 def together(outcome):
