@@ -52,8 +52,7 @@ class Running:
         bad = sum(not 200 <= status < 300 for _, status, _ in lines)
         planned = self.stream.rate * (self.seconds - SETTLE) * KEPT_UP - self.stream.clients  # of each the last may be due at the end
         times = [took / 1000 for began, status, took in lines if began >= counted_from and 200 <= status < 300]
-        lasted = (max((began for began, _, _ in lines), default=0) - counted_from) / 1e6
-        return times, bad, max(0, int(planned) - len(times) - bad), len(times) / max(lasted, 1e-3)
+        return times, bad, max(0, int(planned) - len(times) - bad), len(times) / (self.seconds - SETTLE)
 
 
 def run(base, streams, seconds, pids=(), postmaster=None):
