@@ -468,7 +468,7 @@ def test_misses_of_all_frontends_are_few_queries(system, owner, child):
 
     with Counted(system, 'children') as calls, concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
         assert set(map(tuple, pool.map(ask, clients))) == {('한별',)}
-    assert calls['calls'] == 1
+    assert 1 <= calls['calls'] <= 4  # one, but for those that waited for it as long as cache.wait allows
 
 
 def test_a_waiting_client_may_go(system, owner, child):
