@@ -1,41 +1,49 @@
-"""abuse: reads at a fixed rate, without and with attackers at other addresses: rapid resets, and floods of frames that cost the server
-more than the client. Each attacker sends as fast as it can, and connects again whenever it is cut off."""
-import struct
+"""abuse: reads of an honest client while eight other addresses flood, to the same reads while the same attackers, at the same pace,
+are refused by the kernel (a port where nobody listens): so that the attackers' own work on these two cores is on both sides, and
+what is left is what they cost our server. Their CPU seconds are printed for both. They run at the lowest priority."""
+import os
+import socket
+import subprocess
+import sys
 
 import gauge
-import openloop
 from harness import people
-from harness.flood import HEADERS, PING, RST_STREAM, SETTINGS, Flood, frame, head, request
-from openloop import Stream
 
-RATE, CHILDREN, ATTACKERS = 1000, '/api/v1/children', 4
-CANCEL, CONTINUATION = struct.pack('>I', 8), 9
+KINDS = ('rapid_reset', 'rapid_reset made by the server', 'ping_flood', 'settings_flood', 'continuation_flood')  # those that cost most
+PACE, HERE = 200, os.path.dirname(os.path.abspath(__file__))
 
-ATTACKS = {
-    'rapid reset': b''.join(request(stream, head(CHILDREN, tls=True)) + frame(RST_STREAM, 0, stream, CANCEL)
-                            for stream in range(1, 600, 2)),
-    'PING flood': frame(PING, 0, 0, b'12345678') * 500,
-    'SETTINGS flood': frame(SETTINGS) * 500,
-    'CONTINUATION flood': frame(HEADERS, 0, 1, head(tls=True)) + frame(CONTINUATION, 0, 1) * 500,
-}
+
+def dead_port():
+    with socket.socket() as one:
+        one.bind(('127.0.0.1', 0))
+        return one.getsockname()[1]
+
+
+def under(kind, port, seconds, load):
+    """What `load` gives while they attack that port; attempts, refusals and CPU seconds of the attackers."""
+    attackers = subprocess.Popen(['nice', '-n', '19', sys.executable, os.path.join(HERE, 'attackers.py'), str(port), kind, 'tls',
+                                  str(seconds), str(PACE)], stdout=subprocess.PIPE, text=True)
+    took = load()
+    tried, refused, spent = attackers.communicate(timeout=seconds + gauge.PATIENCE)[0].split()
+    return took, f'{tried} attempts, {refused} refused, {float(spent):.2f} s of CPU'
 
 
 def run(bench):
-    system, report, seconds = bench.system, bench.report, bench.options.seconds
-    parent = people.demo(system, 'parent')
-    reads = [Stream('children', RATE, 8, [CHILDREN], (f'authorization: Bearer {parent.token}',))]
-    base = f'https://127.0.0.1:{system.https_port}'
-    for number, (name, data) in enumerate(ATTACKS.items()):
-        ratios, waits, bad = [], [], 0
-        for each in range(bench.options.rounds):
-            alone = openloop.run(base, reads, seconds)
-            sources = [f'127.0.{100 + number}.{each * ATTACKERS + attacker + 1}' for attacker in range(ATTACKERS)]
-            with Flood(system, sources, data, tls=True) as flood:
-                beside = openloop.run(base, reads, seconds)
-            ratios.append(beside.cpu.rate / alone.cpu.rate)
-            waits.append(gauge.percentile(openloop.together(beside), 0.99))
-            bad += alone.bad + beside.bad
-            report.say(f'  {name}, round {each + 1}: without {openloop.words(openloop.together(alone))}; with {flood.connections} '
-                       f'connections of attackers {openloop.words(openloop.together(beside))}; ratio {ratios[-1]:.3f}; {alone.bad + beside.bad} bad')
-        report.figure(f'{RATE:,} reads/s beside {name}', 'answers a second, to without', ratios, 0.95, unit=' x', bad=bad)
-        report.figure(f'{RATE:,} reads/s beside {name}', 'p99', waits, unit=' ms', bad=bad)
+    report, seconds = bench.report, bench.options.seconds
+    system = bench.start(abuse={'ban': '5s', 'ban_most': '60s'})
+    parent, pids, nobody = people.demo(system, 'parent'), gauge.own_pids(system), dead_port()
+
+    def load():
+        return gauge.measure(pids, None, f'https://127.0.0.1:{system.https_port}/api/v1/children', clients=32, streams=16, seconds=seconds,
+                             headers=(f'authorization: Bearer {parent.token}',))
+    load()
+    for kind in KINDS:
+        ratios, bad = [], 0
+        for number in range(bench.options.rounds):
+            without, idle = under(kind, nobody, seconds, load)
+            attacked, busy = under(kind, system.https_port, seconds, load)
+            ratios.append(attacked.rate / without.rate)
+            bad += without.bad + attacked.bad
+            report.say(f'  {kind}, round {number + 1}: {without.rate:,.0f}/s beside attackers that reach nothing ({idle}); '
+                       f'{attacked.rate:,.0f}/s under attack ({busy}); ratio {ratios[-1]:.2f}')
+        report.figure(f'GET children, TLS, under {kind}', 'rate, to that beside attackers who reach nothing', ratios, 0.95, unit=' x', bad=bad)

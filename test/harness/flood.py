@@ -1,5 +1,6 @@
 """flood: clients that misbehave, from an address of their own (127.0.0.0/8 is all loopback): bytes by hand, as many as they like."""
 import contextlib
+import functools
 import socket
 import ssl
 import struct
@@ -12,6 +13,7 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 END_STREAM, END_HEADERS = 1, 4
 CALM = 11  # ENHANCE_YOUR_CALM
 GONE = (OSError, ssl.SSLError)
+LOGIN, CANCEL = '/api/v1/auth/login', struct.pack('>I', 8)
 
 
 def frame(kind, flags=0, stream=0, payload=b''):
@@ -43,6 +45,35 @@ def request(stream, block, end=True):
     return frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block)
 
 
+def resets(tls, path='/healthz', count=2000):
+    return b''.join(request(stream, head(path, tls=tls)) + frame(RST_STREAM, 0, stream, CANCEL) for stream in range(1, 2 * count, 2))
+
+
+def made_resets(tls):
+    """Frames for which the server itself must reset a stream whose request is at work (CVE-2025-8671)."""
+    return b''.join(request(stream, head(tls=tls)) + frame(DATA, END_STREAM, stream) for stream in range(1, 2000, 2))
+
+
+FLOODS = {
+    'rapid_reset': resets,
+    'rapid_reset made by the server': made_resets,
+    'ping_flood': lambda tls: frame(PING, 0, 0, b'12345678') * 1000,
+    'settings_flood': lambda tls: frame(SETTINGS) * 1000,
+    'continuation_flood': lambda tls: frame(HEADERS, END_STREAM, 1, head(tls=tls)) + frame(CONTINUATION, 0, 1) * 1000,
+    'data_flood': lambda tls: request(1, head(LOGIN, 'POST', tls), end=False) + frame(DATA, 0, 1) * 6000,
+    'window_flood': lambda tls: frame(WINDOW_UPDATE, 0, 0, struct.pack('>I', 1)) * 6000,
+    'priority_flood': lambda tls: request(1, head(tls=tls)) + frame(PRIORITY, 0, 1, struct.pack('>IB', 0, 9)) * 2000,
+    'frame_flood': lambda tls: frame(77, 0, 1, b'x') * 1000,
+    'bad_requests': lambda tls: b''.join(request(stream, head(tls=tls, fields=literal(b'x', b'\x01'))) for stream in range(1, 199, 2)),
+}
+
+
+@functools.cache
+def context_of(protocol):
+    """Made once: that costs more than a handshake."""
+    return insecure_tls([protocol])
+
+
 class Attacker:
     """A connection from `source`. HTTP/2 unless `http1`."""
 
@@ -55,7 +86,7 @@ class Attacker:
         self.socket.bind((source, 0))
         self.socket.connect(('127.0.0.1', system.https_port if tls else system.http_port))
         if tls and handshake:
-            self.socket = insecure_tls(['http/1.1'] if http1 else ['h2']).wrap_socket(self.socket, server_hostname='localhost')
+            self.socket = context_of('http/1.1' if http1 else 'h2').wrap_socket(self.socket, server_hostname='localhost')
         if not http1 and handshake:
             self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
 

@@ -12,16 +12,15 @@ import pytest
 
 from harness import people
 from harness.client import Client
-from harness.flood import (CALM, CONTINUATION, DATA, END_STREAM, GONE, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
-                           Attacker, Flood, frame, head, is_welcome, literal, request)
+from harness.flood import (CALM, CONTINUATION, DATA, END_STREAM, FLOODS, GONE, HEADERS, LOGIN, PING, Attacker, Flood, frame, head,
+                           is_welcome, literal, request, resets)
 from harness.load import Load
 from harness.measure import counters_of, held_by
 from harness.wait import kill, pid_lives, wait_until
 
-CHILDREN, LOGIN, LARGE = '/api/v1/children', '/api/v1/auth/login', '/api/v1/openapi.json'
+CHILDREN, LARGE = '/api/v1/children', '/api/v1/openapi.json'
 PROXY = '127.0.1.200'
 MOST_OF_ADDRESS, MEMORY_OF_ADDRESS = 60, 4 << 20
-CANCEL = struct.pack('>I', 8)
 sources = (f'127.0.2.{number}' for number in itertools.count(1))
 
 
@@ -58,29 +57,6 @@ def moved(own, name, before, timeout=30):
 
 
 # --- floods of frames ---------------------------------------------------------------------------------------------------------
-
-def resets(tls, path='/healthz', count=2000):
-    return b''.join(request(stream, head(path, tls=tls)) + frame(RST_STREAM, 0, stream, CANCEL) for stream in range(1, 2 * count, 2))
-
-
-def made_resets(tls):
-    """Frames for which the server itself must reset a stream whose request is at work (CVE-2025-8671)."""
-    return b''.join(request(stream, head(tls=tls)) + frame(DATA, END_STREAM, stream) for stream in range(1, 2000, 2))
-
-
-FLOODS = {
-    'rapid_reset': resets,
-    'rapid_reset made by the server': made_resets,
-    'ping_flood': lambda tls: frame(PING, 0, 0, b'12345678') * 1000,
-    'settings_flood': lambda tls: frame(SETTINGS) * 1000,
-    'continuation_flood': lambda tls: frame(HEADERS, END_STREAM, 1, head(tls=tls)) + frame(CONTINUATION, 0, 1) * 1000,
-    'data_flood': lambda tls: request(1, head(LOGIN, 'POST', tls), end=False) + frame(DATA, 0, 1) * 6000,
-    'window_flood': lambda tls: frame(WINDOW_UPDATE, 0, 0, struct.pack('>I', 1)) * 6000,
-    'priority_flood': lambda tls: request(1, head(tls=tls)) + frame(PRIORITY, 0, 1, struct.pack('>IB', 0, 9)) * 2000,
-    'frame_flood': lambda tls: frame(77, 0, 1, b'x') * 1000,
-    'bad_requests': lambda tls: b''.join(request(stream, head(tls=tls, fields=literal(b'x', b'\x01'))) for stream in range(1, 199, 2)),
-}
-
 
 @pytest.mark.parametrize('tls', [False, True])
 @pytest.mark.parametrize('name', FLOODS)
