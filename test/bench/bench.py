@@ -12,6 +12,7 @@ the run. The plot and the table are left in build/bench."""
 import argparse
 import functools
 import os
+import signal
 import sys
 import time
 
@@ -93,6 +94,7 @@ def parse():
 
 def main():
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it started is stopped then too
     bench, began = Bench(options), time.monotonic()
     try:
         wanted = [part for part in PARTS if part in options.parts or not options.parts]
