@@ -306,7 +306,8 @@ static void tidy_now_and_then(call_t *call)
     if (now < next)
         return;
     next = now + TIDY_SECONDS * CLOCK_SECOND;
-    db_query(call, &statements[TIDY], bind_integer(BACKOFF_MOST_SECONDS + TIDY_SECONDS));
+    /* A transaction by itself: what follows takes another connection, and waits for subscribers. */
+    db_write(call, &statements[TIDY], bind_integer(BACKOFF_MOST_SECONDS + TIDY_SECONDS));
 }
 
 int64_t event_sealed_before(call_t *call, text_t newest)
