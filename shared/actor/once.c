@@ -205,15 +205,16 @@ bool once_replay(job_t *job)
     if (rows->count == 0)
         return false;
     fault_point("once.replay");
-    /* An event's answer is always the same, and its record is kept for longer than the key that sealed it need be. */
+    const record_t *record = row_first(call, rows);
+    counter_add(context.counters.replayed, 1);
+    /* An event's answer is always the same, and its record is kept for longer than the key that sealed it need be, and than any
+     * answer in the cache: only as long as it opens may its tags matter. */
     if (call->endpoint->event) {
-        counter_add(context.counters.replayed, 1);
+        answer_open(job, record->answer);
         reply_reset(job);
         reply_nothing(call);
         return job->replayed = true;
     }
-    const record_t *record = row_first(call, rows);
-    counter_add(context.counters.replayed, 1);
     text_t body_hash;
     if (!seal_open(call->arena, &context.data_keys, place_of(job, "body_hash"), record->body_hash, &body_hash))
         return answer_broken(job);
