@@ -7,6 +7,7 @@
 #include "../base/panic.h"
 #include "../crypto/etag.h"
 #include "../net/broker.h"
+#include <stdlib.h>
 
 enum { TAGS_AT_FIRST = 8 };
 
@@ -100,9 +101,17 @@ bool cached_take(job_t *job, text_t all)
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */
 
+/* Reused: nothing between this and the last use suspends. Not in the arena, as nothing is from COMMIT on: its limit ends a call, which
+ * then would be told 503 and nobody that it changed anything; and once the handler's run is over there is nothing to go back to. */
 static cache_tag_t *places(const job_t *job)
 {
-    cache_tag_t *all = arena_allocate(job->call.arena, (size_t)job->tag_count * sizeof(*all));
+    static cache_tag_t *all;
+    static int room;
+    if (job->tag_count > room) {
+        free(all);
+        room = job->tag_count;
+        all = memory_zeroed((size_t)room, sizeof(*all));
+    }
     for (int i = 0; i < job->tag_count; i++)
         all[i] = tag_place(context.cache, job->tags[i].tag, job->tags[i].id);
     return all;
@@ -143,11 +152,11 @@ static void form_add(job_t *job, cache_entry_t *entry, enum cache_form form, tex
     const call_t *call = &job->call;
     bool personal = call->endpoint->cache == CACHE_PERSONAL;
     text_t user = {(const char *)call->principal.user.bytes, sizeof(uuid_t)}, none = {.data = NULL};
-    char etag[ETAG_SIZE];
+    static char etags[CACHE_FORMS][ETAG_SIZE]; /* reused, as places */
     /* Of the identity's bytes in each form: they differ by their mark. */
-    etag_make(personal ? user : none, buffer_text(&job->body), marks[form], etag);
+    etag_make(personal ? user : none, buffer_text(&job->body), marks[form], etags[form]);
     entry->bodies[form] = body;
-    entry->etags[form] = arena_copy(call->arena, text_of(etag));
+    entry->etags[form] = text_of(etags[form]);
 }
 
 static void forms_add(job_t *job, cache_entry_t *entry)
