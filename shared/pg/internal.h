@@ -175,6 +175,7 @@ struct transaction {
     int64_t deadline;
     bool begun, failed;
     bool prepares; /* what was sent and is not answered yet prepares a statement */
+    bool unanswered; /* something was sent ahead of the next statement */
     bool shares;    /* its first statement may run in a group */
     group_t *group; /* it does: group.c owns what follows */
     struct transaction *next;

@@ -67,6 +67,7 @@ enum db_status transaction_send(transaction_t *transaction, const statement_t *s
         return status;
     }
     send(transaction, statement, params, count);
+    transaction->unanswered = true;
     return DB_OK;
 }
 
@@ -89,14 +90,16 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     /* An idle connection may have been closed just when it was taken: nothing was done, so the handler may run again. */
     if (rows->status == DB_UNAVAILABLE && writer->last_used)
         rows->status = DB_RETRY;
-    transaction->prepares = false;
+    bool alone = !transaction->unanswered;
+    transaction->prepares = transaction->unanswered = false;
     if (rows->status != DB_OK) {
         transaction->failed = true;
         counter_add(transaction->lanes->counters.failed, 1);
         if (strcmp(rows->sqlstate, "0A000") == 0)
             writers_renew(transaction->lanes);
-        /* Its state, or what is prepared on it, cannot be relied on. (Who violates a constraint was prepared and ran.) */
-        if (!result || (first && rows->status != DB_CONSTRAINT) || writer->outdated || PQstatus(writer->pg) == CONNECTION_BAD) {
+        /* Its state, or what is prepared on it, cannot be relied on. (Who violates a constraint was prepared and ran, unless it was
+         * one that was sent before it.) */
+        if (!result || (first && !(alone && rows->status == DB_CONSTRAINT)) || writer->outdated || PQstatus(writer->pg) == CONNECTION_BAD) {
             writer_give(writer, false);
             transaction->writer = NULL;
         }

@@ -37,6 +37,7 @@ STATEMENT(kind, LANE_READ, &kinds_message, "SELECT $1::text AS kind");
 STATEMENT(huge, LANE_READ, &amounts_message, "SELECT $1::text::numeric AS amount");
 STATEMENT(insert, LANE_WRITE, NULL, "INSERT INTO lanes_test.numbers VALUES ($1, $2)");
 STATEMENT(bump, LANE_WRITE, &one_message, "UPDATE lanes_test.numbers SET value = value + 1 WHERE id = $1 RETURNING value");
+STATEMENT(late, LANE_WRITE, &one_message, "SELECT $1::bigint AS value");
 STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_test.numbers WHERE id = $1");
 #define WORDS(FIELD) FIELD(text, kind)
 MESSAGE(words, WORDS);
@@ -48,7 +49,7 @@ BATCHED(share, &one_message, "SELECT 100 / $1::bigint AS value", "SELECT 100 / a
 BATCHED(wait, &one_message, "SELECT length(pg_sleep($1::bigint / 1000.0)::text)::bigint AS value",
     "SELECT length(pg_sleep(aipoten_batch.p1::bigint / 1000.0)::text)::bigint AS value");
 static const statement_t *const statements[] = {&SQL_series, &SQL_share, &SQL_wait, &SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
-    &SQL_all_types, &SQL_insert, &SQL_bump, &SQL_rename, &SQL_count, &SQL_end_me, &SQL_kind, &SQL_huge};
+    &SQL_all_types, &SQL_late, &SQL_insert, &SQL_bump, &SQL_rename, &SQL_count, &SQL_end_me, &SQL_kind, &SQL_huge};
 
 #define RUN(transaction, statement, ...)                                                                           \
     transaction_run(                                                                                               \
@@ -327,6 +328,18 @@ static void violate(int number)
     }
 }
 
+/* What was sent ahead violates it: the statement behind it is not prepared, and whoever runs it next must not meet that. */
+static void violate_ahead(int number)
+{
+    transaction_t *transaction = begin();
+    assert_int_equal(transaction_send(transaction, &SQL_insert, (param_t[]){bind_integer(number), bind_integer(1)}, 2), DB_OK);
+    assert_int_equal(status_of(RUN(transaction, late, bind_integer(1))), DB_CONSTRAINT);
+    transaction_rollback(&transaction);
+    transaction = begin();
+    assert_int_equal(value_of(RUN(transaction, late, bind_integer(7))), 7);
+    transaction_rollback(&transaction);
+}
+
 static int bumps;
 
 static void bump_one(int number)
@@ -371,6 +384,7 @@ static void test_transactions(void **state)
     run_all(commit_one, PARALLEL); /* more than there are connections: the rest waits its turn */
     run_all(roll_back, 8);
     run_all(violate, 8);
+    run_all(violate_ahead, 1);
     run_all(bump_one, 8);
     run_all(check_bumps, 1);
     run_all(lock_two, 2);
