@@ -262,9 +262,11 @@ static bool attempt(job_t *job)
         work(job);
         return commit_and_judge(job);
     }
+    bool refused = outcome == OUTCOME_FAILED && job->status < 500;
+    enum db_status status = refused ? transaction_refuse(&job->transaction) : DB_OK;
     transaction_rollback(&job->transaction);
     job_running(job);
-    if (outcome == OUTCOME_RETRY)
+    if (outcome == OUTCOME_RETRY || status == DB_RETRY)
         return true;
     /* What it decided may be wrong if another run of it has committed meanwhile ("this address is taken"): look again. */
     if ((once_doubtful(job) || job->once.keyed) && !job->failed_once && job->status < 500) {

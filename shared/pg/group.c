@@ -306,3 +306,12 @@ void group_leave(transaction_t *member)
     if (decide(member, false))
         group_finish(group, deadline);
 }
+
+/* What it was shown may be what others of the group wrote: who asked is told only when that is committed. */
+enum db_status group_refuse(transaction_t *member)
+{
+    if (!member->changed)
+        return group_commit(member, NULL, NULL, 0) == DB_OK ? DB_OK : DB_RETRY;
+    group_leave(member);
+    return DB_RETRY;
+}

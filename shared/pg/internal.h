@@ -200,4 +200,6 @@ rows_t *group_run(transaction_t *, const statement_t *, const param_t *, int cou
 enum db_status group_commit(transaction_t *, const statement_t *, const param_t *, int count);
 /* It does not want to. */
 void group_leave(transaction_t *);
+/* The same, because of what it was shown: DB_RETRY when that did not come to be. */
+enum db_status group_refuse(transaction_t *);
 void groups_turn(lanes_t *); /* at the end of each turn, before what was woken is resumed */

@@ -58,9 +58,12 @@ enum db_status transaction_send(transaction_t *, const statement_t *, const para
 /* COMMIT with one more statement just before it, on the same way: no round trip more. What breaks there (DB_CONSTRAINT: the
  * statement broke one) ends the transaction as if rolled back. */
 enum db_status transaction_commit_after(transaction_t **, const statement_t *, const param_t *, int count);
-/* Both end it, clear the caller's pointer and give the connection back. */
+/* These end it, clear the caller's pointer and give the connection back. */
 enum db_status transaction_commit(transaction_t **);
 void transaction_rollback(transaction_t **);
+/* Rolled back by who refuses because of what a statement showed. DB_RETRY: others wrote that and it was undone, so the caller must
+ * look again. NULL is no transaction: DB_OK. */
+enum db_status transaction_refuse(transaction_t **);
 
 /* One statement of lane write that is a transaction by itself, committed when this returns: one round trip. DB_UNKNOWN: it may have
  * been. */

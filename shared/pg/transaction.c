@@ -212,6 +212,13 @@ void transaction_rollback(transaction_t **take)
     transaction_end(take, clean);
 }
 
+enum db_status transaction_refuse(transaction_t **take)
+{
+    enum db_status status = *take && (*take)->group ? group_refuse(*take) : DB_OK;
+    transaction_rollback(take);
+    return status;
+}
+
 /* Without BEGIN, each Sync is a transaction of its own. */
 rows_t *lanes_write(lanes_t *lanes, const statement_t *statement, const param_t *params, int count, int64_t deadline)
 {

@@ -228,6 +228,52 @@ static void test_all_go(void **state)
     expect_rows(0);
 }
 
+/* --- who refuses because of what others wrote --------------------------------------------------------------------- */
+
+static bool writer_commits, writer_decided;
+
+static void write_and_take_time(int number)
+{
+    transaction_t *transaction = transaction_share(lanes, soon);
+    assert_int_equal(status_of(run(transaction, &SQL_insert, base + number)), DB_OK);
+    lanes_pause(lanes, 100);
+    writer_decided = true;
+    if (writer_commits)
+        assert_int_equal(record(&transaction, base + number), DB_OK);
+    else
+        transaction_rollback(&transaction);
+}
+
+static void refuse(int number)
+{
+    if (number == 0) {
+        write_and_take_time(number);
+        return;
+    }
+    transaction_t *transaction = transaction_share(lanes, soon);
+    assert_int_equal(status_of(run(transaction, &SQL_update, number == 1 ? -99 : base)), DB_OK);
+    told[number] = (int)transaction_refuse(&transaction);
+    assert_null(transaction);
+    assert_true(number == 2 || writer_decided); /* who changed something is undone with all, and need not wait */
+}
+
+/* Nobody is refused by a row that was never committed. */
+static void test_refusals(void **state)
+{
+    (void)state;
+    for (int count = 2; count <= 3; count++)
+        for (int commits_too = 0; commits_too < 2; commits_too++) {
+            if (count == 3 && commits_too)
+                continue; /* piece 2 undoes them all */
+            writer_commits = commits_too;
+            writer_decided = false;
+            run_all(refuse, count);
+            for (int i = 1; i < count; i++)
+                assert_int_equal(told[i], writer_commits ? DB_OK : DB_RETRY);
+            expect_rows(writer_commits);
+        }
+}
+
 /* --- a lock that somebody else holds -------------------------------------------------------------------------------- */
 
 static bool held;
@@ -290,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_same_row),
         cmocka_unit_test(test_odd_ones),
         cmocka_unit_test(test_all_go),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_waiting),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
