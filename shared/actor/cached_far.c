@@ -2,6 +2,7 @@
  * service answers (schema hash), its parameters as the frontend packed them, and the language where it matters. */
 #include "cached_far.h"
 #include "cached.h"
+#include "../base/clock.h"
 #include "../base/panic.h"
 
 static struct {
@@ -95,10 +96,17 @@ bool cached_far_fetch(job_t *job)
     return good;
 }
 
+/* Where a row says how old its answers may be, no tag tells of all that is in them: nowhere are they kept for longer. */
+static int64_t holds_until(const job_t *job)
+{
+    int64_t seconds = job->call.endpoint->cache_seconds, until = clock_now() + seconds * CLOCK_SECOND;
+    return seconds > 0 && until < job->holds_until ? until : job->holds_until;
+}
+
 void cached_far_store(const job_t *job, const cache_entry_t *entry)
 {
     if (is_wanted(job) && job->far_entry == NULL && job->far_stamp.good)
-        second_store(name_of(job), &job->far_stamp, words_of(job), entry, job->holds_until);
+        second_store(name_of(job), &job->far_stamp, words_of(job), entry, holds_until(job));
 }
 
 void cached_far_changed(const job_t *job)

@@ -1,5 +1,8 @@
 """Public answers in Redis: taken from there when shared memory has none any more, never once they were changed, and nothing fails
 without it. What Redis itself does to them is unit/net/second_level.c."""
+import os
+import subprocess
+
 import pytest
 
 from harness import people
@@ -38,6 +41,25 @@ def test_what_was_made_once_is_taken_from_redis(own, video):
         assert read(own, video) == first
         return taken_from_redis(own) > before
     wait_until(again, 20, 'an answer from Redis', every=0.2)
+
+
+def redis(own, *command):
+    kept = own.kept
+    done = subprocess.run(['redis-cli', '-h', '127.0.0.1', '-p', kept['REDIS_PORT'], *command], capture_output=True, text=True,
+                          env={**os.environ, 'REDISCLI_AUTH': kept['REDIS_PASSWORD']}, check=True, timeout=20)
+    return done.stdout.split()
+
+
+def test_counters_in_a_list_are_no_older_for_it(own):
+    """A list says how old it may be, for no tag tells of the counters in it."""
+    known = set(redis(own, '--scan', '--pattern', 'aipoten:cache:*'))
+
+    def made():
+        Client(own).get(f'{VIDEOS}?limit=7').expect(200)
+        return set(redis(own, '--scan', '--pattern', 'aipoten:cache:*')) - known - {'aipoten:cache:tags'}
+    made = wait_until(made, 20, 'the list in Redis', every=0.2)
+    lives = [int(redis(own, 'PTTL', key)[0]) for key in made]
+    assert lives and all(life <= 60_000 for life in lives)
 
 
 def test_what_was_changed_is_not(own, video):
