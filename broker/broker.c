@@ -36,6 +36,7 @@ static struct {
     topics_t topics;
     uint64_t seen;                         /* version of the segment */
     uint64_t generations[SEGMENT_INSTANCES]; /* that live in each slot; 0: none */
+    int services[SEGMENT_INSTANCES];         /* of these: the row may be another service's when an end is seen */
     arena_t *arena;                        /* for reading a hint; emptied after each */
     buffer_t packed;
     int64_t stop_by; /* clock_monotonic(); 0: not told to stop */
@@ -88,7 +89,7 @@ static bool generation_lives(uint64_t generation)
 static void instance_ended(int slot)
 {
     static stale_t stale;
-    int service = segment_instance(broker.process.segment, slot)->service;
+    int service = broker.services[slot];
     topics_end(&broker.topics, broker.generations[slot]);
     if (service < 0 || service >= service_count || services[service].role == NULL)
         return;
@@ -109,6 +110,7 @@ static bool table_read(void)
         if (broker.generations[slot] != 0 && broker.generations[slot] != generation)
             instance_ended(slot);
         broker.generations[slot] = generation;
+        broker.services[slot] = segment_instance(broker.process.segment, slot)->service;
     }
     tell(TEXT(TOPIC_INSTANCES), (text_t){.data = NULL});
     return true;

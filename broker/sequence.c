@@ -20,13 +20,15 @@ enum sequence_verdict sequence_take(sequences_t *sequences, uuid_t broker, int64
 {
     bool known;
     int place = place_of(sequences, broker, &known);
-    int64_t expected = sequences->items[place].last + is_news;
+    int64_t last = sequences->items[place].last;
     sequences->items[place].broker = broker;
     sequences->items[place].last = number;
     sequences->items[place].heard = now;
     if (!known)
         return SEQUENCE_STRANGER;
-    if (number != expected) /* also a smaller one: what is that? */
+    if (is_news && last == INT64_MAX) /* a stranger's word: no broker gets so far */
+        return SEQUENCE_GAP;
+    if (number != last + is_news) /* also a smaller one: what is that? */
         return SEQUENCE_GAP;
     return is_news ? SEQUENCE_NEXT : SEQUENCE_KNOWN;
 }

@@ -38,6 +38,9 @@ static void test_run(void **state)
         {8, true, SEQUENCE_GAP}, /* twice? */
         {2, false, SEQUENCE_GAP}, /* backwards? */
         {3, true, SEQUENCE_NEXT},
+        {INT64_MAX, true, SEQUENCE_GAP}, /* anybody who may publish can say this */
+        {INT64_MIN, true, SEQUENCE_GAP}, /* there is no number after the largest */
+        {INT64_MIN + 1, true, SEQUENCE_NEXT},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
