@@ -404,6 +404,13 @@ static _Noreturn void on_arena_limit(void *argument)
     panic("the problems of one query take more than %d bytes", PROBLEM_BYTES);
 }
 
+void cached_configure(const config_t *config)
+{
+    const char *origin = config->cors.origins.count > 0 ? ", Origin" : ""; /* as all answers then (response.c) */
+    snprintf(cached.vary[0], sizeof(cached.vary[0]), "Accept-Encoding%s", origin);
+    snprintf(cached.vary[1], sizeof(cached.vary[1]), "Accept-Encoding, Accept-Language%s", origin);
+}
+
 void cached_open(loop_t *loop, process_t *process)
 {
     const config_t *config = &process->config;
@@ -413,8 +420,6 @@ void cached_open(loop_t *loop, process_t *process)
     long long age = config->cache.public_max_age / 1000, shared_age = config->cache.public_shared_max_age / 1000;
     snprintf(cached.control, sizeof(cached.control),
         age + shared_age > 0 ? "public, max-age=%lld, s-maxage=%lld" : "no-cache", age, shared_age);
-    const char *origin = config->cors.origins.count > 0 ? ", Origin" : ""; /* as all answers then (response.c) */
-    snprintf(cached.vary[0], sizeof(cached.vary[0]), "Accept-Encoding%s", origin);
-    snprintf(cached.vary[1], sizeof(cached.vary[1]), "Accept-Encoding, Accept-Language%s", origin);
+    cached_configure(config);
     loop->add_turn_hook(loop, on_turn, NULL);
 }

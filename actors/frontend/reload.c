@@ -1,5 +1,6 @@
 #include "reload.h"
 #include "base/clock.h"
+#include "cached.h"
 #include "crypto/hash.h"
 #include "exchange.h"
 #include "listener.h"
@@ -72,6 +73,7 @@ static bool on_reload(const config_t *fresh, const process_secrets_t *secrets, c
         return false;
     library->max_request_entity_size = (size_t)fresh->http.max_body + BODY_EXCESS;
     responses_configure(fresh);
+    cached_configure(fresh);
     return true;
 }
 

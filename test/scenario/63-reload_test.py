@@ -127,6 +127,8 @@ def test_settings_are_applied(reloading, parent):
         answer = client.get('/healthz', headers={'origin': 'https://reloaded.example'}).expect(200)
         assert answer.header('strict-transport-security').startswith('max-age=3600')
         assert answer.header('access-control-allow-origin') == 'https://reloaded.example'
+        # What a shared cache may keep says from now on that it depends on the origin.
+        assert 'Origin' in client.get('/api/v1/videos').expect(200).header('vary')
         client.close()
     assert sorted(reloading.pids()) == pids
 
