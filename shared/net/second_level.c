@@ -139,6 +139,15 @@ static bool text_take(text_t *rest, uint32_t length, text_t *out)
     return true;
 }
 
+/* It becomes a header: whoever may write to Redis must not write what else an answer says. */
+static bool etag_is_sound(text_t etag)
+{
+    for (size_t i = 0; i < etag.length; i++)
+        if (etag.data[i] <= ' ' || etag.data[i] == 127)
+            return false;
+    return etag.length > 0;
+}
+
 /* False: of another build, or damaged. */
 static bool value_read(text_t value, second_answer_t *out)
 {
@@ -158,6 +167,8 @@ static bool value_read(text_t value, second_answer_t *out)
         if (!text_take(&rest, head.lengths[i], &out->bodies[i]))
             return false;
         out->etags[i] = (text_t){.data = etag, .length = strnlen(etag, CACHE_ETAG_SIZE)};
+        if (!etag_is_sound(out->etags[i]))
+            return false;
     }
     out->segment = head.segment;
     out->local = head.local;

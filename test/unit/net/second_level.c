@@ -215,6 +215,13 @@ static void wait_found(const char *name, bool wanted)
 
 /* --- the cases ------------------------------------------------------------------------------------------------------ */
 
+/* In the one answer there. */
+#define SWAP(from, to)                                                                                                    \
+    "local key = redis.call('KEYS', 'aipoten:cache:1:*')[1]\n"                                                           \
+    "local value = redis.call('HGET', key, 'value')\n"                                                                   \
+    "redis.call('HSET', key, 'value', (string.gsub(value, '\"" from "\"', '\"" to "\"')))\n"                             \
+    "return 1"
+
 static void what_was_stored_is_found(void **state)
 {
     (void)state;
@@ -232,6 +239,10 @@ static void what_was_stored_is_found(void **state)
     assert_text(at.answer.etags[CACHE_BROTLI], "\"1b\"");
     assert_true(at.answer.until == INT64_MAX);
     assert_false(fetch("another"));
+    raw("EVAL", SWAP("1b", "\\r\\n"), "0"); /* a hostile hand: the ETag becomes a header */
+    assert_false(fetch("list"));
+    raw("EVAL", SWAP("\\r\\n", "1b"), "0");
+    assert_true(fetch("list"));
     raw("EVAL", "return redis.call('PTTL', redis.call('KEYS', 'aipoten:cache:1:*')[1])", "0");
     assert_true(at.reply.integer > 500000 && at.reply.integer <= 600000);
 }
