@@ -30,11 +30,12 @@ void monitor_open(void)
         network_add(list->items[i]);
 }
 
-/* A proxy on this machine that we are not told of would make all the world look like this machine: what proxies add betrays it. */
+/* A proxy on this machine that we are not told of would make all the world look like this machine: what proxies add betrays it,
+ * and HTTP/1.0, which nginx speaks to whom it asks unless it is told otherwise, and which adds nothing by itself. */
 static bool is_forwarded(exchange_t *exchange)
 {
     static const char *const betraying[] = {"x-forwarded-for", "forwarded", "via", "x-forwarded-proto", "x-real-ip"};
-    if (exchange->connection->trusted)
+    if (exchange->connection->trusted || exchange->req->version < 0x101)
         return true;
     for (size_t i = 0; i < ARRAY_SIZE(betraying); i++)
         if (request_header_value(exchange, text_of(betraying[i])).data != NULL)

@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -140,6 +141,10 @@ def test_strangers_are_told_nothing(system):
         assert status(**{betraying: '203.0.113.1', 'authorization': f'Bearer {token}'}).status == 200
         for wrong in ('', token[:-1], token + 'x', 'x' * len(token)):
             assert status(**{betraying: '203.0.113.1', 'authorization': f'Bearer {wrong}'}).status == 404
+    with socket.create_connection(('127.0.0.1', system.http_port), timeout=10) as plain:  # as nginx asks
+        plain.sendall(b'GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n')
+        refused = plain.makefile('rb').read()
+    assert b' 404 ' in refused.splitlines()[0] and b'aipoten_' not in refused
     answer = status()
     assert answer.header('content-type') == 'text/plain; version=0.0.4; charset=utf-8'
     assert answer.header('cache-control') == 'no-store'
