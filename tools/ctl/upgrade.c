@@ -19,11 +19,13 @@ enum { UPGRADE_SECONDS = 300, ANSWER_MILLISECONDS = 10000, HANDOVER_SECONDS = 60
 /* Becomes the aipotenctl of that directory; returns only when it cannot. */
 static enum exit_status release_run(const char *directory, const invocation_t *invocation)
 {
-    char path[PATH_MAX], seconds[32];
+    char path[PATH_MAX], seconds[32], var[PATH_MAX];
     if (!paths_join(path, sizeof(path), directory, "aipotenctl") || access(path, X_OK) != 0)
         return complain(CTL_FAILED, "%s has no aipotenctl: build the release first", directory);
     snprintf(seconds, sizeof(seconds), "--timeout=%lld",
         (long long)(invocation->given[OPTION_TIMEOUT] ? invocation->number[OPTION_TIMEOUT] : UPGRADE_SECONDS));
+    home_var(var);
+    setenv("AIPOTEN_VAR", var, 1); /* this system is meant, not one beside that release */
     execl(path, "aipotenctl", "upgrade", seconds, (char *)NULL);
     return complain(CTL_FAILED, "cannot run %s: %s", path, strerror(errno));
 }

@@ -51,6 +51,9 @@ void handover_run(supervisor_t *supervisor)
     log_event(LOG_INFO, "handover", LOG_S("to", path));
     fflush(stdout);
     setenv(variable, value, 1);
+    /* Said or not until now: by itself a release in another directory would look for its own `var`, find nothing there, make
+     * secrets and processes of its own, and leave ours to themselves. */
+    setenv("AIPOTEN_VAR", supervisor->paths.var, 1);
     descriptors_keep(supervisor, true);
     execv(path, arguments);
     int reason = errno;

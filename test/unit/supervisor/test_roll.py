@@ -129,6 +129,21 @@ def test_nothing_else_changes_meanwhile_but_a_stop(system):
     assert system.pid("children.1") == pid
 
 
+def test_a_reload_by_signal_waits_for_the_end(system):
+    """It may change which instances there are."""
+    system.plan("children.1", "never")
+    roll = subprocess.Popen([CTL, "restart", "--rolling", "children"], env=system.environment, stderr=subprocess.DEVNULL)
+    until(lambda: any(row["successor"] for row in rows(system)))
+    system.settings["instances"]["children"] = 2
+    system.write_config()
+    system.process.send_signal(signal.SIGHUP)
+    until(lambda: "reload_waits" in (system.var / "log" / "supervisor.log").read_text())
+    assert not any(row["instance"] == 2 for row in rows(system, "children"))
+    system.ctl("stop", "accounts.2")  # ends the roll
+    roll.wait(30)
+    system.wait_state("children.2", "READY")
+
+
 def test_a_supervisor_that_dies_amid_a_roll(system):
     """The next one drops what had not taken over."""
     pids = ready_pids(system)
@@ -186,6 +201,29 @@ def test_the_supervisor_becomes_another_one(system, release):
     assert "AIPOTEN_HANDOVER" not in open(f"/proc/{fresh}/environ", encoding="utf-8").read()
     system.ctl("stop")
     assert system.process.wait(timeout=20) == 0
+
+
+def test_a_release_with_a_place_of_its_own(make, tmp_path):
+    """Who was never told where its data is, and becomes a program that would look for them elsewhere, keeps them."""
+    system = make()
+    places = [system.var.parent / name for name in ("first", "second")]
+    for root in places:
+        (root / "h2o-conf").mkdir(parents=True)
+        (root / "h2o-conf" / "development.yaml").touch()
+        (root / "bin").mkdir()
+        shutil.copy(SUPERVISOR, root / "bin" / "supervisor")
+        shutil.copy(BUILD / "unit" / "unit-supervisor-child", root / "bin" / "unit-supervisor-child")
+    (places[0] / "var").symlink_to(system.var)
+    system.var.mkdir(exist_ok=True)
+    unsaid = {name: value for name, value in system.environment.items() if name not in ("AIPOTEN_VAR", "AIPOTEN_ROOT")}
+    with open(system.var.parent / "said", "ab") as said:
+        system.process = subprocess.Popen([places[0] / "bin" / "supervisor", "--config", system.config], env=unsaid, stdout=said,
+                                          stderr=said, stdin=subprocess.DEVNULL)
+    until(lambda: subprocess.run([CTL, "status"], env=system.environment, capture_output=True, check=False).returncode == 0)
+    system.ctl("wait", "--timeout", "30")
+    pids = ready_pids(system)
+    hand_over(system, places[1] / "bin")
+    assert ready_pids(system) == pids and not (places[1] / "var").exists()
 
 
 def test_handover_to_what_is_not_there(system, tmp_path):
