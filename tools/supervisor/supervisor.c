@@ -28,6 +28,7 @@
 #include "plan.h"
 #include "progress.h"
 #include "reload.h"
+#include "roll.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,10 +163,15 @@ static void news_tell(void)
             pidfd_send_signal(instance->pidfd, SIGURG, NULL, 0); /* one that has ended just now will be seen to */
 }
 
+static bool reload_waits;
+static void told_to_reload(void *argument);
+
 static bool turn(void *argument)
 {
     (void)argument;
     plan_step(&the);
+    if (reload_waits && !roll_active())
+        told_to_reload(NULL);
     progress_step(&the);
     control_step(&the);
     news_tell();
@@ -194,11 +200,16 @@ static void told_to_stop(void *argument)
     plan_stop_all(&the);
 }
 
+/* By a signal, which cannot be answered: while what runs is being replaced it waits for the end of that (see turn), for it may
+ * change which instances there are. */
 static void told_to_reload(void *argument)
 {
     char error[512];
     (void)argument;
-    if (!the.stopping && reload_begin(&the, error, sizeof(error)) != 0)
+    reload_waits = roll_active();
+    if (reload_waits)
+        log_event(LOG_INFO, "reload_waits", LOG_S("reason", "a restart or an upgrade is under way"));
+    else if (!the.stopping && reload_begin(&the, error, sizeof(error)) != 0)
         log_event(LOG_ERROR, "reload_refused", LOG_S("reason", error), LOG_S("next", "mend it; what runs stays as it is"));
 }
 
