@@ -18,12 +18,13 @@ const struct cache_class cache_classes[CACHE_CLASSES] = {
 
 /* --- geometry ----------------------------------------------------------------------------------------------------- */
 
+/* Not the number of services: a release may append some, and owners' places stay (services.h). */
 static uint64_t cache_layout(void)
 {
     uint64_t hash = UINT64_C(14695981039346656037) ^ CACHE_REVISION;
     const uint64_t parts[] = {sizeof(cache_head_t), sizeof(slot_head_t), offsetof(slot_head_t, use),
         offsetof(slot_head_t, etags), offsetof(cache_head_t, stats), TAG_PLACES, SKETCH_ROW, SKETCH_ROWS, CLAIM_SETS,
-        INDEX_WAYS, (uint64_t)service_count};
+        INDEX_WAYS, OWNERS_MAX};
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         hash = (hash ^ parts[i]) * UINT64_C(1099511628211);
     for (size_t i = 0; i < CACHE_CLASSES; i++)

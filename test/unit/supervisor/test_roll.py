@@ -271,6 +271,8 @@ def test_upgrade_with_one_more_service(system, release):
     hand_over(system, release)
     added = system.wait_state("broker.1", "READY")
     assert sorted([*old, added["pid"]]) == ready_pids(system), "the others were adopted"
+    log = (system.var / "log" / "supervisor.log").read_text()
+    assert "cache_foreign" not in log, "what dies and what is written goes on to end answers that the other release may give"
     assert ask(system, request="upgrade", timeout=60000)["ok"]
     after = rows(system)
     assert len(after) == 7 and {row["state"] for row in after} == {"READY"}
