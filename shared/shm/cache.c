@@ -86,6 +86,20 @@ void cache_format(segment_t *segment)
     cache.head->layout = cache_layout();
 }
 
+static bool is_ours(const cache_t *cache, size_t size)
+{
+    return memcmp(cache->head->magic, cache_magic, sizeof(cache_magic)) == 0 && cache->head->layout == cache_layout() &&
+           cache->head->size == size;
+}
+
+bool cache_is_foreign(segment_t *segment)
+{
+    cache_t cache = {0};
+    size_t size;
+    char *part = segment_cache_part(segment, &size);
+    return geometry_of(&cache, part, size) && !is_ours(&cache, size);
+}
+
 cache_t *cache_open(segment_t *segment, const segment_instance_t *self)
 {
     cache_t *cache = memory_zeroed(1, sizeof(*cache));
@@ -96,8 +110,7 @@ cache_t *cache_open(segment_t *segment, const segment_instance_t *self)
     insist(cache->instance < SEGMENT_INSTANCES && service_count <= OWNERS_MAX);
     if (!geometry_of(cache, part, size))
         return cache;
-    if (memcmp(cache->head->magic, cache_magic, sizeof(cache_magic)) != 0 || cache->head->layout != cache_layout() ||
-        cache->head->size != size) {
+    if (!is_ours(cache, size)) {
         log_event(LOG_WARNING, "cache_foreign",
             LOG_S("next", "the segment was made by another build: aipotenctl stop, then start, to have a cache again"));
         *cache = (cache_t){.segment = segment, .instance = cache->instance};

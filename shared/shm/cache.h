@@ -42,6 +42,8 @@ void cache_format(segment_t *);
  * nothing is filed. `self`: this process's row in the instance table; NULL for the supervisor and aipotenctl, which
  * cannot file or claim. In a read-only mapping only cache_stats_read may be called. */
 cache_t *cache_open(segment_t *, const segment_instance_t *self);
+/* Has it one of another layout? */
+bool cache_is_foreign(segment_t *);
 bool cache_enabled(const cache_t *);
 
 /* --- names -------------------------------------------------------------------------------------------------------- */

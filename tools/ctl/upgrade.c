@@ -2,6 +2,7 @@
  * the directory that was named. What is refused here was not begun. */
 #include "../../shared/base/clock.h"
 #include "../../shared/base/config.h"
+#include "../../shared/shm/cache.h"
 #include "../../shared/shm/services.h"
 #include "../supervisor/home.h"
 #include "../supervisor/paths.h"
@@ -80,6 +81,9 @@ static enum exit_status release_check(const json_t *status)
         return result == CTL_FAILED
                    ? complain(CTL_FAILED, "the releases share no memory: this one needs aipotenctl stop, then start")
                    : result;
+    /* Its actors' writes would end no answer that the frontends which run still give. */
+    if (cache_is_foreign(segment))
+        return complain(CTL_FAILED, "the releases share no cache: this one needs aipotenctl stop, then start");
     return services_check(segment, status);
 }
 

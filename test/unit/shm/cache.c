@@ -356,10 +356,12 @@ static void test_rubbish_is_a_miss(void **state)
     uint8_t *part = segment_cache_part(other, &size);
     cache_t *foreign = cache_open(other, segment_instance(other, 0)); /* nobody formatted it */
     assert_false(cache_enabled(foreign));
+    assert_true(cache_is_foreign(other));
     free(foreign);
     cache_format(other);
     foreign = cache_open(other, segment_instance(other, 0));
     assert_true(cache_enabled(foreign));
+    assert_false(cache_is_foreign(other));
     uint64_t noise = 1;
     for (size_t at = sizeof(cache_head_t); at + 8 <= size; at += 8) {
         noise = noise * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
