@@ -125,8 +125,11 @@ static void fail(supervisor_t *supervisor, const char *reason, const char *next)
         dismiss(member);
     }
     log_event(LOG_ERROR, "roll_ended", LOG_S("reason", reason), LOG_I("replaced", done), LOG_S("next", next));
-    snprintf(supervisor->restart_error, sizeof(supervisor->restart_error), "%s; %d of %d were replaced, what runs stays as it is; %s",
-        reason, done, roll.count, next);
+    /* The supervisor is the new release's already. */
+    const char *after = roll.together ? "; until then what dies is started again from the new release, which an old one may not "
+                                        "find: aipotenctl upgrade with the former release's directory goes back" : "";
+    snprintf(supervisor->restart_error, sizeof(supervisor->restart_error),
+        "%s; %d of %d were replaced, what runs stays as it is; %s%s", reason, done, roll.count, next, after);
     supervisor->restart_failures++;
     supervisor->dirty = true;
     roll.count = 0;

@@ -77,7 +77,7 @@ struct supervisor {
     int restart_queue[SEGMENT_INSTANCES], restart_count; /* slots, one at a time */
     uint64_t restart_generation; /* of the first of them when its turn came; 0: not its turn yet */
     int restart_failures;        /* restarts that came to no good end */
-    char restart_error[768];     /* why the last of them */
+    char restart_error[1024];    /* why the last of them */
     bool dirty;                  /* var/run/state is older than we are */
     bool detached;               /* --detach: a failed start ends everything */
     bool ending;                 /* --end */

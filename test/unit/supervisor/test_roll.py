@@ -287,6 +287,7 @@ def test_upgrade_that_fails_leaves_the_old_release(system, release, victim, word
     system.plan(victim, word)
     answer = ask(system, request="upgrade", timeout=60000)
     assert not answer["ok"] and victim in answer["error"] and "0 of 6 were replaced" in answer["error"]
+    assert "the former release's directory goes back" in answer["error"]
     until(lambda: len(rows(system)) == 6)
     assert ready_pids(system) == pids
     system.plan(victim, "")
