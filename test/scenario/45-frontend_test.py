@@ -85,6 +85,7 @@ def test_writes_are_sent_again(own, me):
 def test_deadline(own, me):
     """Nobody answers within request_timeout: 504, and a late answer disturbs nobody."""
     pids = own.pids('children')
+    own.ctl('cache', 'flush')
     with Frozen(pids[0]), Frozen(pids[1]):
         began = time.monotonic()
         with H2Client(own, me.token) as h2:

@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("AIPOTEN_BUILD") or ROOT / "build" / "test").resolve()
-LIBRARIES = ["actor", "tags", "pg", "net", "wire", "crypto", "shm", "base"]
-SYSTEM = "-lzmq -lmsgpackc -ljwt -ljansson -lssl -lcrypto -lcrypt -lev -lyaml -lboost_context -lpq -lm -lz -lbrotlienc".split()
+LIBRARIES = ["actor", "tags", "pg", "net", "second", "redis", "wire", "crypto", "shm", "base"]
+SYSTEM = "-lzmq -lmsgpackc -ljwt -ljansson -lssl -lcrypto -lcrypt -lev -lyaml -lboost_context -lpq -lm -lz -lbrotlienc -lhiredis".split()
 
 SOURCE = """
 #include "actor/actor.h"
