@@ -1,21 +1,22 @@
 """logins: reads at a fixed rate, without and with eight clients that log in without pause; hashing must delay nobody else."""
-import threading
-
 import gauge
 import openloop
 from harness import people
 from harness.client import Client
+from harness.workers import Workers
 from openloop import Stream
 
 CLIENTS, RATE, LISTS = 8, 1000, '/api/v1/videos?age=24&limit=20'
 
 
-class LogIns:
+class LogIns(Workers):
     """with LogIns(system, people): … ; then .count and .bad."""
 
     def __init__(self, system, who):
-        self.ending, self.count, self.bad, self.lock = threading.Event(), 0, 0, threading.Lock()
-        self.threads = [threading.Thread(target=self.work, args=(system, person), daemon=True) for person in who]
+        super().__init__()
+        self.count, self.bad = 0, 0
+        for person in who:
+            self.start_with(self.work, system, person)
 
     def work(self, system, person):
         client, body = Client(system, check=False), {'email': person.email, 'password': person.password}
@@ -25,16 +26,6 @@ class LogIns:
                 self.count += 1
                 self.bad += status != 200
         client.close()
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join(60)
 
 
 def run(bench):

@@ -4,9 +4,9 @@ import functools
 import socket
 import ssl
 import struct
-import threading
 
 from .client import insecure_tls
+from .workers import Workers
 
 PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -134,14 +134,15 @@ def is_welcome(system, source, tls=False):
         return False
 
 
-class Flood:
+class Flood(Workers):
     """Threads, each with its own address, that send `data` over one connection after the other as fast as they can."""
 
     def __init__(self, system, sources, data, tls=False):
+        super().__init__()
         self.system, self.data, self.tls = system, data, tls
-        self.ending = threading.Event()
         self.connections, self.refused = 0, 0
-        self.workers = [threading.Thread(target=self.work, args=(source,), daemon=True) for source in sources]
+        for source in sources:
+            self.start_with(self.work, source)
 
     def work(self, source):
         while not self.ending.is_set():
@@ -154,12 +155,3 @@ class Flood:
                 self.refused += 1
                 self.ending.wait(0.01)
 
-    def __enter__(self):
-        for worker in self.workers:
-            worker.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        for worker in self.workers:
-            worker.join(60)

@@ -1,23 +1,23 @@
 """load: a small steady load from threads, so that a test can break something under it and count what went wrong."""
 import collections
-import threading
 import time
 
 from .client import Client
+from .workers import Workers
 
 
-class Load:
+class Load(Workers):
     """with Load(system, {'read': call, …}) as load: … ; afterwards load.counts and load.failures. A call takes a Client and
     gives an Answer; several threads make each call, each over its own kept connection."""
 
     def __init__(self, system, token, calls, threads=2, pause=0.002, good=lambda answer: answer.status < 300):
+        super().__init__()
         self.system, self.token, self.calls, self.pause, self.good = system, token, calls, pause, good
         self.counts, self.failures = collections.Counter(), []
         self.slowest = 0.0
-        self.ending = threading.Event()
-        self.lock = threading.Lock()
-        self.workers = [threading.Thread(target=self.work, args=(name, call), daemon=True)
-                        for name, call in calls.items() for _ in range(threads)]
+        for name, call in calls.items():
+            for _ in range(threads):
+                self.start_with(self.work, name, call)
 
     def work(self, name, call):
         client = Client(self.system, self.token, check=False)
@@ -35,16 +35,6 @@ class Load:
                     self.failures.append(failure)
             self.ending.wait(self.pause)
         client.close()
-
-    def __enter__(self):
-        for worker in self.workers:
-            worker.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        for worker in self.workers:
-            worker.join(60)
 
     @property
     def total(self):

@@ -11,6 +11,7 @@ import uuid
 
 from . import people
 from .client import Client
+from .workers import Workers
 
 CHILDREN, USERS, ME = '/api/v1/children', '/api/v1/admin/users', '/api/v1/users/me'
 READ = 'read'  # the operation of all reads
@@ -94,7 +95,7 @@ class Pace:
             time.sleep(turn - now)
 
 
-class Traffic:
+class Traffic(Workers):
     """with Traffic(system, writers=12, editors=3, rate=300) as traffic: … ; afterwards traffic.writes and .attempts.
 
     A writer is a parent of its own who registers children, changes one of them and measures it; an editor is an administrator who
@@ -104,11 +105,12 @@ class Traffic:
     repeats a request whose connection broke until it has an answer, as a good client does."""
 
     def __init__(self, system, writers=12, editors=3, rate=300, seed=0, readers=0, read_rate=300):
-        self.system, self.ending, self.pace = system, threading.Event(), Pace(rate)
+        super().__init__()
+        self.system, self.pace = system, Pace(rate)
         self.attempts, self.writes = [], []
         self.admin = people.another_admin(system)
         self.before = collections.Counter()  # recorded calls of (operation, person) that are not among the writes
-        self.threads, self.writers = [], []  # writers: their ids
+        self.writers = []  # their ids
         for number in range(writers):
             person = people.newcomer(system)
             self.writers.append(person.id)
@@ -122,9 +124,6 @@ class Traffic:
         for number in range(readers):
             person = people.newcomer(system)
             self.start_with(self.read, person, person.child(name='읽기')['id'], number % 2 == 1)
-
-    def start_with(self, work, *arguments):
-        self.threads.append(threading.Thread(target=work, args=arguments, daemon=True))
 
     def once(self, line, operation, person, what, method, path, body, keyed):
         headers = {'idempotency-key': uuid.uuid4().hex} if keyed else None
@@ -191,14 +190,10 @@ class Traffic:
 
     def __enter__(self):
         self.started = time.monotonic()
-        for thread in self.threads:
-            thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(self, *_):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join(60)
+        super().__exit__()
         self.took = time.monotonic() - self.started
 
     def of(self, operation):

@@ -4,7 +4,6 @@ import collections
 import concurrent.futures
 import os
 import random
-import threading
 import time
 import uuid
 
@@ -13,6 +12,7 @@ import pytest
 from harness import people
 from harness.client import Client
 from harness.wait import kill
+from harness.workers import Workers
 
 CHILDREN = '/api/v1/children'
 SECONDS = 10
@@ -132,13 +132,14 @@ def test_answers_are_sealed(own, me):
 
 # --- under the killer ------------------------------------------------------------------------------------------------------------
 
-class Writers:
+class Writers(Workers):
     """Threads that register children under names of their own, half of them with a key, and remember every answer."""
 
     def __init__(self, own, person, threads=8):
-        self.own, self.person, self.ending = own, person, threading.Event()
-        self.answers, self.lock = {}, threading.Lock()
-        self.threads = [threading.Thread(target=self.work, args=(number,), daemon=True) for number in range(threads)]
+        super().__init__()
+        self.own, self.person, self.answers = own, person, {}
+        for number in range(threads):
+            self.start_with(self.work, number)
 
     def work(self, number):
         client = Client(self.own, self.person.token, check=False)
@@ -152,16 +153,6 @@ class Writers:
             with self.lock:
                 self.answers[name] = status
         client.close()
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join(30)
 
 
 def judge(own, writers):
