@@ -6,7 +6,8 @@
  *
  *     -- name: read|read batched|write|write grouped|slow [-> message]
  *
- * whose following comment lines are documentation, and ends with the first semicolon that stands in no quotes and no comment.
+ * whose following comment lines are documentation, and ends with the first semicolon that stands in no quotes and no comment. What
+ * several statements share is a part, which is no statement: `-- name: part`, and {name} where it belongs, further below.
  * Comments before a header belong to the file. What holds always: either both files are written whole, or none is touched and
  * the reason is on standard error as file:line: reason. Whether the SQL fits the schema is checked where the schema is: by the
  * actor when it starts. */
@@ -18,7 +19,8 @@
 #include <string.h>
 #include <strings.h>
 
-enum { STATEMENTS_MAX = 256, NAME_SIZE = 64, MESSAGE_NAME_SIZE = 80 };
+static const char PART[] = "part"; /* a lane that is none */
+enum { STATEMENTS_MAX = 256, PARTS_MAX = 16, NAME_SIZE = 64, MESSAGE_NAME_SIZE = 80 };
 
 struct definition {
     char name[NAME_SIZE], message[MESSAGE_NAME_SIZE];
@@ -31,12 +33,14 @@ struct definition {
 
 static const struct {
     const char *word, *constant;
-} lanes[] = {{"read", "LANE_READ"}, {"write", "LANE_WRITE"}, {"slow", "LANE_SLOW"}};
+} lanes[] = {{"read", "LANE_READ"}, {"write", "LANE_WRITE"}, {"slow", "LANE_SLOW"}, {"part", PART}};
 enum { LANES = sizeof(lanes) / sizeof(lanes[0]) };
 
 static const char *file_name;
 static struct definition definitions[STATEMENTS_MAX];
 static int definition_count;
+static struct definition parts[PARTS_MAX];
+static int part_count;
 
 static void fail(int line, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 static void fail(int line, const char *format, ...)
@@ -111,6 +115,9 @@ static void name_must_be_new(const char *name, int line)
     for (int i = 0; i < definition_count; i++)
         if (strcmp(definitions[i].name, name) == 0)
             fail(line, "statement \"%s\" is already defined in line %d", name, definitions[i].line);
+    for (int i = 0; i < part_count; i++)
+        if (strcmp(parts[i].name, name) == 0)
+            fail(line, "part \"%s\" is already defined in line %d", name, parts[i].line);
 }
 
 /* Does this word stand here? Only behind one lane it may. */
@@ -211,6 +218,38 @@ static int lines_between(const char *p, const char *end)
     return lines;
 }
 
+/* {name}: the text of the part of that name, which stands above; p is behind the brace. Gives the place behind it. */
+static const char *part_write(FILE *out, const struct definition *definition, const char *p, const char *end)
+{
+    char name[NAME_SIZE];
+    const char *behind = word_read(p, end, name, sizeof(name));
+    if (behind == NULL || behind == end || *behind != '}')
+        fail(definition->line, "after { the name of a part and } must follow in \"%s\"", definition->name);
+    for (int i = 0; i < part_count; i++)
+        if (strcmp(parts[i].name, name) == 0) {
+            fwrite(parts[i].sql, 1, parts[i].sql_length, out);
+            return behind + 1;
+        }
+    fail(definition->line, "there is no part \"%s\" above \"%s\"", name, definition->name);
+}
+
+/* Puts the parts in; the text lives as long as the program. */
+static void parts_insert(struct definition *definition)
+{
+    const char *p = definition->sql, *end = p + definition->sql_length;
+    char *text;
+    FILE *out = open_memstream(&text, &definition->sql_length);
+    while (out != NULL && p < end) {
+        const char *next = *p == '{' ? NULL : token_skip(p, end);
+        if (next != NULL)
+            fwrite(p, 1, (size_t)(next - p), out);
+        p = next != NULL ? next : part_write(out, definition, p + 1, end);
+    }
+    if (out == NULL || fclose(out) != 0)
+        fail(definition->line, "out of memory");
+    definition->sql = text;
+}
+
 /* Reads the SQL of `definition` at p and keeps it; the place after its line. */
 static const char *sql_read(struct definition *definition, const char *p, const char *end, int line)
 {
@@ -225,9 +264,14 @@ static const char *sql_read(struct definition *definition, const char *p, const 
             definition->name);
     definition->sql = p;
     definition->sql_length = (size_t)(semicolon - p);
-    if (definition_count == STATEMENTS_MAX)
-        fail(definition->line, "more than %d statements in one file", STATEMENTS_MAX);
-    definitions[definition_count++] = *definition;
+    parts_insert(definition);
+    bool part = definition->lane == PART;
+    if (part ? part_count == PARTS_MAX : definition_count == STATEMENTS_MAX)
+        fail(definition->line, "more than %d %s in one file", part ? PARTS_MAX : STATEMENTS_MAX, part ? "parts" : "statements");
+    if (part)
+        parts[part_count++] = *definition;
+    else
+        definitions[definition_count++] = *definition;
     return rest_end;
 }
 

@@ -1,57 +1,46 @@
 -- videos.sql: the statements of the videos actor. What the public sees is published and not deleted: each statement says so itself.
 
 -- --- lists: one for each order, so that each reads its own index from where the page begins -------------------------------------
--- $1 age, $2 category (slug), $3 area, $4 difficulty: null for any. A page begins behind its cursor; the first one behind what
--- comes before everything (video_list.c).
+-- A page begins behind its cursor; the first one behind what comes before everything (video_list.c).
 
--- videos_page: read batched -> video_item
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
+-- item_columns: part
+-- What stands of a video in any list (message video_item).
+v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
        v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags
-FROM videos.videos v
-WHERE v.is_published AND v.deleted_at IS NULL
+       v.tags;
+
+-- wanted: part
+-- The public's, and what was asked for: $1 age, $2 category (slug), $3 area, $4 difficulty: null for any.
+v.is_published AND v.deleted_at IS NULL
   AND ($1::integer IS NULL OR $1 BETWEEN v.target_age_min AND v.target_age_max)
   AND ($2::text IS NULL OR EXISTS (
       SELECT FROM videos.video_category_mapping m
       WHERE m.video_id = v.id AND m.category_id = (SELECT c.id FROM videos.video_categories c WHERE c.slug = $2)))
   AND ($3::text IS NULL OR EXISTS (
       SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
-  AND ($4::text IS NULL OR v.difficulty = $4)
+  AND ($4::text IS NULL OR v.difficulty = $4);
+
+-- videos_page: read batched -> video_item
+SELECT {item_columns}
+FROM videos.videos v
+WHERE {wanted}
   AND (v.priority, v.published_at, v.id) < ($5::integer, $6::timestamptz, $7::uuid)
 ORDER BY v.priority DESC, v.published_at DESC, v.id DESC
 LIMIT $8 OFFSET $9;
 
 -- videos_page_newest: read batched -> video_item
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags
+SELECT {item_columns}
 FROM videos.videos v
-WHERE v.is_published AND v.deleted_at IS NULL
-  AND ($1::integer IS NULL OR $1 BETWEEN v.target_age_min AND v.target_age_max)
-  AND ($2::text IS NULL OR EXISTS (
-      SELECT FROM videos.video_category_mapping m
-      WHERE m.video_id = v.id AND m.category_id = (SELECT c.id FROM videos.video_categories c WHERE c.slug = $2)))
-  AND ($3::text IS NULL OR EXISTS (
-      SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
-  AND ($4::text IS NULL OR v.difficulty = $4)
+WHERE {wanted}
   AND (v.published_at, v.id) < ($5::timestamptz, $6::uuid)
 ORDER BY v.published_at DESC, v.id DESC
 LIMIT $7 OFFSET $8;
 
 -- videos_page_popular: read batched -> video_item
 -- Without an index: one on a counter would have to follow each view.
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags
+SELECT {item_columns}
 FROM videos.videos v
-WHERE v.is_published AND v.deleted_at IS NULL
-  AND ($1::integer IS NULL OR $1 BETWEEN v.target_age_min AND v.target_age_max)
-  AND ($2::text IS NULL OR EXISTS (
-      SELECT FROM videos.video_category_mapping m
-      WHERE m.video_id = v.id AND m.category_id = (SELECT c.id FROM videos.video_categories c WHERE c.slug = $2)))
-  AND ($3::text IS NULL OR EXISTS (
-      SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
-  AND ($4::text IS NULL OR v.difficulty = $4)
+WHERE {wanted}
   AND (v.view_count, v.published_at, v.id) < ($5::integer, $6::timestamptz, $7::uuid)
 ORDER BY v.view_count DESC, v.published_at DESC, v.id DESC
 LIMIT $8 OFFSET $9;
@@ -59,31 +48,15 @@ LIMIT $8 OFFSET $9;
 -- videos_count: read batched -> total_row
 SELECT count(*) AS total
 FROM (SELECT FROM videos.videos v
-      WHERE v.is_published AND v.deleted_at IS NULL
-        AND ($1::integer IS NULL OR $1 BETWEEN v.target_age_min AND v.target_age_max)
-        AND ($2::text IS NULL OR EXISTS (
-            SELECT FROM videos.video_category_mapping m
-            WHERE m.video_id = v.id AND m.category_id = (SELECT c.id FROM videos.video_categories c WHERE c.slug = $2)))
-        AND ($3::text IS NULL OR EXISTS (
-            SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
-        AND ($4::text IS NULL OR v.difficulty = $4)
+      WHERE {wanted}
       LIMIT 10001) AS few;
 
 -- videos_found: read -> video_item
 -- By words ($5), in the order $6: its rank is what the cursor ($7, $8, $9) begins with.
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags
+SELECT {item_columns}
 FROM videos.videos v
     CROSS JOIN LATERAL (SELECT CASE $6::text WHEN 'popular' THEN v.view_count WHEN 'newest' THEN 0 ELSE v.priority END AS rank) r
-WHERE v.is_published AND v.deleted_at IS NULL
-  AND ($1::integer IS NULL OR $1 BETWEEN v.target_age_min AND v.target_age_max)
-  AND ($2::text IS NULL OR EXISTS (
-      SELECT FROM videos.video_category_mapping m
-      WHERE m.video_id = v.id AND m.category_id = (SELECT c.id FROM videos.video_categories c WHERE c.slug = $2)))
-  AND ($3::text IS NULL OR EXISTS (
-      SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
-  AND ($4::text IS NULL OR v.difficulty = $4)
+WHERE {wanted}
   AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($5))
   AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($5)))
   AND (r.rank, v.published_at, v.id) < ($7::integer, $8::timestamptz, $9::uuid)
@@ -93,14 +66,7 @@ LIMIT $10 OFFSET $11;
 -- videos_found_count: read -> total_row
 SELECT count(*) AS total
 FROM (SELECT FROM videos.videos v
-      WHERE v.is_published AND v.deleted_at IS NULL
-        AND ($1::integer IS NULL OR $1 BETWEEN v.target_age_min AND v.target_age_max)
-        AND ($2::text IS NULL OR EXISTS (
-            SELECT FROM videos.video_category_mapping m
-            WHERE m.video_id = v.id AND m.category_id = (SELECT c.id FROM videos.video_categories c WHERE c.slug = $2)))
-        AND ($3::text IS NULL OR EXISTS (
-            SELECT FROM videos.video_development_areas a WHERE a.video_id = v.id AND a.area = $3))
-        AND ($4::text IS NULL OR v.difficulty = $4)
+      WHERE {wanted}
         AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($5))
         AND aipoten.search_has(v.searched, (SELECT aipoten.search_words($5)))
       LIMIT 10001) AS few;
@@ -108,9 +74,7 @@ FROM (SELECT FROM videos.videos v
 -- --- one video, categories ------------------------------------------------------------------------------------------------------
 
 -- video_get: read batched -> video_detail
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags,
+SELECT {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at
 FROM videos.videos v
 WHERE v.id = $1 AND v.is_published AND v.deleted_at IS NULL;
@@ -240,9 +204,7 @@ UPDATE videos.videos v SET completion_count = v.completion_count + 1 FROM saved 
 
 -- bookmarks_page: read batched -> bookmarked_video
 -- Newest first, before ($2, $3).
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags, i.bookmarked_at
+SELECT {item_columns}, i.bookmarked_at
 FROM videos.user_video_interactions i JOIN videos.videos v ON v.id = i.video_id
 WHERE i.user_id = $1 AND i.is_bookmarked AND (i.bookmarked_at, i.video_id) < ($2::timestamptz, $3::uuid)
   AND v.is_published AND v.deleted_at IS NULL
@@ -276,9 +238,7 @@ FROM (SELECT FROM videos.user_video_interactions i JOIN videos.videos v ON v.id 
 
 -- admin_videos_page: read -> admin_video
 -- Newest first, before ($2, $3); $1: published ones or the others; null for any.
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags,
+SELECT {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
        v.is_published, v.url_last_checked_at
 FROM videos.videos v
@@ -292,9 +252,7 @@ FROM (SELECT FROM videos.videos v WHERE v.deleted_at IS NULL AND ($1::boolean IS
 
 -- admin_videos_found: read -> admin_video
 -- The same by words ($6).
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags,
+SELECT {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
        v.is_published, v.url_last_checked_at
 FROM videos.videos v
@@ -313,9 +271,7 @@ FROM (SELECT FROM videos.videos v
       LIMIT 10001) AS few;
 
 -- admin_video_get: read -> admin_video
-SELECT v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags,
+SELECT {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
        v.is_published, v.url_last_checked_at
 FROM videos.videos v
@@ -396,9 +352,7 @@ SET areas = coalesce((SELECT json_agg(a.area ORDER BY a.id) FROM videos.video_de
                                     FROM videos.video_tags t WHERE t.video_id = v.id), '')
 WHERE v.id = $1
 RETURNING
-       v.id, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url, v.duration, v.target_age_min, v.target_age_max,
-       v.difficulty, v.priority, v.view_count, v.bookmark_count, v.completion_count, v.published_at, v.categories, v.areas,
-       v.tags,
+       {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
        v.is_published, v.url_last_checked_at;
 

@@ -64,6 +64,19 @@ def test_grouped(sqlc, tmp_path):
     assert refused.status != 0 and "only statements of the write lane can be grouped" in refused.error
 
 
+def test_parts(sqlc, tmp_path):
+    run = Run(sqlc, tmp_path, "-- columns: part\n-- Shared.\na, '{no}';\n"
+                              "-- kid_get: read batched -> kid_detail\nSELECT {columns} FROM t WHERE id = $1 LIMIT 1;\n")
+    assert run.status == 0, run.error
+    source = run.read("c")
+    assert source.count("SELECT a, '{no}' FROM t WHERE id = ") == 2 and "SQL_columns" not in source
+    assert "enum { kids_statement_count = 1 };" in run.read("h")
+    for text, reason in (("SELECT {b} FROM t;", 'there is no part "b" above "kid_get"'), ("SELECT { FROM t;", "after { the name of a part"),
+                         ("SELECT 1;\n-- a: part\n2;", 'part "a" is already defined in line 1')):
+        refused = Run(sqlc, tmp_path, f"-- a: part\nx;\n-- kid_get: read -> kid_detail\n{text}\n")
+        assert refused.status != 0 and reason in refused.error, text
+
+
 def test_batched(sqlc, tmp_path):
     run = Run(sqlc, tmp_path, "-- kid_get: read batched -> kid_detail\nSELECT '$1' AS a, $a$$2$a$ -- $3\nFROM t WHERE id = $1 LIMIT $12;\n"
                               "-- kid_all: read -> kid_detail\nSELECT a FROM t;\n")
