@@ -5,7 +5,10 @@
  * dispatch, and a round costs the same however many wait. Who emits, or finishes a delivery, locks the aggregate first, by a
  * statement of its own, so that the next one sees what the lock's last holder did. The subscriber does
  * its part once: the delivery travels as a call under the key of its event (once.h), so a second delivery gets the first's
- * answer. No connection is held while a delivery travels. */
+ * answer. No connection is held while a delivery travels.
+ *
+ * An awaited event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself
+ * between COMMIT and reply, and the next round of the dispatcher settles what came of them. */
 #include "event.h"
 #include "erasure.h"
 #include "outgoing.h"
@@ -25,6 +28,8 @@ enum {
     DELIVERY_ATTEMPTS = 10, /* answers of failure; an unreachable subscriber is not counted */
     BACKOFF_MOST_SECONDS = 300,
     TIDY_SECONDS = 60,
+    HELD_LONGER_SECONDS = 2, /* than their call waits for them are awaited deliveries left alone */
+    SETTLING_MOST = 64 << 10, /* bytes of keys that wait for the next round; what does not fit is taken again */
 };
 
 #define TAKEN(FIELD)                                                                                               \
@@ -36,6 +41,12 @@ enum {
     FIELD(integer, attempts)
 MESSAGE(taken, TAKEN);
 
+#define HELD(FIELD)                                                                                                \
+    FIELD(text, subscriber)                                                                                        \
+    FIELD(integer, position)                                                                                       \
+    FIELD(boolean, waits)
+MESSAGE(held, HELD);
+
 #define DUE(FIELD) FIELD(boolean, due)
 MESSAGE(due, DUE);
 #define LOCKED(FIELD) FIELD(integer, locks)
@@ -43,7 +54,7 @@ MESSAGE(locked, LOCKED);
 #define SEALED_EVENTS(FIELD) FIELD(integer, total)
 MESSAGE(sealed_events, SEALED_EVENTS);
 
-enum { LOCK, EMIT, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY, FORGET, WAKE, COUNT_OLD };
+enum { LOCK, EMIT, EMIT_HELD, RELEASE, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY, FORGET, WAKE, COUNT_OLD };
 
 /* One aggregate of this actor's, as a key of advisory locks. */
 #define LOCK_KEY(aggregate) "pg_advisory_xact_lock(hashtextextended('%1$s ' || " aggregate "::text, 0))"
@@ -66,6 +77,19 @@ static const struct {
                             " INSERT INTO %1$s.deliveries (subscriber, position, aggregate, waits)"
                             " SELECT s, e.position, e.aggregate, EXISTS (SELECT FROM %1$s.deliveries b WHERE b.subscriber = s"
                             " AND b.aggregate = e.aggregate) FROM e, unnest(string_to_array($5::text, ' ')) AS s",
+        NULL, LANE_WRITE},
+    /* The same, taken for $6 seconds. */
+    [EMIT_HELD] = {"event_emit_held",
+        "WITH e AS (INSERT INTO %1$s.events (id, type, aggregate, body) VALUES ($1, $2, $3, $4) RETURNING position, aggregate)"
+        " INSERT INTO %1$s.deliveries (subscriber, position, aggregate, waits, next_at)"
+        " SELECT s, e.position, e.aggregate, EXISTS (SELECT FROM %1$s.deliveries b WHERE b.subscriber = s"
+        " AND b.aggregate = e.aggregate), aipoten.app_now() + $6::integer * interval '1 second'"
+        " FROM e, unnest(string_to_array($5::text, ' ')) AS s RETURNING subscriber, position, waits",
+        &held_message, LANE_WRITE},
+    /* Due at once, for any dispatcher. */
+    [RELEASE] = {"event_release",
+        "UPDATE %1$s.deliveries d SET next_at = aipoten.app_now() FROM " KEYS_OF_1 " AS k, " UNHURRIED
+        " WHERE d.subscriber = k.subscriber AND d.position = k.position AND d.next_at > aipoten.app_now()",
         NULL, LANE_WRITE},
     [PEEK] = {"event_peek",
         "SELECT EXISTS (SELECT FROM %1$s.deliveries WHERE next_at <= aipoten.app_now() AND dead_at IS NULL AND NOT waits)"
@@ -164,20 +188,36 @@ static seal_place_t place_of(uuid_t id)
     return (seal_place_t){"events", "body", id};
 }
 
-void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_t *message, const void *value)
+/* An event on its way into the outbox. */
+typedef struct {
+    uuid_t id;
+    text_t body, sealed; /* body: packed, in the call's arena */
+    text_t subscribers;
+} emission_t;
+
+/* False when nobody subscribes. */
+static bool emission_make(call_t *call, const char *type, const message_t *message, const void *value, emission_t *out)
 {
-    text_t subscribers = subscribers_of(call, type);
-    if (subscribers.length == 0)
-        return;
+    *out = (emission_t){.id = uuid_new(), .subscribers = subscribers_of(call, type)};
+    if (out->subscribers.length == 0)
+        return false;
     insist(context.data_keys.count > 0);
     buffer_t packed = {0};
     message_pack(message, value, &packed);
-    uuid_t id = uuid_new();
-    text_t sealed = seal(call->arena, &context.data_keys, place_of(id), buffer_text(&packed));
+    out->body = arena_copy(call->arena, buffer_text(&packed));
     buffer_free(&packed);
+    out->sealed = seal(call->arena, &context.data_keys, place_of(out->id), out->body);
+    return true;
+}
+
+void event_emit(call_t *call, const char *type, uuid_t aggregate, const message_t *message, const void *value)
+{
+    emission_t event;
+    if (!emission_make(call, type, message, value, &event))
+        return;
     db_send(call, &statements[LOCK], bind_uuid(aggregate));
-    db_send(call, &statements[EMIT], bind_uuid(id), bind_text(text_of(type)), bind_uuid(aggregate), bind_bytes(sealed),
-        bind_text(subscribers));
+    db_send(call, &statements[EMIT], bind_uuid(event.id), bind_text(text_of(type)), bind_uuid(aggregate),
+        bind_bytes(event.sealed), bind_text(event.subscribers));
     job_of(call)->emitted = true;
     fault_point("event.emitted");
 }
@@ -231,16 +271,12 @@ static void delivery_open(call_t *call, delivery_t *delivery)
     delivery->out.done = delivery->error != NULL;
 }
 
-/* A round has the time of a request, of which a quarter is for settling. Takes no memory of the call's: between the first that is
- * sent and the last that is waited for, nothing may end the call. */
-static void delivery_send(const call_t *call, delivery_t *delivery)
+/* Takes no memory of the call's: between the first that is sent and the last that is waited for, nothing may end the call. */
+static void delivery_send(const delivery_t *delivery, outgoing_t *out, int64_t until)
 {
-    int64_t now = clock_monotonic(), until = now + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND;
-    int64_t most = now + (call->deadline - now) / 4 * 3;
-    const taken_t *taken = delivery->taken;
     const subscription_t *subscription = delivery->subscription;
     char id[UUID_TEXT_SIZE];
-    uuid_format(taken->id, id);
+    uuid_format(delivery->taken->id, id);
     request_t request = {0};
     message_set(&request, version, ENVELOPE_VERSION);
     message_set(&request, call_id, uuid_new());
@@ -252,7 +288,15 @@ static void delivery_send(const call_t *call, delivery_t *delivery)
     message_set(&request, resent, false);
     message_set(&request, body_kind, BODY_FIELDS);
     message_set(&request, body, delivery->body);
-    outgoing_send(&delivery->out, subscription->service, &request, until < most ? until : most, NULL);
+    outgoing_send(out, subscription->service, &request, until, NULL);
+}
+
+/* A round has the time of a request, of which a quarter is for settling. */
+static int64_t round_ends(const call_t *call)
+{
+    int64_t now = clock_monotonic(), until = now + DELIVERY_MILLISECONDS * CLOCK_MILLISECOND;
+    int64_t most = now + (call->deadline - now) / 4 * 3;
+    return until < most ? until : most;
 }
 
 static bool delivery_succeeded(const delivery_t *delivery)
@@ -316,8 +360,105 @@ int64_t event_sealed_before(call_t *call, text_t newest)
     return sealed->total;
 }
 
+/* --- awaiting ----------------------------------------------------------------------------------------------------- */
+
+/* In the arena of its call. */
+struct awaited {
+    taken_t taken;
+    delivery_t delivery;
+    struct awaited *next;
+};
+
+/* Keys of deliveries that awaited calls have sent: done, or to be tried by the dispatcher. */
+static buffer_t awaited_done, awaited_failed;
+
+static void await_later(call_t *call, const held_t *held, const emission_t *event, const char *type)
+{
+    struct awaited *one = arena_allocate(call->arena, sizeof *one);
+    job_t *job = job_of(call);
+    one->taken.subscriber = held->subscriber;
+    one->taken.position = held->position;
+    one->taken.id = event->id;
+    one->taken.type = text_of(type);
+    one->delivery.taken = &one->taken;
+    one->delivery.body = event->body;
+    one->delivery.subscription = subscription_of(&one->taken);
+    insist(one->delivery.subscription != NULL); /* its name came from there */
+    one->next = job->awaited;
+    job->awaited = one;
+}
+
+void event_emit_awaited(call_t *call, const char *type, uuid_t aggregate, const message_t *message, const void *value)
+{
+    emission_t event;
+    if (!emission_make(call, type, message, value, &event))
+        return;
+    int64_t held_seconds = (context.process.config.actor.event_wait + 999) / 1000 + HELD_LONGER_SECONDS;
+    db_send(call, &statements[LOCK], bind_uuid(aggregate));
+    const rows_t *rows = db_query(call, &statements[EMIT_HELD], bind_uuid(event.id), bind_text(text_of(type)),
+        bind_uuid(aggregate), bind_bytes(event.sealed), bind_text(event.subscribers), bind_integer(held_seconds));
+    for (int i = 0; i < rows->count; i++) {
+        const held_t *held = row_at(call, rows, i);
+        if (!held->waits) /* else another event of the aggregate comes first: the dispatcher keeps their order */
+            await_later(call, held, &event, type);
+    }
+    job_of(call)->emitted = true;
+    fault_point("awaited.emitted");
+}
+
+/* What does not fit is taken again when the time is over for which it was held. */
+static void settle_later(buffer_t *keys, const taken_t *taken)
+{
+    if (keys->length < SETTLING_MOST)
+        buffer_format(keys, "%s%.*s:%lld", keys->length ? " " : "", TEXT_ARG(taken->subscriber), (long long)taken->position);
+}
+
+void event_await(job_t *job)
+{
+    int64_t until = clock_monotonic() + context.process.config.actor.event_wait * CLOCK_MILLISECOND;
+    if (until > job->call.deadline)
+        until = job->call.deadline;
+    for (struct awaited *one = job->awaited; one; one = one->next)
+        delivery_send(&one->delivery, &one->delivery.out, until);
+    fault_point("awaited.sent");
+    for (struct awaited *one = job->awaited; one; one = one->next) {
+        outgoing_wait(&one->delivery.out);
+        settle_later(delivery_succeeded(&one->delivery) ? &awaited_done : &awaited_failed, &one->taken);
+        counter_add(context.counters.deliveries, 1);
+    }
+    job->awaited = NULL;
+    job_running(job);
+    fault_point("awaited.answered");
+}
+
+/* Takes the keys out of the buffer. */
+static text_t keys_take(call_t *call, buffer_t *keys)
+{
+    text_t copy = arena_copy(call->arena, buffer_text(keys));
+    buffer_free(keys);
+    return copy;
+}
+
+static void awaited_settle(call_t *call)
+{
+    if (awaited_done.length == 0 && awaited_failed.length == 0)
+        return;
+    text_t done = keys_take(call, &awaited_done), failed = keys_take(call, &awaited_failed);
+    if (failed.length)
+        db_send(call, &statements[RELEASE], bind_text(failed));
+    if (done.length) {
+        db_send(call, &statements[LOCK_DONE], bind_text(done));
+        db_send(call, &statements[DONE], bind_text(done));
+    }
+    call_commit(call);
+    fault_point("awaited.settled");
+}
+
+/* --- a round ------------------------------------------------------------------------------------------------------ */
+
 int64_t event_dispatch(call_t *call, bool known)
 {
+    awaited_settle(call);
     tidy_now_and_then(call);
     if (!known && !((const due_t *)row_first(call, db_query(call, &statements[PEEK])))->due)
         return IDLE_MILLISECONDS;
@@ -332,9 +473,10 @@ int64_t event_dispatch(call_t *call, bool known)
         deliveries[i].taken = row_at(call, rows, i);
         delivery_open(call, &deliveries[i]);
     }
+    int64_t until = round_ends(call);
     for (int i = 0; i < rows->count; i++)
         if (!deliveries[i].error)
-            delivery_send(call, &deliveries[i]);
+            delivery_send(&deliveries[i], &deliveries[i].out, until);
     fault_point("event.sent");
     for (int i = 0; i < rows->count; i++)
         outgoing_wait(&deliveries[i].out);

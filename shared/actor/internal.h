@@ -48,6 +48,7 @@ typedef struct job {
     bool failed_once;  /* and was looked up again since (once.h) */
     bool replayed;     /* the reply is the recorded one */
     bool emitted;      /* an event, in its transaction */
+    struct awaited *awaited; /* deliveries that its reply waits for (event.c), when this run commits */
     text_t caller;     /* the actor that asks; empty: a frontend */
     int step;          /* calls to other actors in this run of the handler (calls.c) */
     buffer_t heard;    /* the last answer to them */

@@ -6,6 +6,7 @@
 #include "internal.h"
 #include "cached.h"
 #include "cached_far.h"
+#include "event.h"
 #include "once.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
@@ -233,8 +234,11 @@ static bool commit_and_judge(job_t *job)
         return true;
     if (status != DB_OK)
         commit_failed(job, status);
-    else if (job->emitted)
+    else if (job->emitted) {
+        if (job->awaited)
+            event_await(job);
         actor_event_committed();
+    }
     return false;
 }
 
@@ -255,6 +259,7 @@ static bool attempt(job_t *job)
     cached_begin(job);
     job->violation_count = 0;
     job->step = 0;
+    job->awaited = NULL;
     job->attempt++;
     int outcome = _setjmp(job->back);
     if (outcome == OUTCOME_STARTED) {

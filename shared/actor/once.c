@@ -31,7 +31,7 @@ MESSAGE(record_count, RECORD_COUNT);
 #define RECENT(FIELD) FIELD(boolean, recent)
 MESSAGE(recent, RECENT);
 
-enum { FIND_CALL, FIND_KEY, ADD_KEY, FORGET_KEYS, FORGET_PERSON, FORGET_CALLS, COUNT_OLD_KEYS, FIND_RECENT, RING_FIRST,
+enum { FIND_CALL, FIND_KEY, ADD_KEY, ADD_EVENT, FORGET_KEYS, FORGET_PERSON, FORGET_CALLS, COUNT_OLD_KEYS, FIND_RECENT, RING_FIRST,
     ADD_FIRST = RING_FIRST, EMPTY_FIRST = ADD_FIRST + RING,
     STATEMENTS = EMPTY_FIRST + RING };
 
@@ -45,6 +45,12 @@ static const struct {
     [FIND_KEY] = {"once_find_key", "SELECT body_hash, answer FROM %1$s.keyed_calls WHERE id = $1", LANE_READ, &record_message},
     [ADD_KEY] = {"once_add_key",
         "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5)", LANE_WRITE},
+    /* An event's effect need not be on the disk when its delivery is said to be done: that is said by a later transaction of the
+     * same database, and a crash forgets the later ones first. */
+    [ADD_EVENT] = {"once_add_event",
+        "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer)"
+        " SELECT $1, $2, $3, $4, $5 FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried",
+        LANE_WRITE},
     [FORGET_KEYS] = {"once_forget_keys",
         "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE"
         " created_at < CASE WHEN operation = ANY (string_to_array($5::text, ' ')) THEN $6::timestamptz"
@@ -247,9 +253,8 @@ enum db_status once_commit(job_t *job)
         uuid_is_zero(job->once.principal) ? bind_null() : bind_uuid(job->once.principal),
         bind_bytes(body_hash_seal(job)), bind_bytes(answer_seal(job))};
     bool keyed = job->once.keyed; /* the same parameters but for the slot */
-    return transaction_commit_after(&job->transaction, &statements[keyed ? ADD_KEY : ADD_FIRST + job->once.slot],
-        place + keyed,
-        (int)ARRAY_SIZE(place) - keyed);
+    int add = job->call.endpoint->event ? ADD_EVENT : keyed ? ADD_KEY : ADD_FIRST + job->once.slot;
+    return transaction_commit_after(&job->transaction, &statements[add], place + keyed, (int)ARRAY_SIZE(place) - keyed);
 }
 
 /* --- forgetting --------------------------------------------------------------------------------------------------- */

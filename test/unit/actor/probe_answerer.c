@@ -17,6 +17,13 @@ static void add(call_t *call)
     reply_value(call, &seen);
 }
 
+static void told(call_t *call)
+{
+    const label_t *in = call->input;
+    db_query(call, &add_label, bind_uuid(uuid_new()), bind_bytes(in->label));
+    reply_nothing(call);
+}
+
 static void refuse(call_t *call)
 {
     call_fail(call, ERROR_IN_USE);
@@ -33,6 +40,8 @@ static void wrong(call_t *call)
 static const endpoint_t endpoints[] = {
     {.operation = "probe.add", .internal = true, .handler = add, .roles = PARENT, .summary = "Write a label",
         .input = &label_message, .output = &seen_message, .writes = true},
+    {.operation = "probe.told", .event = "probe.told", .handler = told, .summary = "Write a label", .input = &label_message,
+        .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "probe.refuse", .internal = true, .handler = refuse, .summary = "Refuse", .shape = SHAPE_NOTHING},
     {.operation = "probe.wrong", .internal = true, .handler = wrong, .summary = "Answer another message", .output = &written_message},
 };

@@ -57,6 +57,14 @@ static void ask_in_transaction(call_t *call)
     reply_nothing(call);
 }
 
+/* The other hears of it before the client does. */
+static void tell(call_t *call)
+{
+    child_add(call);
+    event_emit_awaited(call, "probe.told", call->principal.user, &label_message, call->input);
+    reply_nothing(call);
+}
+
 #define ROW(NAME, FUNCTION, ...)                                                                                   \
     {.operation = "asker." NAME, .method = "POST", .path = "/api/v1/asker/" NAME, .handler = (FUNCTION), .roles = MEMBER,       \
         .summary = "Ask", .input = &label_message, .writes = true, __VA_ARGS__}
@@ -68,6 +76,7 @@ static const endpoint_t endpoints[] = {
     ROW("look", look_at_refusal, .shape = SHAPE_NOTHING),
     ROW("wrong", ask_wrong, .shape = SHAPE_NOTHING),
     ROW("transaction", ask_in_transaction, .shape = SHAPE_NOTHING),
+    ROW("tell", tell, .shape = SHAPE_NOTHING),
 };
 
 const actor_t probe_asker_actor = {.name = "children",

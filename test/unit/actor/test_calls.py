@@ -1,6 +1,6 @@
-"""Calls between actors (shared/actor/calls.h): two actors of our own ask and answer in the places of children and admin of a whole
-system, and unit-knock speaks to them as a frontend does. What a call writes over there is written once, whoever dies, and no
-client gets at it."""
+"""Calls between actors, and events that are awaited (shared/actor/calls.h, events.h): two actors of our own ask, tell and answer
+in the places of children and admin of a whole system, and unit-knock speaks to them as a frontend does. What a call writes over
+there is written once, whoever dies, and no client gets at it."""
 import glob
 import json
 import os
@@ -150,6 +150,74 @@ def test_death(own, user, service, point, key):
         answer = knock(own, 'children', 'asker.ask', name, user, call=again, key=key, resent=True, instance=2)
     assert answer is not None and answer[0] == 200
     assert written(own, name) == (1, 1)
+
+
+def waiting(own):
+    with own.database() as database:
+        return database.value('SELECT count(*) FROM children.deliveries')
+
+
+def test_awaited_event_has_its_effect_before_the_answer(own, user):
+    """Also the second and third of the same aggregate, each time (shared/actor/events.h)."""
+    for _ in range(3):
+        name = label()
+        assert knock(own, 'children', 'asker.tell', name, user)[0] == 200
+        assert written(own, name) == (1, 1)
+        wait_until(lambda: waiting(own) == 0, 20, 'a settled delivery')
+
+
+def test_awaited_event_takes_three_transactions(own, user):
+    """The call's, the subscriber's, and the one that says that it is done."""
+    with own.database() as database:
+        def writes():
+            return database.value('SELECT txid_snapshot_xmax(txid_current_snapshot())')
+
+        wait_until(lambda: waiting(own) == 0, 20, 'an empty outbox')
+        least = 100
+        for _ in range(5):  # others write in the background, now and then
+            before = writes()
+            assert knock(own, 'children', 'asker.tell', label(), user)[0] == 200
+            wait_until(lambda: waiting(own) == 0, 20, 'a settled delivery')
+            least = min(least, writes() - before)
+    assert least == 3
+
+
+TOLD_DEATHS = [('children', point) for point in faults.points() if point.split('.')[0] == 'awaited'] + [
+    ('admin', point) for point in faults.points() if point.split('.')[0] in ('call', 'commit')]
+
+
+@pytest.mark.parametrize('service, point', TOLD_DEATHS)
+def test_death_under_an_awaited_event(own, user, service, point):
+    name, call = label(), new_call()
+    with faults.Fault(own, service, point) as fault:
+        answer = knock(own, 'children', 'asker.tell', name, user, call=call, instance=1)
+        wait_until(fault.hit, 20, 'the death')
+    own.wait_ready(30)
+    for _ in range(3):
+        if answer is not None and answer[0] == 200:
+            break
+        answer = knock(own, 'children', 'asker.tell', name, user, call=call, resent=True, instance=2)
+    assert answer is not None and answer[0] == 200
+    wait_until(lambda: waiting(own) == 0, 20, 'the delivery')
+    assert written(own, name) == (1, 1)
+
+
+def test_awaited_event_when_nobody_is_there(own, user):
+    """The answer does not wait for ever, and the order is kept when the subscriber is back."""
+    names = [label() for _ in range(3)]
+    own.ctl('stop', 'admin')
+    for name in names:
+        began = time.monotonic()
+        assert knock(own, 'children', 'asker.tell', name, user)[0] == 200
+        assert time.monotonic() - began < 10
+    assert [written(own, name) for name in names] == [(1, 0)] * 3
+    own.ctl('start', 'admin')
+    own.wait_ready(30)
+    wait_until(lambda: waiting(own) == 0, 30, 'the deliveries')
+    with own.database() as database:
+        rows = database.rows('SELECT address FROM admin.access_addresses WHERE address = ANY(%s::bytea[]) ORDER BY id',
+                             [name.encode() for name in names])
+    assert [bytes(row['address']).decode() for row in rows] == names
 
 
 def test_when_nobody_is_there(own, user):
