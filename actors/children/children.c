@@ -4,12 +4,12 @@
  * What always holds: only guardians and admins see a child, everybody else gets a 404; a child is registered only under the
  * consents child_guardian and child_health; histories and notes are sealed before they leave this process and stand in no list
  * and no log (product.md, sections 2 to 4). A deleted child stays as an empty row, because others refer to it. */
-#include "age.h"
 #include "children.h"
 #include "../../shared/actor/events.h"
 #include "../../shared/actor/page.h"
 #include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/record_read.h"
+#include "../../shared/base/age.h"
 #include "../../shared/base/clock.h"
 
 enum { OLDEST_YEARS = 19 }; /* "children" in the law that this is about: under 19 */

@@ -121,7 +121,7 @@ def test_includes_are_resolved():
     ("shared/shm/x.c", '#include "pg/lanes.h"', "pg is above shm"),
     ("shared/net/x.c", '#include "../pg/lanes.h"', "pg is above net"),
     ("shared/pg/x.c", '#include "../actor/call.h"', "actor is above pg"),
-    ("shared/base/x.c", '#include "../../actors/children/age.h"', "stands by itself"),
+    ("shared/base/x.c", '#include "../../actors/children/children.h"', "stands by itself"),
     ("shared/odd/x.c", '#include "../base/text.h"', "no layer"),
     ("shared/pg/x.c", "#include <zmq.h>", "only shared/wire/"),
     ("shared/actor/x.c", "#include <msgpack/pack.h>", "only shared/wire/"),
@@ -131,11 +131,11 @@ def test_includes_are_resolved():
     ("shared/actor/x.c", "#include <hiredis/async.h>", "only shared/net/"),
     ("shared/wire/x.c", '#include "h2o.h"', "only actors/frontend/"),
     ("actors/accounts/x.c", "#include <h2o/websocket.h>", "only actors/frontend/"),
-    ("actors/accounts/x.c", '#include "../children/age.h"', "never include each other"),
-    ("actors/frontend/x.c", '#include "actors/children/age.h"', "never include each other"),
+    ("actors/accounts/x.c", '#include "../children/children.h"', "never include each other"),
+    ("actors/frontend/x.c", '#include "actors/children/children.h"', "never include each other"),
     ("broker/x.c", '#include "pg/lanes.h"', "no use for pg"),
     ("broker/x.c", '#include "actor/call.h"', "no use for actor"),
-    ("broker/x.c", '#include "../actors/children/age.h"', "knows no actor"),
+    ("broker/x.c", '#include "../actors/children/children.h"', "knows no actor"),
     ("broker/x.c", "#include <zmq.h>", "only shared/wire/"),
     ("broker/x.c", "#include <hiredis/async.h>", "only shared/net/"),
     ("shared/pg/lanes.c", '#include "admin_sql.h"', "it blocks"),
@@ -143,7 +143,7 @@ def test_includes_are_resolved():
 ])
 def test_each_fault_is_found(path, include, part):
     headers = ("shared/base/text.h", "shared/wire/message.h", "shared/shm/segment.h", "shared/pg/lanes.h", "shared/pg/admin_sql.h",
-               "shared/pg/migrate.h", "shared/actor/call.h", "actors/children/age.h")
+               "shared/pg/migrate.h", "shared/actor/call.h", "actors/children/children.h")
     found = faults({**{header: "" for header in headers}, path: include + "\n"})
     assert len(found) == 1 and part in found[0]
 
@@ -156,12 +156,12 @@ def test_each_fault_is_found(path, include, part):
     ("shared/pg/x.c", "#include <libpq-fe.h>"),
     ("shared/pg/admin_roles.c", '#include "admin_sql.h"'),
     ("tools/ctl/database.c", '#include "../../shared/pg/migrate.h"'),
-    ("actors/children/children.c", '#include "age.h"'),
+    ("actors/children/children.c", '#include "children.h"'),
     ("actors/children/children.c", '#include "../../shared/pg/lanes.h"'),
     ("actors/frontend/x.c", "#include <h2o.h>"),
     ("broker/x.c", '#include "shm/segment.h"'),
     ("broker/x.c", '#include "wire/message.h"'),
 ])
 def test_what_is_allowed(path, include):
-    headers = ("shared/wire/message.h", "shared/pg/lanes.h", "shared/pg/admin_sql.h", "shared/pg/migrate.h", "actors/children/age.h")
+    headers = ("shared/wire/message.h", "shared/pg/lanes.h", "shared/pg/admin_sql.h", "shared/pg/migrate.h", "actors/children/children.h")
     assert faults({**{header: "" for header in headers}, path: include + "\n"}) == []

@@ -1,6 +1,6 @@
 /* age: see age.h. Days are those of Asia/Seoul; the caller knows today (clock.h). */
 #include "age.h"
-#include "../../shared/base/clock.h"
+#include "clock.h"
 
 enum {
     TERM_WEEKS = 40,            /* a full pregnancy */

@@ -1,6 +1,6 @@
 /* age: completed months, the correction for children born early, the bounds of calendars (product.md, section 4). */
 #include "../unit.h"
-#include "../../../actors/children/age.h"
+#include "base/age.h"
 #include "base/clock.h"
 #include "base/text.h"
 
