@@ -8,6 +8,7 @@
  * both sides must know it. */
 #pragma once
 #include "call.h"
+#include "../base/development.h"
 
 /* Emits in this call's transaction (which it begins). `value` is a struct of the event's message below. */
 void event_emit(call_t *, const char *type, uuid_t aggregate, const message_t *, const void *value);
@@ -65,3 +66,40 @@ MESSAGE(user_erased, USER_ERASED);
  * removes it. Aggregate: the child. */
 #define CHILD_DELETED(FIELD) FIELD(uuid, child, .required = true)
 MESSAGE(child_deleted, CHILD_DELETED);
+
+/* --- assessments ---------------------------------------------------------------------------------------------------- */
+
+/* assessment.completed: a child has results; videos subscribes and recommends by them. Aggregate: the child. */
+#define COMPLETED_AREA(FIELD)                                                                                      \
+    FIELD(choice, area, .required = true, .names = development_areas)                                              \
+    FIELD(integer, score, .required = true, .min = 0, .max = 10000, .meaning = "hundredths")                       \
+    FIELD(choice, level, .required = true, .names = development_levels)
+MESSAGE(completed_area, COMPLETED_AREA);
+
+#define ASSESSMENT_COMPLETED(FIELD)                                                                                \
+    FIELD(uuid, assessment, .required = true)                                                                      \
+    FIELD(uuid, child, .required = true)                                                                           \
+    FIELD(uuid, user, .required = true, .meaning = "who completed it")                                             \
+    FIELD(integer, age, .required = true, .min = 0, .max = 240, .meaning = "used months")                          \
+    FIELD(time, completed_at, .required = true)                                                                    \
+    FIELD(list, areas, .required = true, .min = 1, .max = AREAS, .message = &completed_area_message)
+MESSAGE(assessment_completed, ASSESSMENT_COMPLETED);
+
+/* assessment.due: the child's last results are of a band of ages that it has left, or there are none yet. Aggregate: the child. */
+#define ASSESSMENT_DUE(FIELD)                                                                                      \
+    FIELD(uuid, child, .required = true)                                                                           \
+    FIELD(uuid, user, .required = true, .meaning = "who is to be reminded")                                        \
+    FIELD(integer, age, .required = true, .min = 0, .max = 240, .meaning = "used months")                          \
+    FIELD(time, last_completed_at, .nullable = true, .meaning = "null: never")
+MESSAGE(assessment_due, ASSESSMENT_DUE);
+
+/* video.prescribed: a therapist's report names videos for a child; videos subscribes. Aggregate: the child. */
+#define PRESCRIBED_VIDEO(FIELD) FIELD(uuid, video, .required = true)
+MESSAGE_BARE(prescribed_video, PRESCRIBED_VIDEO);
+
+#define VIDEO_PRESCRIBED(FIELD)                                                                                    \
+    FIELD(uuid, prescription, .required = true)                                                                    \
+    FIELD(uuid, child, .required = true)                                                                           \
+    FIELD(uuid, therapist, .required = true)                                                                       \
+    FIELD(list, videos, .required = true, .min = 1, .max = 20, .message = &prescribed_video_message)
+MESSAGE(video_prescribed, VIDEO_PRESCRIBED);

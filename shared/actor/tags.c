@@ -11,6 +11,9 @@ static const struct {
     [TAG_CONSENTS] = {"consents", "accounts"},
     [TAG_VIDEO] = {"video", "videos"},
     [TAG_VIDEOS] = {"videos", "videos"},
+    [TAG_QUESTIONS] = {"questions", "assessments"},
+    [TAG_ATTEMPTS] = {"attempts", "assessments"},
+    [TAG_RECOMMENDED] = {"recommended", "videos"},
 };
 
 const char *tag_name(enum tag tag)

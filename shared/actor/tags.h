@@ -14,6 +14,9 @@ enum tag {
     TAG_CONSENTS,  /* id: a user; what the user consents to */
     TAG_VIDEO,     /* id: the video */
     TAG_VIDEOS,    /* without id: which videos there are, and in which order */
+    TAG_QUESTIONS, /* without id: what is asked at which age */
+    TAG_ATTEMPTS,  /* id: a child; its assessments, their answers and results */
+    TAG_RECOMMENDED, /* id: a child; the videos recommended for it */
     TAGS
 };
 

@@ -129,6 +129,9 @@ typedef struct config {
         int64_t view_pause; /* a viewer's second look at a video within this is no second view */
     } videos;
     struct {
+        int64_t lifetime; /* an attempt can be gone on with so long */
+    } assessments;
+    struct {
         const char *url;
     } redis;
     struct {
@@ -164,7 +167,7 @@ typedef struct config {
     } mail;
     struct {
         /* instances of each service at start */
-        int64_t broker, frontend, accounts, accounts_hash, children, videos, admin, mailer;
+        int64_t broker, frontend, accounts, accounts_hash, children, videos, admin, mailer, assessments;
     } instances;
     struct {
         const char *user;         /* children's user when started as root */

@@ -281,6 +281,9 @@ const config_row_t config_rows[] = {
     {"videos.view_pause", CONFIG_DURATION, AT(videos.view_pause), "30m", SECOND, DAY,
         .meaning = "a viewer's further looks at a video within this are no further views"},
 
+    {"assessments.lifetime", CONFIG_DURATION, AT(assessments.lifetime), "14d", SECOND, 365 * DAY,
+        .meaning = "an assessment that was begun can be gone on with so long, then it is expired"},
+
     {"redis.url", CONFIG_TEXT, AT(redis.url), "", .refuse = config_refuse_redis, .environment = "REDIS_URL",
         .meaning = "what several machines share; empty: a single machine goes on without"},
 
@@ -359,6 +362,8 @@ const config_row_t config_rows[] = {
         .meaning = "admin actors at start: access log"},
     {"instances.mailer", CONFIG_INTEGER, AT(instances.mailer), "2", 0, 32,
         .meaning = "mailers at start"},
+    {"instances.assessments", CONFIG_INTEGER, AT(instances.assessments), "2", 0, 32,
+        .meaning = "assessments actors at start"},
 
     {"supervisor.user", CONFIG_TEXT, AT(supervisor.user), "aipoten", .refuse = config_refuse_user,
         .meaning = "whom the children run as when the supervisor was started as root"},

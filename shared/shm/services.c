@@ -13,6 +13,7 @@ static const char *const children_secrets[] = {"database_url", "data_keys.childr
 static const char *const admin_secrets[] = {"database_url", "data_keys.admin", NULL};
 static const char *const videos_secrets[] = {"database_url", "data_keys.videos", NULL};
 static const char *const mailer_secrets[] = {"database_url", "data_keys.mailer", "smtp_password", NULL};
+static const char *const assessments_secrets[] = {"database_url", "data_keys.assessments", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", "metrics_token", NULL};
 
 const service_t services[] = {
@@ -29,6 +30,11 @@ const service_t services[] = {
     {.name = "frontend", .program = "frontend", .stage = 2, .listens = true, .secrets = frontend_secrets},
     {.name = "broker", .program = "broker", .stage = 0, .told = true, .secrets = broker_secrets},
     {.name = "videos", .program = "videos", .stage = 1, .secrets = videos_secrets, .role = "videos"},
+    {.name = "assessments",
+        .program = "assessments",
+        .stage = 1,
+        .secrets = assessments_secrets,
+        .role = "assessments"},
 };
 const int service_count = ARRAY_SIZE(services);
 

@@ -20,7 +20,11 @@ from harness.wait import wait_until
 # Who may read what another owns: the published views, each named here on purpose.
 PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guardian_facts', 'aipoten_children'),
              ('accounts.address_digests', 'aipoten_mailer'),
-             ('children.guardians', 'aipoten_admin'), ('children.guardians', 'aipoten_videos')}
+             ('children.guardians', 'aipoten_admin'), ('children.guardians', 'aipoten_videos'),
+             ('children.guardians', 'aipoten_assessments'), ('children.ages', 'aipoten_assessments'),
+             ('children.names', 'aipoten_assessments'), ('accounts.current_consents', 'aipoten_assessments'),
+             ('aipoten.therapist_relations', 'aipoten_assessments')}
+EMPTY = {'aipoten.therapist_relations'}  # until the migration of matching makes it anew
 
 
 # --- ownership: the running system's database ---------------------------------------------------------------------------------
@@ -98,7 +102,7 @@ def test_published_views_are_readable(system, database, relations):
     for name, role in PUBLISHED:
         assert name in views
         with system.database(role_name(role)) as connection:
-            assert connection.rows(f'SELECT * FROM {name} LIMIT 5')
+            assert bool(connection.rows(f'SELECT * FROM {name} LIMIT 5')) != (name in EMPTY)
         assert [kind for kind in ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
                 if database.value('SELECT has_table_privilege(%s, %s, %s)', role, name, kind)] == ['SELECT']
 

@@ -508,6 +508,8 @@ MATRIX = [
     ('children.invitations.withdraw', '/api/v1/children/{unknown}/guardians/invitations/{unknown}', None, CHILD_UNKNOWN, None,
      None),
 
+    ('assessments.questions', '/api/v1/assessments/questions?age=24', None, ALL_200, None, None),
+    ('assessments.questions', '/api/v1/assessments/questions?age=72', None, dict.fromkeys(ALL_200, 422), None, None),
     ('videos.list', '/api/v1/videos?limit=5', None, ALL_200, None, None),
     ('videos.categories', '/api/v1/videos/categories', None, ALL_200, None, None),
     ('videos.category', '/api/v1/videos/categories/art-play?limit=5', None, ALL_200, None, None),
