@@ -7,6 +7,7 @@
 #include "admin_sql.h"
 #include "demo_copy.h"
 #include "demo_people.h"
+#include "demo_question_rows.h"
 #include "demo_video_rows.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -440,7 +441,8 @@ int demo_load(const demo_options_t *options)
     if (demo_lists_read(options->schema_directory, &lists, out) &&
         demo_people_plan(&demo.people, &lists, users, children, out)) {
         PGconn *connection = admin_connect(options->url, out);
-        loaded = connection && load_connected(&demo, connection, options) && demo_videos_load(connection, options);
+        loaded = connection && load_connected(&demo, connection, options) && demo_videos_load(connection, options) &&
+                 demo_questions_load(connection, options);
         PQfinish(connection);
     }
     demo_people_free(&demo.people);

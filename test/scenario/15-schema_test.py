@@ -446,6 +446,7 @@ FINGERPRINTS = (
     "SELECT md5(string_agg(md5((g.*)::text), '' ORDER BY child_id, user_id)) FROM children.child_guardians g",
     "SELECT md5(string_agg(md5((v.*)::text), '' ORDER BY id)) FROM videos.videos v",
     "SELECT md5(string_agg(video_id::text || tag_name, '' ORDER BY id)) FROM videos.video_tags",
+    "SELECT md5(string_agg(md5((q.*)::text), '' ORDER BY id)) FROM assessments.assessment_questions q",
 )
 
 
@@ -487,6 +488,29 @@ def test_demo_videos_come_to_demo_data_without_any(release):
     release.rows('UPDATE aipoten.demo_data SET videos = NULL')
     assert 'videos of its own' in release.db('demo')
     assert 'to 1000000 videos' in release.db('demo', '--videos', '1000001', fails=True)
+
+
+def test_demo_asks_six_questions_of_each_area_at_every_age(demo):
+    assert demo.value("""SELECT count(*) FROM (SELECT FROM generate_series(4, 71) AS age JOIN assessments.assessment_questions q
+        ON age BETWEEN q.age_range_start AND q.age_range_end WHERE q.retired_at IS NULL GROUP BY age, q.category
+        HAVING count(*) >= 6) AS well_asked""") == 68 * 6
+    assert demo.value('SELECT questions FROM aipoten.demo_data') == demo.value(
+        'SELECT count(*) FROM assessments.assessment_questions WHERE version = 1 AND lineage = id')
+    assert demo.value("""SELECT count(*) FROM assessments.assessment_questions, jsonb_array_elements(options) AS o
+        WHERE NOT (o ->> 'score')::integer BETWEEN 0 AND 1000 OR o ->> 'key' !~ '^[a-f]$' OR o ->> 'label' = ''""") == 0
+
+
+def test_demo_questions_come_to_demo_data_without_any(release):
+    """As that of an earlier release; but not beside questions that somebody wrote."""
+    release.db('migrate')
+    release.db('demo', '--users', '3', '--children', '2', '--videos', '1')
+    count = release.value('SELECT questions FROM aipoten.demo_data')
+    release.rows('TRUNCATE assessments.assessment_questions CASCADE; UPDATE aipoten.demo_data SET questions = NULL')
+    assert f'loaded {count} questions' in release.db('demo')
+    assert 'questions' not in release.db('demo')
+    release.rows('UPDATE aipoten.demo_data SET questions = NULL')
+    assert 'questions of its own' in release.db('demo')
+    assert release.value('SELECT count(*) FROM assessments.assessment_questions') == count
 
 
 def test_demo_accounts(demo):
