@@ -1,0 +1,87 @@
+/* What is said of a topic: packed and read it is the same; what is no such payload is refused. */
+#include "../unit.h"
+#include "wire/realtime.h"
+#include <string.h>
+
+static void test_event_travels(void **state)
+{
+    (void)state;
+    buffer_t packed = {0};
+    realtime_event_t event = {0};
+    realtime_t read;
+    uuid_t id = uuid_new();
+    message_set(&event, name, TEXT("new_notification"));
+    message_set(&event, id, id);
+    message_set(&event, seq, 42);
+    message_set(&event, arguments, TEXT("{\"title\":\"안녕\"}"));
+    realtime_pack_event(&event, &packed);
+    assert_true(realtime_read(buffer_text(&packed), &read));
+    assert_int_equal(read.kind, REALTIME_EVENT);
+    assert_true(text_equal(read.event.name, TEXT("new_notification")));
+    assert_true(uuid_equal(read.event.id, id));
+    assert_int_equal(read.event.seq, 42);
+    assert_true(text_equal(read.event.arguments, TEXT("{\"title\":\"안녕\"}")));
+    buffer_free(&packed);
+}
+
+static void test_event_without_row(void **state)
+{
+    (void)state;
+    buffer_t packed = {0};
+    realtime_event_t event = {0};
+    realtime_t read;
+    message_set(&event, name, TEXT("signal"));
+    message_set(&event, arguments, TEXT("[]"));
+    realtime_pack_event(&event, &packed);
+    assert_true(realtime_read(buffer_text(&packed), &read));
+    assert_false(message_has(&read.event, id));
+    assert_false(message_has(&read.event, seq));
+    buffer_free(&packed);
+}
+
+static void test_end_travels(void **state)
+{
+    (void)state;
+    buffer_t packed = {0};
+    realtime_end_t end = {0};
+    realtime_t read;
+    uuid_t user = uuid_new();
+    message_set(&end, user, user);
+    message_set(&end, reason, TEXT("suspended"));
+    realtime_pack_end(&end, &packed);
+    assert_true(realtime_read(buffer_text(&packed), &read));
+    assert_int_equal(read.kind, REALTIME_END);
+    assert_true(uuid_equal(read.end.user, user));
+    assert_false(message_has(&read.end, session));
+    buffer_free(&packed);
+}
+
+static void test_others_are_refused(void **state)
+{
+    (void)state;
+    buffer_t packed = {0};
+    realtime_end_t end = {0};
+    realtime_t read;
+    message_set(&end, user, uuid_new());
+    message_set(&end, reason, TEXT("logout"));
+    realtime_pack_end(&end, &packed);
+    for (size_t length = 0; length < packed.length; length++)
+        assert_false(realtime_read((text_t){packed.data, length}, &read));
+    packed.data[1] = 2; /* another version */
+    assert_false(realtime_read(buffer_text(&packed), &read));
+    packed.data[1] = REALTIME_VERSION;
+    packed.data[2] = 9; /* another kind */
+    assert_false(realtime_read(buffer_text(&packed), &read));
+    buffer_free(&packed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_event_travels),
+        cmocka_unit_test(test_event_without_row),
+        cmocka_unit_test(test_end_travels),
+        cmocka_unit_test(test_others_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
