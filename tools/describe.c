@@ -170,6 +170,7 @@ static void cache_check(const endpoint_t *row)
         {!is_get(row) || row->writes, "only a GET can be answered from the cache"},
         {!message_is_open(row->output), "an answer with sealed or secret fields is never kept in the cache"},
         {row->shape == SHAPE_FILE, "a file is not kept in the cache"},
+        {row->shape == SHAPE_PAGE, "a page is not kept in the cache"},
         {row->headers != NULL, "the answer may depend on headers, which the cache does not look at"},
         {row->status != 0 && row->status != 200, "the cache answers 200"},
         {row->other_status != 0, "the cache knows of one status only"},
@@ -206,7 +207,8 @@ static void row_check(const actor_t *actor, const endpoint_t *row)
         {row->input != NULL && (row->body == BODY_RAW), "a raw body is not decoded: either input or BODY_RAW"},
         {row->shape == SHAPE_NOTHING && output, "SHAPE_NOTHING answers no data, but output is set"},
         {row->shape == SHAPE_FILE && (output || row->status != 0), "SHAPE_FILE answers a file, with 200 and without output"},
-        {row->shape != SHAPE_NOTHING && row->shape != SHAPE_FILE && !output,
+        {row->shape == SHAPE_PAGE && (output || row->status != 0 || !is_get(row)), "SHAPE_PAGE answers a GET with a page, 200 and without output"},
+        {row->shape != SHAPE_NOTHING && row->shape != SHAPE_FILE && row->shape != SHAPE_PAGE && !output,
             "an answer with data needs output; without data it is SHAPE_NOTHING"},
         {row->status != 0 && (row->status < 200 || row->status > 299), "status must be that of a success"},
         {row->other_status != 0 && (row->other_status < 200 || row->other_status > 299 || row->other_status == row->status),
@@ -259,7 +261,8 @@ static void internal_check(const actor_t *actor, const endpoint_t *row)
 {
     if (row->method != NULL || row->path != NULL || row->params != NULL || row->headers != NULL || row->event != NULL)
         problem(row, "a row with .internal has no method, path, params, headers or event");
-    if (row->handler == NULL || row->shape == SHAPE_LIST || row->shape == SHAPE_FILE || (row->shape == SHAPE_ONE) != (row->output != NULL))
+    if (row->handler == NULL || row->shape == SHAPE_LIST || row->shape == SHAPE_FILE || row->shape == SHAPE_PAGE ||
+        (row->shape == SHAPE_ONE) != (row->output != NULL))
         problem(row, "a row with .internal needs .handler, and .output of SHAPE_ONE or SHAPE_NOTHING");
     if (row->writes && actor->data_keys == NULL)
         problem(row, "writes, so its actor needs data_keys: the record of calls is sealed");

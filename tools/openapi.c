@@ -126,6 +126,9 @@ static json_t *success_response(components_t *components, const endpoint_t *row,
 {
     if (row->shape == SHAPE_FILE)
         return pack("{s:s, s:{s:{s:{s:s}}}}", "description", "The file", "content", "application/json", "schema", "type", "object");
+    if (row->shape == SHAPE_PAGE)
+        return pack("{s:s, s:{s:{s:{s:s}}}}", "description", "A page to read and to print, in the language of Accept-Language", "content",
+            "text/html", "schema", "type", "string");
     json_t *properties = pack("{s:{s:b}, s:o}", "success", "const", 1, "data", data_schema(components, row));
     json_object_set_new(properties, "meta",
         row->shape == SHAPE_LIST ? pack("{s:s}", "$ref", "#/components/schemas/page_meta")

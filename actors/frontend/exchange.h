@@ -51,6 +51,7 @@ typedef struct exchange {
     int losses;      /* instances that died with it */
     int64_t held_at; /* clock_monotonic() since when it waits for an instance that is coming back; 0: it does not */
     bool answered;
+    bool own_policy;       /* the actor's answer brought its Content-Security-Policy */
     bool cache_files;      /* the actor is to file its answer under cache_key (cached.c) */
     uint8_t cache_waits;   /* how often it has waited for another request's answer */
     cache_key_t cache_key;

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499, REQUEST_ID_NAMES = 8, FILE_NAME_MOST = 128,
+enum { POLICY = 0 /* the place of Content-Security-Policy in both lists */, CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499, REQUEST_ID_NAMES = 8, FILE_NAME_MOST = 128,
     FILE_PIECE = 64 << 10 };
 
 /* Its address marks our responses; their bodies are complete when they are sent. */
@@ -120,7 +120,7 @@ void responses_open(void)
 {
     names_open();
     no_operation = counters_operation((text_t){.data = NULL});
-    constants.items[0] = header_of(names[NAME_CSP], "default-src 'none'; frame-ancestors 'none'");
+    constants.items[POLICY] = header_of(names[NAME_CSP], "default-src 'none'; frame-ancestors 'none'");
     constants.items[1] = header_of(names[NAME_NOSNIFF], "nosniff");
     constants.items[2] = header_of(names[NAME_REFERRER], "no-referrer");
     constants.count = 3;
@@ -198,6 +198,8 @@ void response_common_headers(exchange_t *exchange)
         response_header(exchange, &H2O_TOKEN_CACHE_CONTROL->buf, TEXT("no-store"));
     const h2o_header_t *constant = exchange->secure ? constants_secure.items : constants.items;
     size_t count = exchange->secure ? constants_secure.count : constants.count;
+    if (exchange->own_policy) /* of two, a browser keeps both */
+        constant += POLICY + 1, count -= POLICY + 1;
     memcpy(headers->entries + headers->size, constant, count * sizeof(*constant));
     headers->size += count;
     response_header(exchange, request_id_name(), exchange->trace);
@@ -224,6 +226,7 @@ static void add_from_actor(void *argument, text_t name, text_t value)
         if ((unsigned char)value.data[i] < ' ' && value.data[i] != '\t')
             return; /* a line break would end the header: what an actor sends is checked there, and here once
                        more */
+    exchange->own_policy |= text_equal(name, TEXT(REPLY_POLICY_HEADER));
     const h2o_token_t *token = h2o_lookup_token(name.data, name.length);
     if (token != NULL) {
         response_header(exchange, &token->buf, value);

@@ -9,7 +9,13 @@
 #include "call.h"
 
 enum rate_class { RATE_API, RATE_LOGIN, RATE_UPLOAD, RATE_MAIL, RATE_NONE };
-enum shape { SHAPE_ONE, SHAPE_LIST, SHAPE_NOTHING, SHAPE_FILE /* JSON without an envelope: reply_file */ };
+enum shape {
+    SHAPE_ONE,
+    SHAPE_LIST,
+    SHAPE_NOTHING,
+    SHAPE_FILE, /* JSON without an envelope: reply_file */
+    SHAPE_PAGE, /* HTML for people: reply_page; its errors are those of every row */
+};
 
 enum { ANYONE = 0, PARENT = 1 << ROLE_PARENT, THERAPIST = 1 << ROLE_THERAPIST, ADMIN = 1 << ROLE_ADMIN,
     MEMBER = PARENT | THERAPIST | ADMIN };

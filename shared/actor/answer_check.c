@@ -76,6 +76,11 @@ void answer_check(const endpoint_t *endpoint, text_t body)
 {
     if (endpoint->shape == SHAPE_FILE)
         return; /* its bytes do not come by here */
+    if (endpoint->shape == SHAPE_PAGE) {
+        if (!text_starts_with(body, TEXT("<!DOCTYPE html>")) || !text_is_utf8(body))
+            panic("%s: no page", endpoint->operation);
+        return;
+    }
     json_error_t error;
     json_t *root = json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES, &error);
     if (!root || !json_is_true(json_object_get(root, "success")) || !json_is_object(json_object_get(root, "meta")))

@@ -76,6 +76,9 @@ void reply_other_status(call_t *);
 /* The file of this name below call_files(), which the frontend sends; `as` is the name that it is saved under. The name is ours,
  * never a client's: letters, digits, '-' and '.' in it, no more. Without such a file the client gets 404. */
 void reply_file(call_t *, const char *name, const char *as);
+/* An HTML page in call->language; its bytes are copied. `style` is the text of its <style>: a browser takes nothing else, no script and
+ * nothing from elsewhere (Content-Security-Policy), and neither does it send anything anywhere. */
+void reply_page(call_t *, text_t page, text_t style);
 /* A response header. */
 void reply_header(call_t *, const char *name, text_t value);
 /* An error as the answer of a handler that returns: its transaction commits. */

@@ -143,6 +143,26 @@ void reply_file(call_t *call, const char *name, const char *as)
     reply_header(call, "content-disposition", text_of(disposition));
 }
 
+/* Only this very style; a hash may be written in base64url (CSP Level 3, 2.3.1). */
+static text_t page_policy(arena_t *arena, text_t style)
+{
+    digest_t digest = hash_sha256(style);
+    text_t hash = base64url_encode(arena, (text_t){(const char *)digest.bytes, sizeof(digest.bytes)});
+    return arena_format(arena,
+        "default-src 'none'; style-src 'sha256-%.*s='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", TEXT_ARG(hash));
+}
+
+void reply_page(call_t *call, text_t page, text_t style)
+{
+    job_t *job = job_of(call);
+    insist(!job->status && call->endpoint->shape == SHAPE_PAGE);
+    job->status = 200;
+    buffer_add_text(&job->body, page);
+    reply_header(call, "content-type", TEXT("text/html; charset=utf-8"));
+    reply_header(call, REPLY_POLICY_HEADER, page_policy(call->arena, style));
+    reply_header(call, "content-language", text_of(call->language == LANGUAGE_KO ? "ko" : "en"));
+}
+
 void reply_header(call_t *call, const char *name, text_t value)
 {
     job_t *job = job_of(call);

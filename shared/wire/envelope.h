@@ -35,12 +35,14 @@ MESSAGE_POSITIONAL(request, REQUEST);
     FIELD(uuid, call_id, .required = true)                                                                         \
     FIELD(integer, status, .required = true)                                                                       \
     FIELD(bytes, headers, .nullable = true, .meaning = "a map of strings")                                         \
-    FIELD(bytes, body, .nullable = true, .meaning = "JSON")                                                        \
+    FIELD(bytes, body, .nullable = true, .meaning = "JSON, or a page")                                                        \
     FIELD(text, tags, .nullable = true, .meaning = "cache tags, separated by spaces")
 MESSAGE_POSITIONAL(reply, REPLY);
 
 /* A reply with this header has no body: the frontend sends the file of that name below its directory of files instead. */
 #define REPLY_FILE_HEADER "x-file"
+/* An actor's own takes the place of the policy that answers have otherwise. */
+#define REPLY_POLICY_HEADER "content-security-policy"
 
 /* A packed map of strings (headers, params), walked without copying. */
 void pairs_begin(buffer_t *out, int count);
