@@ -1,11 +1,10 @@
 #include "render.h"
+#include "../../shared/base/embed.h"
+#include "../../shared/base/markup.h"
 #include "../../shared/base/panic.h"
 #include <ctype.h>
 
-/* The bytes of a file of templates/, between SYMBOL and SYMBOL_end. */
-#define FILE_IN(symbol, file)                                                                                      \
-    __asm__(".pushsection .rodata\n" #symbol ":\n.incbin \"" TEMPLATES "/" file "\"\n" #symbol "_end:\n.byte 0\n.popsection\n"); \
-    extern const char symbol[] __attribute__((visibility("hidden"))), symbol##_end[] __attribute__((visibility("hidden")))
+#define FILE_IN(symbol, file) EMBED(symbol, TEMPLATES "/" file)
 #define BOTH(name)                                                                                                 \
     FILE_IN(mail_template_##name##_ko, #name ".ko");                                                               \
     FILE_IN(mail_template_##name##_en, #name ".en")
@@ -74,24 +73,11 @@ static bool value_find(const values_t *values, text_t name, text_t *out)
     return field_find(values->content, name, out);
 }
 
-/* What the five characters become (HTML 5, 13.3, also within quotes). */
-static const char *html_escape(char c)
-{
-    switch (c) {
-    case '&': return "&amp;";
-    case '<': return "&lt;";
-    case '>': return "&gt;";
-    case '"': return "&quot;";
-    case '\'': return "&#39;";
-    default: return NULL;
-    }
-}
-
 static void add_value(buffer_t *out, text_t value, enum form form)
 {
     for (size_t i = 0; i < value.length; i++) {
         unsigned char c = (unsigned char)value.data[i];
-        const char *escaped = form == FORM_HTML ? html_escape((char)c) : NULL;
+        const char *escaped = form == FORM_HTML ? markup_escape((char)c) : NULL;
         if (c < ' ' || c == 127)
             continue;
         if (form == FORM_URL && !isalnum(c) && !strchr("-._~", c)) /* RFC 3986, 2.3 */
