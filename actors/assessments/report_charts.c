@@ -283,7 +283,7 @@ void chart_trend(markup_t *out, arena_t *arena, const report_t *report)
 {
     buffer_t desc = {0};
     trend_describe(&desc, arena, report);
-    chart_open(out, arena, "trend", "0 8 580 200", report_word(report->language, WORD_TREND_TITLE), &desc);
+    chart_open(out, arena, "trend", "0 0 580 206", report_word(report->language, WORD_TREND_TITLE), &desc);
     buffer_free(&desc);
     for (int area = 0; area < AREAS; area++)
         trend_panel(out, arena, report, (enum development_area)area);
