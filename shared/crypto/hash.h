@@ -7,6 +7,8 @@ typedef struct {
 } digest_t;
 
 digest_t hash_sha256(text_t data);
+/* Of the two, one behind the other. */
+digest_t hash_sha256_joined(text_t first, text_t second);
 digest_t hash_hmac(const uint8_t key[static 32], text_t data);
 /* Cryptographically random; panics when the kernel has none. */
 void random_bytes(void *out, size_t size);

@@ -94,7 +94,8 @@ static void etags(void **state)
         text_t whose, body;
         char form;
     } cases[] = {{{.data = NULL}, TEXT("a"), 0}, {{.data = NULL}, TEXT("b"), 0}, {{.data = NULL}, TEXT("a"), 'g'},
-        {{.data = NULL}, TEXT("a"), 'b'}, {TEXT("one"), TEXT("a"), 0}, {TEXT("two"), TEXT("a"), 0}, {{.data = NULL}, TEXT(""), 0}};
+        {{.data = NULL}, TEXT("a"), 'b'}, {TEXT("one"), TEXT("a"), 0}, {TEXT("two"), TEXT("a"), 0}, {{.data = NULL}, TEXT(""), 0},
+        {{.data = NULL}, TEXT("onea"), 0}, {TEXT("o"), TEXT("nea"), 0}};
     char made[ARRAY_SIZE(cases)][ETAG_SIZE], again[ETAG_SIZE];
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         etag_make(cases[i].whose, cases[i].body, cases[i].form, made[i]);
