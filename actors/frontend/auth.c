@@ -1,5 +1,5 @@
-/* auth: verified tokens are kept in a set-associative table under a keyed hash of their text; a hit compares the whole text, so a
- * token is never taken for another one. An entry is good until the token expires; when the table of revocations has changed
+/* auth: verified tokens are kept in a set-associative table under a keyed hash of their signature; a hit compares the whole text, so
+ * a token is never taken for another one. An entry is good until the token expires; when the table of revocations has changed
  * since it was last looked at, it is asked again before the entry is believed. */
 #include "auth.h"
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 #include "shm/revocation.h"
 #include <stdlib.h>
 
-enum { SETS = 1024, WAYS = 4, TOKEN_LONGEST = 1024 };
+enum { SETS = 1024, WAYS = 4, TOKEN_LONGEST = 1024, SIGNATURE = 43 }; /* characters of an HMAC-SHA256 at a token's end */
 
 typedef struct {
     uint64_t hash, version; /* version of the revocations it was checked against */
@@ -93,10 +93,17 @@ static void cache_put(verified_t **set, uint64_t hash, text_t text, const token_
     count(COUNTER_TOKENS_CACHED, 1);
 }
 
+/* Signatures are as good as random; other tokens under the same one are refused and never stand in the table. */
+static uint64_t hash_of(text_t text)
+{
+    size_t length = text.length < SIGNATURE ? text.length : SIGNATURE;
+    return siphash(auth.hash_key, text.data + text.length - length, length);
+}
+
 static bool token_check(text_t text, int64_t now, token_t *out, const char **reason)
 {
     /* Read before the table itself: a revocation that comes in between is seen on the next request. */
-    uint64_t version = revocation_version(auth.segment), hash = siphash(auth.hash_key, text.data, text.length);
+    uint64_t version = revocation_version(auth.segment), hash = hash_of(text);
     verified_t **set = auth.cache[hash % SETS], *entry = cache_find(set, hash, text);
     if (entry != NULL) {
         count(COUNTER_TOKEN_HITS, 1);
