@@ -166,6 +166,7 @@ static void connection_free_if_done(connection_t *connection)
     if (connection->socket != NULL || connection->in_flight > 0)
         return;
     client_give_back(connection->client);
+    free(connection->token);
     free(connection);
 }
 

@@ -19,6 +19,8 @@ typedef struct connection {
     bool condemned;    /* it was told to end */
     bool introduced;   /* over TLS: the handshake is done */
 
+    struct hpack_token *token; /* hpack.c: the last one; NULL: there was none */
+
     /* frames.c */
     h2o_socket_cb read;       /* libh2o's, which ours stands before */
     struct arrival *arrivals; /* requests whose bodies are arriving */

@@ -1,5 +1,5 @@
 /* frames: what comes over a connection before it is a request. Libh2o 2.2 has no hook there, but calls its own exported functions
- * through the dynamic linker, where the program's definitions come first (as in trailers.c): h2o_socket_read_start tells whose bytes
+ * through the dynamic linker, where the program's definitions come first (as in hpack.c): h2o_socket_read_start tells whose bytes
  * are read, h2o_http2_decode_frame sees each HTTP/2 frame, decrypted, and may refuse it with an error of the connection
  * (RFC 9113, 5.4.1), and h2o_http2__encode_rst_stream_frame sees each stream that libh2o itself resets. */
 #pragma once

@@ -6,7 +6,7 @@
  *     frames.c abuse.c                      what comes over it besides requests, and how much of that is borne
  *     address.c                             who is behind trusted proxies
  *     request.c request_headers.c trace.c   the checks that a request passes, and its envelope
- *     trailers.c                            fields behind a body, which are dropped
+ *     hpack.c, hpack_token.c                header blocks over HTTP/2: no fields behind a body; what libh2o does slowly
  *     routing.c matcher.c                   the actors' rows, compiled: method and path to a destination
  *     limits.c auth.c query.c body_field.c  rates, tokens, parameters, single fields of a body
  *     cached.c accept.c                     answers from the cache, in the form that the client takes
@@ -27,6 +27,7 @@
 #include "counters.h"
 #include "foreign.h"
 #include "frames.h"
+#include "hpack.h"
 #include "listener.h"
 #include "loop_h2o.h"
 #include "monitor.h"
@@ -160,6 +161,7 @@ int main(void)
     builtins_open();
     monitor_open();
     frames_open();
+    hpack_open();
     connections_open();
     library_open();
 

@@ -6,6 +6,7 @@
 #include "base/panic.h"
 #include "cached.h"
 #include "counters.h"
+#include "hpack.h"
 #include "wire/envelope.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -14,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { POLICY = 0 /* the place of Content-Security-Policy in both lists */, CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499, REQUEST_ID_NAMES = 8, FILE_NAME_MOST = 128,
-    FILE_PIECE = 64 << 10 };
+enum { POLICY = 0 /* the place of Content-Security-Policy in both lists */, CONSTANTS_MAX = 8, HEADERS_RESERVED = 20, ABANDONED = 499,
+    FILE_NAME_MOST = 128, FILE_PIECE = 64 << 10 };
 
 /* Its address marks our responses; their bodies are complete when they are sent. */
 static h2o_generator_t generator;
@@ -31,9 +32,9 @@ enum name {
     NAME_CREDENTIALS,
     NAME_EXPOSE,
     NAME_REQUEST_ID,
-    NAMES = NAME_REQUEST_ID + REQUEST_ID_NAMES
+    NAMES
 };
-static const char *const name_texts[NAME_REQUEST_ID + 1] = {
+static const char *const name_texts[NAMES] = {
     [NAME_CSP] = "content-security-policy",
     [NAME_NOSNIFF] = "x-content-type-options",
     [NAME_REFERRER] = "referrer-policy",
@@ -96,24 +97,19 @@ static h2o_header_t header_of(const h2o_iovec_t *name, const char *value)
         .name = (h2o_iovec_t *)(uintptr_t)name, .value = h2o_iovec_init(value, strlen(value))};
 }
 
-/* The free places behind libh2o's own tokens. A token's name is compared by its address and never copied, and
- * HPACK's encoder compares each header with up to 32 earlier ones of its connection. Request ids are all
- * different, so that comparing values is vain: their name has several places, used in turn. */
+/* The free places behind libh2o's own tokens: a token's name is compared by its address and never copied. */
 static void names_open(void)
 {
     for (int i = 0; i < NAMES; i++) {
-        const char *text = name_texts[i < NAME_REQUEST_ID ? i : NAME_REQUEST_ID];
         insist(h2o__num_tokens < H2O_MAX_TOKENS);
         h2o_token_t *token = &h2o__tokens[h2o__num_tokens++];
-        *token = (h2o_token_t){.buf = h2o_iovec_init(text, strlen(text))};
+        *token = (h2o_token_t){.buf = h2o_iovec_init(name_texts[i], strlen(name_texts[i]))};
         names[i] = &token->buf;
     }
-}
-
-static const h2o_iovec_t *request_id_name(void)
-{
-    static unsigned turn;
-    return names[NAME_REQUEST_ID + turn++ % REQUEST_ID_NAMES];
+    hpack_fleeting(names[NAME_REQUEST_ID]);
+    hpack_fleeting(names[NAME_RATE_REMAINING]);
+    hpack_fleeting(names[NAME_RATE_RESET]);
+    hpack_fleeting(&H2O_TOKEN_ETAG->buf);
 }
 
 void responses_open(void)
@@ -202,7 +198,7 @@ void response_common_headers(exchange_t *exchange)
         constant += POLICY + 1, count -= POLICY + 1;
     memcpy(headers->entries + headers->size, constant, count * sizeof(*constant));
     headers->size += count;
-    response_header(exchange, request_id_name(), exchange->trace);
+    response_header(exchange, names[NAME_REQUEST_ID], exchange->trace);
     rate_headers(exchange);
     cors_headers(exchange);
 }

@@ -7,7 +7,9 @@ import time
 import jwt
 import pytest
 
+from harness import people
 from harness.client import Client
+from harness.h2 import H2Client
 
 ME = '/api/v1/users/me'
 
@@ -128,3 +130,25 @@ def test_role_is_the_tokens(system, forge):
     Client(system, forge.token).get('/api/v1/admin/users').expect(403, 'FORBIDDEN')
     Client(system, 'x').get('/api/v1/admin/users').expect(401)
     Client(system).get('/api/v1/admin/users').expect(401)
+
+
+def test_tokens_in_turn_over_one_connection(system, parent, admin):
+    """Over HTTP/2 the last one is remembered as it travels: what comes next is told from it byte by byte."""
+    parts = parent.token.split('.')
+    forged = [f'{parts[0]}.{parts[1]}.{parts[2][:-2]}{"A" if parts[2][-2] != "A" else "B"}{parts[2][-1]}',
+              f'{parts[0]}.{admin.token.split(".")[1]}.{parts[2]}', parent.token[:-1], parent.token + 'A']
+    order = [parent.token, parent.token, forged[0], forged[0], parent.token, admin.token, admin.token, forged[1], parent.token,
+             forged[2], None, parent.token, forged[3], admin.token, forged[0], parent.token]
+    ids = {parent.token: parent.id, admin.token: admin.id}
+    with H2Client(system) as client:
+        seen = set()
+        for token in order:
+            answer = client.request('GET', ME, token=token)
+            assert answer.status == (200 if token in ids else 401), token
+            assert token not in ids or answer.data['id'] == ids[token]
+            seen.add(answer.header('x-request-id'))
+        assert len(seen) == len(order)
+        streams = [(token, client.send('GET', ME, token=token)) for token in order * 3]  # several blocks in one read
+        for token, stream in streams:
+            answer = client.wait(stream)
+            assert answer.status == (200 if token in ids else 401) and (token not in ids or answer.data['id'] == ids[token])
