@@ -4,6 +4,11 @@
 #include "../../shared/actor/events.h"
 #include "scoring.h"
 
+/* Used months from which and up to which there are questions (product.md, section 4). */
+enum { AGE_FIRST = 4, AGE_LAST = 71 };
+/* What an administrator may weigh a question by, thousandths. */
+enum { WEIGHT_LEAST = 100, WEIGHT_WHOLE = 1000, WEIGHT_MOST = 10000 };
+
 /* Order of enum answer_type. */
 static const char *const answer_types[] __attribute__((unused)) = {"yes_no", "scale", "multiple_choice", NULL};
 
@@ -37,6 +42,89 @@ MESSAGE(question_option, QUESTION_OPTION);
     FIELD(json, options, .nullable = true, .message = &question_option_message, .meaning = "Of multiple_choice")   \
     FIELD(integer, order_index, .required = true, .meaning = "Within category")
 MESSAGE(question, QUESTION);
+
+/* --- questions: administration ------------------------------------------------------------------------------------ */
+
+#define ADMIN_OPTION(FIELD)                                                                                        \
+    FIELD(text, key, .required = true, .min = 1, .max = 10, .format = FORMAT_SLUG, .meaning = "What an answer says") \
+    FIELD(text, label, .required = true, .min = 1, .max = 100, .format = FORMAT_LINE)                              \
+    FIELD(decimal, score, .required = true, .scale = 3, .min = 0, .max = SCORING_CHOICE_WHOLE,                     \
+        .meaning = "0 to 1, one above 0 at least")
+MESSAGE(admin_option, ADMIN_OPTION);
+
+#define ADMIN_LABEL(FIELD) FIELD(text, label, .required = true, .min = 1, .max = 50, .format = FORMAT_LINE)
+MESSAGE_BARE(admin_label, ADMIN_LABEL);
+#define ADMIN_SCALE(FIELD)                                                                                         \
+    FIELD(integer, min, .required = true, .max = SCORING_RANGE_MOST)                                               \
+    FIELD(integer, max, .required = true, .max = SCORING_RANGE_MOST, .meaning = "Above min")                       \
+    FIELD(list, labels, .nullable = true, .max = SCORING_RANGE_MOST + 1, .message = &admin_label_message,          \
+        .meaning = "One for each step; null: those that 0 to 3 have, or none")
+MESSAGE(admin_scale, ADMIN_SCALE);
+
+#define QUESTION_FACTS(FIELD, needed)                                                                              \
+    FIELD(choice, category, .required = needed, .names = development_areas)                                        \
+    FIELD(integer, age_range_start, .required = needed, .min = AGE_FIRST, .max = AGE_LAST, .meaning = "Months")    \
+    FIELD(integer, age_range_end, .required = needed, .min = AGE_FIRST, .max = AGE_LAST,                           \
+        .meaning = "Months, included; not below age_range_start")                                                  \
+    FIELD(text, question_text, .required = needed, .min = 1, .max = 300, .format = FORMAT_LINE)                    \
+    FIELD(choice, answer_type, .required = needed, .names = answer_types)                                          \
+    FIELD(decimal, weight, .scale = 3, .min = WEIGHT_LEAST, .max = WEIGHT_MOST, .meaning = "1 when absent at creation") \
+    FIELD(boolean, reverse, .meaning = "The answer that gives most is worth nothing; false when absent at creation") \
+    FIELD(boolean, is_critical, .meaning = "An answer worth 0 decides the area; false when absent at creation")    \
+    FIELD(integer, order_index, .max = 1000, .meaning = "Within category and ages; 0 when absent at creation")
+#define QUESTION_FORMS(FIELD)                                                                                      \
+    FIELD(object, scale, .nullable = true, .message = &admin_scale_message, .meaning = "Of scale alone; null: 0 to 3") \
+    FIELD(list, options, .min = 2, .max = 6, .message = &admin_option_message,                                     \
+        .meaning = "Of multiple_choice alone; keys and labels differ")
+#define QUESTION_CREATE(FIELD) QUESTION_FACTS(FIELD, true) QUESTION_FORMS(FIELD)
+#define QUESTION_PATCH(FIELD) QUESTION_FACTS(FIELD, false) QUESTION_FORMS(FIELD)
+MESSAGE(question_create, QUESTION_CREATE);
+MESSAGE(question_patch, QUESTION_PATCH);
+
+/* A version of a question as its row has it, and between its row and the next version: a row begins a change. What the forms are to be
+ * is text when the change is written. */
+#define QUESTION_RECORD(FIELD)                                                                                     \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, lineage)                                                                                           \
+    FIELD(integer, version)                                                                                        \
+    QUESTION_FACTS(FIELD, false)                                                                                   \
+    FIELD(integer, scale_min, .nullable = true)                                                                    \
+    FIELD(integer, scale_max, .nullable = true)                                                                    \
+    FIELD(json, scale_labels, .nullable = true)                                                                    \
+    FIELD(json, options_json, .nullable = true)                                                                    \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(time, retired_at, .nullable = true)
+#define QUESTION_CHANGE(FIELD) QUESTION_RECORD(FIELD) QUESTION_FORMS(FIELD)
+MESSAGE(question_record, QUESTION_RECORD);
+MESSAGE(question_change, QUESTION_CHANGE);
+
+#define ADMIN_QUESTION(FIELD)                                                                                      \
+    FIELD(uuid, id, .required = true, .meaning = "Of this version")                                                \
+    FIELD(uuid, lineage, .required = true, .meaning = "The id of its first version")                               \
+    FIELD(integer, version, .required = true)                                                                      \
+    FIELD(choice, category, .required = true, .names = development_areas)                                          \
+    FIELD(integer, age_range_start, .required = true)                                                              \
+    FIELD(integer, age_range_end, .required = true)                                                                \
+    FIELD(text, question_text, .required = true)                                                                   \
+    FIELD(choice, answer_type, .required = true, .names = answer_types)                                            \
+    FIELD(decimal, weight, .required = true, .scale = 3)                                                           \
+    FIELD(boolean, reverse, .required = true)                                                                      \
+    FIELD(boolean, is_critical, .required = true)                                                                  \
+    FIELD(object, scale, .nullable = true, .message = &question_scale_message, .meaning = "Of scale")              \
+    FIELD(json, options, .nullable = true, .message = &admin_option_message, .meaning = "Of multiple_choice")      \
+    FIELD(integer, order_index, .required = true)                                                                  \
+    FIELD(time, created_at, .required = true)                                                                      \
+    FIELD(time, retired_at, .nullable = true, .meaning = "null: it is asked")
+MESSAGE(admin_question, ADMIN_QUESTION);
+
+#define ADMIN_QUESTIONS_PARAMS(FIELD)                                                                              \
+    FIELD(choice, category, .names = development_areas)                                                            \
+    FIELD(integer, age, .min = AGE_FIRST, .max = AGE_LAST, .meaning = "Months: those asked at this age")           \
+    FIELD(choice, answer_type, .names = answer_types)                                                              \
+    FIELD(boolean, retired, .meaning = "Both when absent")                                                         \
+    FIELD(uuid, lineage, .meaning = "Versions of one question")                                                    \
+    PAGE_PARAMS(FIELD)
+MESSAGE(admin_questions_params, ADMIN_QUESTIONS_PARAMS);
 
 /* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 

@@ -121,6 +121,15 @@ class World:
         return self.once('draft', lambda: self.person(ADMIN).client.post(
             '/api/v1/admin/videos', {**VIDEO, 'is_published': False}).expect(201).data['id'])
 
+    @property
+    def question(self):
+        """A live one, asked at the last age only."""
+        return self.once('question', lambda: self.person(ADMIN).client.post(
+            '/api/v1/admin/assessments/questions', QUESTION).expect(201).data['id'])
+
+    def ask_no_more(self, question):
+        self.person(ADMIN).client.delete(f'/api/v1/admin/assessments/questions/{question}').expect(200)
+
 
 # --- what a row may have changed: read before and after in PostgreSQL --------------------------------------------------------
 
@@ -214,6 +223,15 @@ def categories(world, _):
 
 def category_row(world, _):
     return world.database.rows('SELECT name FROM videos.video_categories WHERE id = %s', world.category)
+
+
+def question_versions(world, _):
+    return world.database.rows('SELECT version, question_text, retired_at IS NULL AS live FROM assessments.assessment_questions'
+                               ' WHERE lineage = %s ORDER BY version', world.question)
+
+
+def live_questions(world, _):
+    return world.database.rows('SELECT id FROM assessments.assessment_questions WHERE retired_at IS NULL')
 
 
 # --- what a success must have written: (world, before, after, answer) --------------------------------------------------------
@@ -351,6 +369,20 @@ def deleted_category(_, before, after, __):
     assert before and not after
 
 
+def wrote_question(world, before, after, answer):
+    assert len(after) == len(before) + 1 and {'id': answer.data['id']} in after
+    world.ask_no_more(answer.data['id'])
+
+
+def changed_question(world, before, after, answer):
+    assert after == [{**before[0], 'live': False}, {'version': 2, 'question_text': world.body['question_text'], 'live': True}]
+    world.ask_no_more(answer.data['id'])
+
+
+def retired_question(_, before, after, __):
+    assert after == [{**before[0], 'live': False}] != before
+
+
 # --- the matrix ---------------------------------------------------------------------------------------------------------------
 
 ALL_200 = {ANYONE: 200, PARENT: 200, THERAPIST: 200, ADMIN: 200}
@@ -406,6 +438,8 @@ MEASURED = {'measured_on': '2025-03-20', 'weight': 9.4}
 VIDEO = {'title': '표에서 만든 영상', 'description': '표를 위한 영상입니다.', 'video_url': 'https://videos.example.com/watch/m',
          'video_platform': 'vimeo', 'duration': 60, 'target_age_min': 12, 'target_age_max': 24, 'difficulty': 'easy', 'priority': 1,
          'areas': ['language'], 'is_published': True}
+QUESTION = {'category': 'emotional', 'age_range_start': 71, 'age_range_end': 71, 'question_text': '표에서 만든 질문인가요?',
+            'answer_type': 'yes_no'}
 PROGRESS = {'intervals': [{'start': 0, 'end': 10}]}
 
 # operation, path, body, {caller: status}, state that is read before and after, what a success wrote
@@ -554,6 +588,19 @@ MATRIX = [
     ('admin.categories.update', '/api/v1/admin/categories/{unknown}', {'name': '없음'}, {**ADMINS_200, ADMIN: 404}, None, None),
     ('admin.categories.delete', '/api/v1/admin/categories/{category}', None, ADMINS_200, category_row, deleted_category),
     ('admin.categories.delete', '/api/v1/admin/categories/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None, None),
+
+    ('admin.questions.list', '/api/v1/admin/assessments/questions?limit=5', None, ADMINS_200, None, None),
+    ('admin.questions.get', '/api/v1/admin/assessments/questions/{question}', None, ADMINS_200, None, None),
+    ('admin.questions.get', '/api/v1/admin/assessments/questions/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None, None),
+    ('admin.questions.create', '/api/v1/admin/assessments/questions', QUESTION, {**ADMINS_200, ADMIN: 201}, live_questions,
+     wrote_question),
+    ('admin.questions.update', '/api/v1/admin/assessments/questions/{question}', {'question_text': '표에서 바꾼 질문인가요?'},
+     ADMINS_200, question_versions, changed_question),
+    ('admin.questions.update', '/api/v1/admin/assessments/questions/{unknown}', {'question_text': '없는 질문인가요?'},
+     {**ADMINS_200, ADMIN: 404}, None, None),
+    ('admin.questions.retire', '/api/v1/admin/assessments/questions/{question}', None, ADMINS_200, question_versions,
+     retired_question),
+    ('admin.questions.retire', '/api/v1/admin/assessments/questions/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None, None),
 ]
 
 
@@ -570,7 +617,7 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     row = next((row for row in system.openapi.operations if row.id == operation), None)
     assert row is not None, f'the OpenAPI document has no operation {operation}'
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
-                                                 'invitation', 'video', 'draft', 'category') if f'{{{name}}}' in path}
+                                                 'invitation', 'video', 'draft', 'category', 'question') if f'{{{name}}}' in path}
     client = world.client(who)
     world.caller = world.person(who) if who != ANYONE else None
     world.body = body(world) if callable(body) else body
