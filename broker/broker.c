@@ -1,25 +1,28 @@
 /* broker: hints between the processes of one machine, and between machines. One thread, one loop; no database.
  *
  *     broker.c     the process: who says what to whom; which instances have ended
- *     topics.c     who wants to hear of what
+ *     ../shared/wire/topics.c   who wants to hear of what
  *     bridge.c     the brokers of other machines, over Redis' pub/sub (cluster.enabled)
  *     sequence.c   was everything heard that they said?
  *     apply.c      what became stale there is stale here
  *
- * Two topics are used so far (shared/wire/hint.h): `instances`, said by this process whenever the supervisor has changed the
- * instance table, so that who waits for an instance looks at once and not at its next tick; and `stale`, said by actors after
- * COMMIT, for other machines.
+ * Topics (shared/wire/hint.h): `instances`, said by this process whenever the supervisor has changed the instance table, so that
+ * who waits for an instance looks at once and not at its next tick; `stale`, said by actors after COMMIT, for other machines; those
+ * of users, roles, rooms and sessions, said by actors and told to the frontends that follow them, which hold a socket that wants it;
+ * and `lost`, said by this process.
  *
  * What always holds: it carries hints only; killed at any time, it costs speed and nothing else. It waits for nobody: what a slow
- * reader's queue has no room for is dropped and counted. Who may connect is who may enter the run directory (mode 0700). */
+ * reader's queue has no room for is dropped and counted, and the reader is told that something was lost as soon as it reads again; so
+ * are all when an actor ended, which may have committed and not spoken. Who may connect is who may enter the run directory (mode
+ * 0700). */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
 #include "bridge.h"
 #include "shm/process_reload.h"
 #include "shm/services.h"
-#include "topics.h"
 #include "wire/link.h"
+#include "wire/topics.h"
 #include <signal.h>
 #include <stdlib.h>
 
@@ -27,6 +30,9 @@ enum {
     LOOK_MILLISECONDS = 200, /* at the instance table, should the supervisor's signal be lost */
     PROBLEM_BYTES = 64 << 10,
     STOP_MILLISECONDS = 500, /* for what is to be told to other machines */
+    LOST_PAUSE = 100,        /* milliseconds between two words of what was lost */
+    SUBSCRIPTIONS_EACH = 4,  /* times broker.topics: of all processes together */
+    COMPLAINT_SECONDS = 10,
 };
 
 static struct {
@@ -39,15 +45,17 @@ static struct {
     int services[SEGMENT_INSTANCES];         /* of these: the row may be another service's when an end is seen */
     arena_t *arena;                        /* for reading a hint; emptied after each */
     buffer_t packed;
-    int64_t stop_by; /* clock_monotonic(); 0: not told to stop */
+    int64_t stop_by; /* clock_monotonic(); 0: not told to stop; likewise below */
+    bool lost;       /* all are to be told that something was */
+    int64_t lost_told, complained;
     struct {
-        _Atomic int64_t *heard, *unreadable, *told, *dropped, *subscriptions, *refused;
+        _Atomic int64_t *heard, *unreadable, *told, *dropped, *subscriptions, *refused, *lost;
     } counters;
 } broker;
 
 /* --- telling ------------------------------------------------------------------------------------------------------ */
 
-static void tell(text_t topic, text_t payload)
+static void hint_pack(text_t topic, text_t payload)
 {
     hint_t hint = {0};
     message_set(&hint, version, HINT_VERSION);
@@ -58,10 +66,43 @@ static void tell(text_t topic, text_t payload)
         message_set(&hint, payload, payload);
     broker.packed.length = 0;
     message_pack(&hint_message, &hint, &broker.packed);
+}
+
+static void tell(text_t topic, text_t payload)
+{
+    if (topics_next(&broker.topics, topic, NULL) == NULL)
+        return;
+    hint_pack(topic, payload);
     for (const subscription_t *to = NULL; (to = topics_next(&broker.topics, topic, to)) != NULL;) {
         link_server_send(broker.server, to->peer, buffer_text(&broker.packed));
         counter_add(broker.counters.told, 1);
     }
+}
+
+/* What a reader missed, or all of them may have missed, they are told of now and then, not for each hint. */
+static void lost_tell(void)
+{
+    uint32_t peer;
+    int64_t now = clock_monotonic();
+    if (now - broker.lost_told < LOST_PAUSE * CLOCK_MILLISECOND)
+        return;
+    if (broker.lost) {
+        broker.lost_told = now;
+        broker.lost = false;
+        counter_add(broker.counters.lost, 1);
+        tell(TEXT(TOPIC_LOST), (text_t){.data = NULL});
+    }
+    while (link_server_lost(broker.server, &peer)) {
+        broker.lost_told = now;
+        counter_add(broker.counters.lost, 1);
+        hint_pack(TEXT(TOPIC_LOST), (text_t){.data = NULL});
+        link_server_send(broker.server, peer, buffer_text(&broker.packed));
+    }
+}
+
+static void lost_remember(void)
+{
+    broker.lost = true;
 }
 
 /* --- instances ---------------------------------------------------------------------------------------------------- */
@@ -93,6 +134,7 @@ static void instance_ended(int slot)
     topics_end(&broker.topics, broker.generations[slot]);
     if (service < 0 || service >= service_count || services[service].role == NULL)
         return;
+    broker.lost = true;
     stale_clear(&stale);
     stale_add_service(&stale, text_of(services[service].program));
     bridge_tell(&stale);
@@ -123,17 +165,36 @@ static void subscribe(const hint_t *hint, uint32_t peer)
     uint64_t generation = (uint64_t)hint->sender;
     if (!generation_lives(generation))
         return; /* it came too late: its end has been seen */
-    if (!topics_subscribe(&broker.topics, hint->topic, peer, generation)) {
-        counter_add(broker.counters.refused, 1);
-        log_event(LOG_WARNING, "subscription_refused", LOG_T("topic", hint->topic), LOG_I("subscriptions", broker.topics.count),
-            LOG_S("next", "nothing waits for hints; more than TOPICS_SUBSCRIPTIONS_MAX were never thought of"));
-    }
+    if (topics_subscribe(&broker.topics, hint->topic, peer, generation))
+        return;
+    counter_add(broker.counters.refused, 1);
+    if (clock_monotonic() < broker.complained + COMPLAINT_SECONDS * CLOCK_SECOND && broker.complained != 0)
+        return;
+    broker.complained = clock_monotonic();
+    log_event(LOG_WARNING, "subscription_refused", LOG_I("subscriptions", broker.topics.count),
+        LOG_S("next", "who is not told at once looks later; raise broker.topics"));
+}
+
+/* Only those of users, roles, rooms and sessions: `instances` and `lost` are each machine's own, `stale` has its numbers. */
+static bool topic_travels(text_t topic)
+{
+    static const char *const kinds[] = {TOPIC_USER, TOPIC_ROLE, TOPIC_ROOM, TOPIC_SESSION};
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (text_starts_with(topic, text_of(kinds[i])))
+            return true;
+    return false;
 }
 
 static void published(const hint_t *hint)
 {
     static stale_t stale;
+    if (text_equal(hint->topic, TEXT(TOPIC_LOST))) {
+        broker.lost = true;
+        return;
+    }
     tell(hint->topic, hint->payload);
+    if (topic_travels(hint->topic))
+        bridge_hint(hint->topic, hint->payload);
     if (!text_equal(hint->topic, TEXT(TOPIC_STALE)))
         return;
     if (!stale_read(hint->payload, &stale)) {
@@ -155,6 +216,8 @@ static void on_value(void *argument, text_t value, uint32_t peer)
     counter_add(good ? broker.counters.heard : broker.counters.unreadable, 1);
     if (good && hint.act == HINT_SUBSCRIBE)
         subscribe(&hint, peer);
+    else if (good && hint.act == HINT_UNSUBSCRIBE)
+        topics_unsubscribe(&broker.topics, hint.topic, (uint64_t)hint.sender);
     else if (good && hint.act == HINT_PUBLISH)
         published(&hint);
 }
@@ -172,6 +235,7 @@ static bool turn(void *argument)
 {
     (void)argument;
     bool told = table_read();
+    lost_tell();
     atomic_store_explicit(broker.counters.subscriptions, broker.topics.count, memory_order_relaxed);
     atomic_store_explicit(broker.counters.dropped, link_dropped(), memory_order_relaxed);
     if (broker.stop_by != 0 && (bridge_is_idle() || clock_monotonic() >= broker.stop_by))
@@ -207,6 +271,7 @@ static void counters_open(segment_instance_t *self)
     broker.counters.dropped = counter_declare(self, "link_dropped", "batches", "a slow reader's queue was full");
     broker.counters.subscriptions = counter_declare(self, "subscriptions", "now", "processes and topics they wait for");
     broker.counters.refused = counter_declare(self, "subscriptions_refused", "times", "the table of subscriptions was full");
+    broker.counters.lost = counter_declare(self, "hints_lost_told", "times", "somebody was told that something may not have been heard");
 }
 
 static void serve(void)
@@ -231,6 +296,7 @@ int main(void)
     loop_ev_signal(broker.loop, SIGINT, on_stop, NULL);
     loop_ev_signal(broker.loop, SIGURG, on_changed, NULL); /* services.h, `told` */
     broker.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
+    broker.topics.most = (int)(broker.process.config.broker.topics * SUBSCRIPTIONS_EACH);
     counters_open(broker.process.self);
     process_reload_watch(broker.loop, NULL);
     broker.loop->add_turn_hook(broker.loop, turn, NULL);
@@ -238,7 +304,7 @@ int main(void)
     int64_t watchdog = broker.process.config.supervisor.watchdog;
     if (watchdog > 0)
         broker.loop->timer(broker.loop, (int)(watchdog / 3), on_watchdog_time, NULL);
-    bridge_open(broker.loop, &broker.process);
+    bridge_open(broker.loop, &broker.process, tell, lost_remember);
     serve();
     loop_ev_run(broker.loop);
     log_event(LOG_INFO, "stopped");

@@ -115,6 +115,7 @@ static enum db_status commit_now(job_t *job)
     call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
     if (status == DB_OK || status == DB_UNKNOWN)
         cached_changed(job);
+    hints_publish(job, status);
     return status;
 }
 

@@ -105,6 +105,12 @@ void call_tag(call_t *, enum tag, uuid_t id);
 /* In a GET with .cache: the answer holds until then, at most (clock_now()): an age changes at midnight. */
 void call_cache_until(call_t *, int64_t time);
 
+/* --- hints -------------------------------------------------------------------------------------------------------- */
+
+/* Says it by the broker, to whoever follows the topic (wire/hint.h: "user:UUID"), once what this call did is committed; nothing when it
+ * fails. A hint may be lost, then those who follow look at what is true: never the only carrier of anything. */
+void call_hint(call_t *, text_t topic, text_t payload);
+
 /* --- the actor around it ------------------------------------------------------------------------------------------ */
 
 /* Lets the process do everything else that is ready before the handler goes on: before work that keeps the processor for

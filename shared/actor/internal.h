@@ -68,6 +68,8 @@ typedef struct job {
     second_stamp_t far_stamp;       /* of Redis (cached_far.h), older than the first query */
     const cache_entry_t *far_entry; /* the answer came from there; NULL: it was made */
 
+    struct said *said, **said_end; /* hints of this run, in their order */
+
     int status; /* of the reply; 0: none was given */
     enum error_code error;
     buffer_t body;
@@ -133,6 +135,13 @@ void job_system(void (*function)(call_t *), void (*done)(void *argument, enum er
 int job_count(void);
 /* Says that this call runs now (for crash reports and log lines); NULL: none does. */
 void job_running(const job_t *job);
+
+/* --- hints.c ------------------------------------------------------------------------------------------------------ */
+
+/* A run of the handler begins: what an earlier one wanted to say is forgotten. */
+void hints_reset(job_t *job);
+/* What became of it: says them when it is committed, and that something was lost when nobody knows. */
+void hints_publish(job_t *job, enum db_status status);
 
 /* --- reply.c ------------------------------------------------------------------------------------------------------ */
 

@@ -216,8 +216,10 @@ static enum db_status commit(job_t *job)
 /* True when the call must run again. */
 static bool commit_and_judge(job_t *job)
 {
-    if (!job->transaction)
+    if (!job->transaction) {
+        hints_publish(job, job->status < 400 ? DB_OK : DB_ERROR);
         return false;
+    }
     fault_point("call.before_commit");
     int64_t began = clock_monotonic();
     enum db_status status = commit(job);
@@ -226,6 +228,7 @@ static bool commit_and_judge(job_t *job)
     call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
     if (status == DB_OK || status == DB_UNKNOWN)
         cached_changed(job);
+    hints_publish(job, status);
     if (status == DB_UNKNOWN && once_applies(job) && wait_for_truth(job))
         return true;
     if (status == DB_CONSTRAINT && once_applies(job))
@@ -260,6 +263,7 @@ static bool attempt(job_t *job)
     job->violation_count = 0;
     job->step = 0;
     job->awaited = NULL;
+    hints_reset(job);
     job->attempt++;
     int outcome = _setjmp(job->back);
     if (outcome == OUTCOME_STARTED) {

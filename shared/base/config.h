@@ -141,6 +141,10 @@ typedef struct config {
         int64_t silence;    /* a broker that hears nothing through Redis for so long connects again */
     } cluster;
     struct {
+        int64_t topics;  /* that a process follows */
+        int64_t pending; /* bytes of hints that wait for Redis */
+    } broker;
+    struct {
         int64_t size;      /* bytes of shared memory; 0: no cache */
         int64_t max_age;   /* of an entry whose row says nothing */
         int64_t stale;     /* a public entry may be sent this long after its time, while it is filled again */

@@ -296,6 +296,11 @@ const config_row_t config_rows[] = {
     {"cluster.silence", CONFIG_DURATION, AT(cluster.silence), "5s", 200, 5 * MINUTE,
         .meaning = "a broker that hears nothing through Redis for so long, not even itself, connects again"},
 
+    {"broker.topics", CONFIG_INTEGER, AT(broker.topics), "50000", 100, 1000000,
+        .meaning = "topics that one process can follow (a user, a room); who comes later is not told at once. The broker keeps 4 times as many"},
+    {"broker.pending", CONFIG_SIZE, AT(broker.pending), "4M", 64 * K, G,
+        .meaning = "hints for other machines that wait for Redis; what exceeds it is dropped, and the others look at what is true"},
+
     {"cache.size", CONFIG_SIZE, AT(cache.size), "64M", 0, 4 * G,
         .meaning = "of the shared memory for answers, taken as it fills; 0 (or below 4M): none; counts at the system's start"},
     {"cache.max_age", CONFIG_DURATION, AT(cache.max_age), "60s", SECOND, DAY,

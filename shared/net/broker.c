@@ -6,9 +6,16 @@
 #include "../shm/services.h"
 #include "../wire/link.h"
 #include "../wire/stale.h"
+#include "../wire/topics.h"
 #include <stdio.h>
 
-enum { SUBSCRIPTIONS_MAX = 16, PROBLEM_BYTES = 64 << 10, RETRY_MILLISECONDS = 100 };
+enum {
+    SUBSCRIPTIONS_MAX = 16,
+    PROBLEM_BYTES = 64 << 10,
+    RETRY_MILLISECONDS = 100,
+    FOLLOW_STEP = 4096,        /* topics told to a new broker in one turn */
+    PUBLISH_BYTES = 8 << 20,   /* that wait for the end of the turn */
+};
 
 static struct {
     loop_t *loop;
@@ -22,6 +29,12 @@ static struct {
         void (*on_hint)(text_t payload);
     } subscriptions[SUBSCRIPTIONS_MAX];
     int subscription_count, subscribed; /* so many of them this broker knows */
+    topics_t followed; /* peer and generation mean nothing in it */
+    int told_of;       /* so many of them this broker knows; those that came later it was told of at once */
+    bool catch_up;     /* when it knows all of them: what was said before it did was not heard */
+    void (*on_topic)(text_t topic, text_t payload);
+    void (*on_lost)(void);
+    buffer_t publishing; /* hints of this turn, each behind its length */
     stale_t stale;   /* of this turn */
     bool told, lost; /* this broker was told of something stale; something may not have been heard */
     int64_t retry_at; /* clock_monotonic() */
@@ -51,14 +64,16 @@ static void on_value(void *argument, text_t value, uint32_t peer)
     for (int i = 0; i < client.subscription_count; i++)
         if (client.subscriptions[i].on_hint != NULL && text_equal(hint.topic, text_of(client.subscriptions[i].topic)))
             client.subscriptions[i].on_hint(hint.payload);
+    if (client.on_topic != NULL && topics_next(&client.followed, hint.topic, NULL) != NULL)
+        client.on_topic(hint.topic, hint.payload);
 }
 
-static void hint_send(enum hint_act act, const char *topic, text_t payload)
+static void hint_send(enum hint_act act, text_t topic, text_t payload)
 {
     hint_t hint = {0};
     message_set(&hint, version, HINT_VERSION);
     message_set(&hint, act, act);
-    message_set(&hint, topic, text_of(topic));
+    message_set(&hint, topic, topic);
     message_set(&hint, sender, (int64_t)client.process->generation);
     if (payload.data != NULL)
         message_set(&hint, payload, payload);
@@ -93,7 +108,8 @@ static void follow(void)
     client.lost |= client.told; /* what it did not read any more is gone */
     client.told = false;
     client.generation = generation;
-    client.subscribed = 0;
+    client.subscribed = client.told_of = 0;
+    client.catch_up = client.on_lost != NULL;
     if (generation == 0)
         return;
     segment_endpoint(row, client.process->run_directory, endpoint, sizeof(endpoint));
@@ -113,17 +129,50 @@ static bool stale_send(void)
     int64_t now = clock_monotonic();
     client.lost |= client.link == NULL ? !stale_is_empty(&client.stale) : link_client_lost(client.link);
     if (client.lost)
-        stale_add_all(&client.stale);
+        stale_add_all(&client.stale); /* hints were in that queue as well, see below */
     if (client.link == NULL || stale_is_empty(&client.stale) || (client.lost && now < client.retry_at))
         return false;
     packed.length = 0;
     stale_pack(&client.stale, &packed);
-    hint_send(HINT_PUBLISH, TOPIC_STALE, buffer_text(&packed));
+    hint_send(HINT_PUBLISH, TEXT(TOPIC_STALE), buffer_text(&packed));
+    if (client.lost)
+        hint_send(HINT_PUBLISH, TEXT(TOPIC_LOST), (text_t){.data = NULL});
     client.retry_at = now + RETRY_MILLISECONDS * CLOCK_MILLISECOND;
     client.told = true;
     client.lost = false;
     stale_clear(&client.stale);
     return true;
+}
+
+/* A new broker is told of all of them, some in each turn; then those who follow look at what is true. */
+static bool follow_send(void)
+{
+    if (client.link == NULL || (client.told_of == client.followed.count && !client.catch_up))
+        return false;
+    for (int step = 0; step < FOLLOW_STEP && client.told_of < client.followed.count; step++)
+        hint_send(HINT_SUBSCRIBE, text_of(client.followed.items[client.told_of++].topic), (text_t){.data = NULL});
+    if (client.told_of == client.followed.count && client.catch_up) {
+        client.catch_up = false;
+        client.on_lost();
+    }
+    return true;
+}
+
+/* Only now: what is said in a turn goes to the broker that is there at its end. */
+static bool publish_send(void)
+{
+    if (client.publishing.length == 0)
+        return false;
+    const char *at = client.publishing.data, *end = at + client.publishing.length;
+    while (client.link != NULL && at < end) {
+        size_t lengths[2];
+        memcpy(lengths, at, sizeof(lengths));
+        at += sizeof(lengths);
+        hint_send(HINT_PUBLISH, (text_t){at, lengths[0]}, (text_t){at + lengths[0], lengths[1]});
+        at += lengths[0] + lengths[1];
+    }
+    client.publishing.length = 0;
+    return client.link != NULL;
 }
 
 /* True when something was said: it leaves with the next turn's batch. */
@@ -137,7 +186,9 @@ static bool turn(void *argument)
         follow();
     }
     for (; client.link != NULL && client.subscribed < client.subscription_count; client.subscribed++, any = true)
-        hint_send(HINT_SUBSCRIBE, client.subscriptions[client.subscribed].topic, (text_t){.data = NULL});
+        hint_send(HINT_SUBSCRIBE, text_of(client.subscriptions[client.subscribed].topic), (text_t){.data = NULL});
+    any |= follow_send();
+    any |= publish_send();
     return stale_send() || any;
 }
 
@@ -147,6 +198,7 @@ void broker_open(loop_t *loop, process_t *process)
     client.process = process;
     client.service = service_find("broker");
     client.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
+    client.followed.most = (int)process->config.broker.topics;
     loop->add_turn_hook(loop, turn, NULL);
 }
 
@@ -157,6 +209,8 @@ void broker_close(void)
     link_client_close(client.loop, &client.link);
     arena_destroy(&client.arena);
     buffer_free(&client.packed);
+    buffer_free(&client.publishing);
+    topics_free(&client.followed);
     client.process = NULL;
 }
 
@@ -172,4 +226,56 @@ void broker_stale(const char *tag, uuid_t id)
     insist(client.process != NULL);
     if (client.process->config.cluster.enabled)
         stale_add_tag(&client.stale, text_of(tag), id);
+}
+
+/* --- topics that come and go -------------------------------------------------------------------------------------- */
+
+static void on_lost_hint(text_t payload)
+{
+    (void)payload;
+    client.on_lost();
+}
+
+void broker_on_topics(void (*on_topic)(text_t topic, text_t payload), void (*on_lost)(void))
+{
+    insist(client.on_topic == NULL && on_topic != NULL && on_lost != NULL);
+    client.on_topic = on_topic;
+    client.on_lost = on_lost;
+    broker_subscribe(TOPIC_LOST, on_lost_hint);
+}
+
+bool broker_follow(text_t topic)
+{
+    insist(client.on_topic != NULL);
+    bool all_told = client.told_of == client.followed.count;
+    int before = client.followed.count;
+    if (!topics_subscribe(&client.followed, topic, 0, 0))
+        return false;
+    if (client.link == NULL || !all_told || client.followed.count == before)
+        return true; /* it is told in its turn */
+    client.told_of++;
+    hint_send(HINT_SUBSCRIBE, topic, (text_t){.data = NULL});
+    return true;
+}
+
+/* The last one takes its place: the broker is told of them once more, unless it knew all. */
+void broker_unfollow(text_t topic)
+{
+    bool all_told = client.told_of == client.followed.count;
+    if (!topics_unsubscribe(&client.followed, topic, 0))
+        return;
+    client.told_of = all_told ? client.followed.count : 0;
+    if (client.link != NULL)
+        hint_send(HINT_UNSUBSCRIBE, topic, (text_t){.data = NULL});
+}
+
+void broker_publish(text_t topic, text_t payload)
+{
+    insist(client.process != NULL && topic.length <= HINT_TOPIC_MAX && payload.length <= HINT_PAYLOAD_MAX);
+    size_t lengths[2] = {topic.length, payload.length};
+    if (client.publishing.length > PUBLISH_BYTES)
+        publish_send();
+    buffer_add(&client.publishing, lengths, sizeof(lengths));
+    buffer_add_text(&client.publishing, topic);
+    buffer_add_text(&client.publishing, payload);
 }

@@ -219,6 +219,7 @@ typedef struct {
     uint16_t generation;
     int64_t last_used; /* turn number */
     buffer_t batch;
+    bool lost; /* a batch was dropped, see link_server_lost */
 } peer_t;
 
 struct link_server {
@@ -250,6 +251,7 @@ static uint32_t server_peer(link_server_t *server, const void *identity, size_t 
     peer_t *peer = &server->peers[index];
     peer->batch.length = 0;
     peer->generation++;
+    peer->lost = false;
     peer->length = length;
     peer->last_used = server->turn;
     memcpy(peer->identity, identity, length);
@@ -290,12 +292,26 @@ static void server_ready(void *argument, int events)
 
 static void peer_send(link_server_t *server, peer_t *peer)
 {
-    if (zmq_send(server->socket, peer->identity, peer->length, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
-        socket_send(server->socket, &peer->batch);
-    else
+    if (zmq_send(server->socket, peer->identity, peer->length, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
+        peer->lost |= !socket_send(server->socket, &peer->batch);
+    } else {
         dropped++;
+        peer->lost |= errno == EAGAIN; /* else it is gone */
+    }
     peer->batch.length = 0;
     server->active = true;
+}
+
+bool link_server_lost(link_server_t *server, uint32_t *peer)
+{
+    for (int i = 0; i < server->peer_count; i++) {
+        if (!server->peers[i].lost)
+            continue;
+        server->peers[i].lost = false;
+        *peer = (uint32_t)server->peers[i].generation << 16 | (uint32_t)i;
+        return true;
+    }
+    return false;
 }
 
 static void server_flush(link_server_t *server)

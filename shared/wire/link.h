@@ -15,6 +15,8 @@ typedef struct link_server link_server_t;
 link_server_t *link_server_open(loop_t *, const char *endpoint, link_receive_t receive, void *argument);
 /* Appends to the peer's batch of this turn. */
 void link_server_send(link_server_t *, uint32_t peer, text_t value);
+/* A peer for whom a batch was dropped since this was last asked; false: there is none. */
+bool link_server_lost(link_server_t *, uint32_t *peer);
 /* Sends what is left (one second at most) and ends ZeroMQ in this process: the last thing before exit. */
 void link_server_close(loop_t *, link_server_t **);
 

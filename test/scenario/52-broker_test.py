@@ -1,8 +1,11 @@
 """The broker: everybody hears that the instance table has changed; and what becomes stale on one machine is stale on the other: two
 complete systems over one PostgreSQL and one Redis. Brokers and Redis are killed under load, and nobody notices. Whoever may have
-missed something empties its cache: brokers that do not exist are played, with Redis' own client, byte by byte."""
+missed something empties its cache: brokers that do not exist are played, with Redis' own client, byte by byte. And hints of users,
+rooms, roles and sessions reach those who follow, on both machines: unit-hints plays the processes that do."""
+import glob
 import os
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from harness import people
 from harness.client import Client
 from harness.load import Load
+from harness.system import BUILD
 from harness.wait import kill, wait_until
 
 SETTINGS = {'cluster': {'enabled': True, 'beat': '200ms', 'silence': '2s'}, 'database': {'connections': 45},
@@ -56,15 +60,15 @@ def all_listen(system):
     """Each process has subscribed, and the broker is through with Redis."""
     def good():
         now = counters(system)
-        return now.get('subscriptions') == listeners(system) and now.get('bridge_subscriptions', 0) > 0
+        return now.get('subscriptions', 0) >= listeners(system) and now.get('bridge_subscriptions', 0) > 0
     system.wait_ready()
     wait_until(good, 20, 'all processes to subscribe', every=0.05)
 
 
-def say(system, number, stale=None, broker=b'b' * 16, version=1):
+def say(system, number, stale=None, broker=b'b' * 16, version=2):
     """What a broker of another machine would say: a beat, or news (msgpack by hand: bridge.c has the fields)."""
-    tail = b'\xc0' if stale is None else b'\xc4' + bytes([len(stale)]) + stale
-    say_bytes(system, b'\x94' + bytes([version]) + b'\xc4\x10' + broker + bytes([number]) + tail)
+    tail = (b'\xc0' if stale is None else b'\xc4' + bytes([len(stale)]) + stale) + b'\xc0'
+    say_bytes(system, b'\x95' + bytes([version]) + b'\xc4\x10' + broker + bytes([number]) + tail)
 
 
 def say_bytes(system, message):
@@ -133,6 +137,85 @@ def test_sockets_are_the_run_directory_s(here):
         run = os.path.join(here.var, 'run', 'ipc')
         assert os.stat(run).st_mode & 0o077 == 0
         assert any(name.startswith(f'broker.{row["instance"]}.') for name in os.listdir(run))
+
+
+# --- hints of users, roles, rooms and sessions -------------------------------------------------------------------------------
+
+class Follower:
+    """A process that plays an instance of `service`: what it hears is for that one's generation, until that ends."""
+
+    def __init__(self, system, *words, service='mailer'):
+        endpoint = max(glob.glob(os.path.join(system.var, 'run', 'ipc', 'broker.*')), key=os.path.getmtime)
+        generation = max((row['generation'] for row in system.instances(service)), default=0)
+        self.process = subprocess.Popen([os.path.join(BUILD, 'unit', 'unit-hints'), f'ipc://{endpoint}', str(generation),
+                                         *map(str, words)], stdout=subprocess.PIPE, text=True)
+        if words[0] != 'say':
+            assert self.process.stdout.readline() == 'listening\n'
+            time.sleep(0.2)  # its word to the broker has no answer
+
+    def lines(self):
+        out, _ = self.process.communicate(timeout=30)
+        return out.splitlines()
+
+
+def speak(system, topic, payload, times=1):
+    Follower(system, 'say', topic, payload, times).lines()
+
+
+def test_hints_go_where_they_are_wanted(here):
+    one, other = f'user:{uuid.uuid4()}', f'user:{uuid.uuid4()}'
+    first, second = Follower(here, 100, one, 'role:parent'), Follower(here, 1, other, service='videos')
+    speak(here, one, 'for one', 99)
+    speak(here, 'role:parent', 'for all')
+    speak(here, other, 'for the other')
+    assert first.lines() == [f'{one} for one {i}' for i in range(99)] + ['role:parent for all 0']
+    assert second.lines() == [f'{other} for the other 0']
+
+
+def test_who_unsubscribed_hears_no_more(here):
+    kept, given_up = f'user:{uuid.uuid4()}', f'user:{uuid.uuid4()}'
+    follower = Follower(here, 'once', kept, given_up)
+    speak(here, given_up, 'no')
+    speak(here, kept, 'yes')
+    assert follower.lines() == [f'{kept} yes 0']
+
+
+def test_hints_cross_machines(machines):
+    for machine in machines:
+        all_listen(machine)
+    for near, far in (machines, machines[::-1]):
+        user, took = f'user:{uuid.uuid4()}', []
+        for number in range(3):
+            follower = Follower(far, 1, user)
+            speak(near, user, f'from there {number}')
+            assert follower.lines() == [f'{user} from there {number} 0']
+        follower = Follower(far, 501, user, f'{user}.end')
+        began = time.monotonic()
+        speak(near, user, 'one of many', 500)
+        speak(near, 'instances', 'each machine has its own')
+        speak(near, f'{user}.end', '')
+        assert follower.lines() == [f'{user} one of many {i}' for i in range(500)] + [f'{user}.end  0']
+        took.append(time.monotonic() - began)
+        assert max(took) < WITHIN
+
+
+def test_an_actor_s_death_is_told_as_a_loss(here):
+    """It may have committed and not spoken."""
+    all_listen(here)
+    follower = Follower(here, 1, 'lost')
+    kill(here.pids('children')[0])
+    assert follower.lines() == ['lost ']
+    here.wait_ready()
+
+
+def test_a_gap_of_another_machine_is_told_as_a_loss(here, there):
+    all_listen(there)
+    other = uuid.uuid4().bytes
+    say(here, 0, broker=other)
+    time.sleep(0.5)  # that of the stranger has been told
+    follower = Follower(there, 1, 'lost')
+    say(here, 7, broker=other)
+    assert follower.lines() == ['lost ']
 
 
 # --- on two -------------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 /* Who hears of what: each once, until its generation ends; never more than there is room for. */
 #include "../unit.h"
-#include "broker/topics.h"
+#include "wire/topics.h"
 #include <stdio.h>
+#include <stdlib.h>
 
-static topics_t topics;
+enum { MOST = 1000 };
+
+static topics_t topics = {.most = MOST};
 
 static int count(const char *topic)
 {
@@ -16,7 +19,7 @@ static int count(const char *topic)
 static int empty(void **state)
 {
     (void)state;
-    topics.count = 0;
+    topics_free(&topics);
     return 0;
 }
 
@@ -30,7 +33,8 @@ static void test_each_once(void **state)
     assert_int_equal(count("instances"), 2);
     assert_int_equal(count("stale"), 1);
     assert_int_equal(count("instance"), 0); /* a topic is its whole name */
-    assert_int_equal(topics_next(&topics, TEXT("instances"), NULL)->peer, 7);
+    const subscription_t *first = topics_next(&topics, TEXT("instances"), NULL);
+    assert_int_equal(first->peer + topics_next(&topics, TEXT("instances"), first)->peer, 7 + 2);
 }
 
 static void test_end(void **state)
@@ -56,7 +60,7 @@ static void test_bounds(void **state)
     assert_false(topics_subscribe(&topics, (text_t){name, 0}, 1, 1));
     assert_false(topics_subscribe(&topics, (text_t){name, HINT_TOPIC_MAX + 1}, 1, 1));
     assert_true(topics_subscribe(&topics, (text_t){name, HINT_TOPIC_MAX}, 1, 1));
-    for (int i = 1; i < TOPICS_SUBSCRIPTIONS_MAX; i++) {
+    for (int i = 1; i < MOST; i++) {
         int length = snprintf(name, sizeof(name), "user:%d", i);
         assert_true(topics_subscribe(&topics, (text_t){name, (size_t)length}, 1, 1));
     }
@@ -67,9 +71,43 @@ static void test_bounds(void **state)
     assert_int_equal(topics.count, 1);
 }
 
+/* Against a plain list, with many topics of few processes that come and go. */
+static void test_like_a_list(void **state)
+{
+    (void)state;
+    enum { NAMES = 150, GENERATIONS = 4 };
+    static bool list[NAMES][GENERATIONS];
+    memset(list, 0, sizeof(list));
+    srand(7);
+    for (int step = 0; step < 60000; step++) {
+        char name[16];
+        int which = rand() % NAMES, whose = rand() % GENERATIONS, act = rand() % 100;
+        text_t topic = {name, (size_t)snprintf(name, sizeof(name), "user:%d", which)};
+        if (act < 60) {
+            assert_true(topics_subscribe(&topics, topic, (uint32_t)whose, (uint64_t)whose + 1));
+            list[which][whose] = true;
+        } else if (act < 99) {
+            assert_int_equal(topics_unsubscribe(&topics, topic, (uint64_t)whose + 1), list[which][whose]);
+            list[which][whose] = false;
+        } else if (rand() % 10 == 0) {
+            topics_end(&topics, (uint64_t)whose + 1);
+            for (int i = 0; i < NAMES; i++)
+                list[i][whose] = false;
+        }
+        int expected = 0, total = 0;
+        for (int i = 0; i < GENERATIONS; i++)
+            expected += list[which][i];
+        assert_int_equal(count(name), expected);
+        for (int i = 0; step % 1000 == 0 && i < NAMES * GENERATIONS; i++)
+            total += list[i / GENERATIONS][i % GENERATIONS];
+        if (step % 1000 == 0)
+            assert_int_equal(topics.count, total);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_each_once, empty), cmocka_unit_test_setup(test_end, empty),
-        cmocka_unit_test_setup(test_bounds, empty)};
+        cmocka_unit_test_setup(test_bounds, empty), cmocka_unit_test_setup(test_like_a_list, empty)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
