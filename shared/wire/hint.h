@@ -3,7 +3,7 @@
 #pragma once
 #include "message.h"
 
-enum { HINT_VERSION = 1, HINT_TOPIC_MAX = 64, HINT_PAYLOAD_MAX = 64 << 10 };
+enum { HINT_VERSION = 1, HINT_TOPIC_MAX = 64, HINT_PAYLOAD_MAX = 128 << 10 };
 
 enum hint_act {
     HINT_SUBSCRIBE, /* to the broker: what is said of the topic is for the sender, until its generation ends */
