@@ -39,13 +39,16 @@ void video_view(call_t *call)
     if (call->principal.role == ROLE_NONE && message_has(in, child_id))
         call_fail(call, ERROR_UNAUTHENTICATED);
     watcher_check(call, in->child_id, message_has(in, child_id));
+    const touched_row_t *touched = NULL;
     if (call->principal.role != ROLE_NONE)
-        db_query(call, &SQL_interaction_touch, bind_uuid(uuid_new()), bind_uuid(call->principal.user), bind_uuid(params->id),
-            BIND(watcher, in, child_id));
+        touched = row_first(call, db_query(call, &SQL_interaction_touch, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
+                                      bind_uuid(params->id), BIND(watcher, in, child_id)));
     const view_answer_t *answer = row_or_404(call,
         db_query(call, &SQL_video_view, bind_uuid(params->id), bind_uuid(viewer_of(call)), bind_integer(pause)));
     if (answer->counted)
         call_tag(call, TAG_VIDEO, params->id);
+    if (message_has(in, child_id) && touched->fresh)
+        recommend_again(call, in->child_id);
     reply_value(call, answer);
 }
 
@@ -61,6 +64,8 @@ void video_complete(call_t *call)
         call_tag(call, TAG_VIDEO, params->id);
     else
         db_query(call, &SQL_completion_again, user, video, child);
+    if (message_has(in, child_id))
+        recommend_again(call, in->child_id);
     reply_value(call, answer);
 }
 

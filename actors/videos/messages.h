@@ -3,12 +3,11 @@
  * What many files share is put together from the same pieces: VIDEO_ITEM is what lists show, VIDEO_DETAIL and ADMIN_VIDEO
  * begin with it. VIDEO_FACTS is what admins say of a video. */
 #pragma once
+#include "reasons.h"
 #include "../../shared/actor/actor.h"
 
 static const char *const video_platforms[] = {"youtube", "naver_tv", "kakao_tv", "vimeo", "other", NULL};
 static const char *const video_difficulties[] = {"easy", "medium", "hard", NULL};
-static const char *const video_areas[] = {
-    "gross_motor", "fine_motor", "cognitive", "language", "social", "emotional", NULL};
 enum video_sort { SORT_PRIORITY, SORT_NEWEST, SORT_POPULAR };
 static const char *const video_sorts[] = {"priority", "newest", "popular", NULL};
 
@@ -20,7 +19,7 @@ static const char *const video_sorts[] = {"priority", "newest", "popular", NULL}
     FIELD(text, slug, .required = true)
 MESSAGE(video_category, VIDEO_CATEGORY);
 
-#define VIDEO_AREA(FIELD) FIELD(choice, area, .required = true, .names = video_areas)
+#define VIDEO_AREA(FIELD) FIELD(choice, area, .required = true, .names = development_areas)
 MESSAGE_BARE(video_area, VIDEO_AREA);
 #define VIDEO_TAG(FIELD) FIELD(text, tag, .required = true, .min = 1, .max = 30, .format = FORMAT_LINE)
 MESSAGE_BARE(video_tag, VIDEO_TAG);
@@ -62,7 +61,7 @@ MESSAGE(video_detail, VIDEO_DETAIL);
 
 #define VIDEO_FILTERS(FIELD)                                                                                       \
     FIELD(integer, age, .min = 0, .max = 240, .meaning = "Months: target_age_min to target_age_max contain it")    \
-    FIELD(choice, area, .names = video_areas)                                                                      \
+    FIELD(choice, area, .names = development_areas)                                                                      \
     FIELD(choice, difficulty, .names = video_difficulties)                                                         \
     FIELD(text, q, .max = 100,                                                                                     \
         .meaning = "Words of title and tags, each of which must be found; Hangul also by initial consonants: 블ㄹ")     \
@@ -139,6 +138,40 @@ MESSAGE(watched_params, WATCHED_PARAMS);
     FIELD(time, last_watched_at, .required = true)                                                                 \
     FIELD(time, completed_at, .nullable = true)
 MESSAGE(watched_video, WATCHED_VIDEO);
+
+/* --- what is recommended for a child ------------------------------------------------------------------------------ */
+
+#define RECOMMENDED_PARAMS(FIELD)                                                                                  \
+    FIELD(uuid, child_id, .required = true)                                                                        \
+    FIELD(choice, area, .names = development_areas, .meaning = "Only those of this area")
+MESSAGE(recommended_params, RECOMMENDED_PARAMS);
+
+/* Without counters: what changes with everybody's views would keep it from the cache. */
+#define RECOMMENDED_VIDEO(FIELD)                                                                                   \
+    FIELD(uuid, id, .required = true)                                                                              \
+    FIELD(uuid, assessment_id, .required = true, .meaning = "The latest completed one")                            \
+    FIELD(uuid, child_id, .required = true)                                                                        \
+    FIELD(uuid, video_id, .required = true)                                                                        \
+    FIELD(integer, position, .required = true, .meaning = "From 1; what was withdrawn leaves a gap")               \
+    FIELD(choice, development_area, .required = true, .names = development_areas)                                        \
+    FIELD(choice, area_level, .required = true, .names = development_levels)                                             \
+    FIELD(text, recommendation_reason, .required = true, .meaning = "In the reader's language")                    \
+    FIELD(integer, priority_score, .required = true, .meaning = "0 to 100")                                        \
+    FIELD(boolean, is_viewed, .required = true, .meaning = "With this child")                                      \
+    FIELD(time, created_at, .required = true)                                                                      \
+    FIELD(text, title, .required = true)                                                                           \
+    FIELD(text, description, .required = true)                                                                     \
+    FIELD(text, video_url, .required = true)                                                                       \
+    FIELD(choice, video_platform, .required = true, .names = video_platforms)                                      \
+    FIELD(text, thumbnail_url, .nullable = true)                                                                   \
+    FIELD(integer, duration, .required = true, .meaning = "Seconds")                                               \
+    FIELD(integer, target_age_min, .required = true, .meaning = "Months")                                          \
+    FIELD(integer, target_age_max, .required = true, .meaning = "Months")                                          \
+    FIELD(choice, difficulty, .required = true, .names = video_difficulties)                                       \
+    FIELD(json, categories, .required = true, .message = &video_category_message)                                  \
+    FIELD(json, areas, .required = true, .message = &video_area_message)                                           \
+    FIELD(json, tags, .required = true, .message = &video_tag_message)
+MESSAGE(recommended_video, RECOMMENDED_VIDEO);
 
 /* --- administration ----------------------------------------------------------------------------------------------- */
 
@@ -225,6 +258,30 @@ MESSAGE(personal_interaction, PERSONAL_INTERACTION);
     FIELD(time, counted_at)
 MESSAGE(personal_view, PERSONAL_VIEW);
 
+#define PERSONAL_RECOMMENDATION(FIELD)                                                                             \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(uuid, assessment_id)                                                                                     \
+    FIELD(uuid, video_id)                                                                                          \
+    FIELD(text, title)                                                                                             \
+    FIELD(text, development_area)                                                                                  \
+    FIELD(text, area_level)                                                                                        \
+    FIELD(text, recommendation_reason)                                                                             \
+    FIELD(integer, priority_score)                                                                                 \
+    FIELD(integer, position)                                                                                       \
+    FIELD(boolean, is_viewed)                                                                                      \
+    FIELD(time, created_at)
+MESSAGE(personal_recommendation, PERSONAL_RECOMMENDATION);
+
+#define PERSONAL_PRESCRIPTION(FIELD)                                                                               \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, prescription_id)                                                                                   \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(uuid, video_id)                                                                                          \
+    FIELD(text, title)                                                                                             \
+    FIELD(time, created_at)
+MESSAGE(personal_prescription, PERSONAL_PRESCRIPTION);
+
 /* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
@@ -237,5 +294,75 @@ MESSAGE(key_row, KEY_ROW);
     FIELD(uuid, id)                                                                                                \
     FIELD(text, watched)                                                                                           \
     FIELD(boolean, is_completed)                                                                                   \
-    FIELD(integer, duration)
+    FIELD(integer, duration)                                                                                       \
+    FIELD(boolean, fresh, .meaning = "Never watched with this child by this user before")
 MESSAGE(watched_row, WATCHED_ROW);
+
+#define TOUCHED_ROW(FIELD) FIELD(boolean, fresh, .meaning = "As in watched_row")
+MESSAGE(touched_row, TOUCHED_ROW);
+
+#define LOCKED_ROW(FIELD) FIELD(integer, locks)
+MESSAGE(locked_row, LOCKED_ROW);
+
+/* What an attempt found in one area. */
+#define RUN_ROW(FIELD)                                                                                             \
+    FIELD(uuid, assessment_id)                                                                                     \
+    FIELD(integer, age)                                                                                            \
+    FIELD(choice, area, .names = development_areas)                                                                      \
+    FIELD(integer, score)                                                                                          \
+    FIELD(choice, level, .names = development_levels)
+MESSAGE(run_row, RUN_ROW);
+
+#define CANDIDATE_ROW(FIELD)                                                                                       \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(integer, areas, .meaning = "A bit for each")                                                             \
+    FIELD(integer, target_age_min)                                                                                 \
+    FIELD(integer, target_age_max)                                                                                 \
+    FIELD(integer, priority)                                                                                       \
+    FIELD(choice, difficulty, .names = video_difficulties)                                                         \
+    FIELD(integer, view_count)                                                                                     \
+    FIELD(integer, completion_count)                                                                               \
+    FIELD(time, published_at)                                                                                      \
+    FIELD(time, completed_at, .nullable = true)                                                                    \
+    FIELD(boolean, viewed)                                                                                         \
+    FIELD(boolean, prescribed)
+MESSAGE(candidate_row, CANDIDATE_ROW);
+
+/* A recommendation as its row says it, with what its reason is made of in another language. */
+#define RECOMMENDED_ROW(FIELD)                                                                                     \
+    RECOMMENDED_VIDEO(FIELD)                                                                                       \
+    FIELD(choice, reason_code, .names = reason_codes)                                                              \
+    FIELD(integer, reason_age)                                                                                     \
+    FIELD(integer, reason_age_min)                                                                                 \
+    FIELD(integer, reason_age_max)                                                                                 \
+    FIELD(choice, reason_difficulty, .names = video_difficulties)
+MESSAGE(recommended_row, RECOMMENDED_ROW);
+
+/* --- what is written as JSON in a statement ----------------------------------------------------------------------- */
+
+#define REASON_PARAMETERS(FIELD)                                                                                   \
+    FIELD(integer, age)                                                                                            \
+    FIELD(integer, age_min)                                                                                        \
+    FIELD(integer, age_max)                                                                                        \
+    FIELD(choice, difficulty, .names = video_difficulties)
+MESSAGE(reason_parameters, REASON_PARAMETERS);
+#define PLACE(FIELD)                                                                                               \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, video_id)                                                                                          \
+    FIELD(choice, development_area, .names = development_areas)                                                          \
+    FIELD(choice, area_level, .names = development_levels)                                                               \
+    FIELD(text, recommendation_reason)                                                                             \
+    FIELD(choice, reason_code, .names = reason_codes)                                                              \
+    FIELD(object, reason_parameters, .message = &reason_parameters_message)                                        \
+    FIELD(integer, priority_score)                                                                                 \
+    FIELD(boolean, is_viewed)
+MESSAGE(place, PLACE);
+#define PLACES(FIELD) FIELD(list, places, .message = &place_message)
+MESSAGE(places, PLACES);
+
+#define PRESCRIBED(FIELD)                                                                                          \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, video_id)
+MESSAGE(prescribed, PRESCRIBED);
+#define PRESCRIPTION(FIELD) FIELD(list, videos, .message = &prescribed_message)
+MESSAGE(prescription, PRESCRIPTION);

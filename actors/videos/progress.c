@@ -56,5 +56,7 @@ void progress_put(call_t *call)
         bind_integer(watch_time(seen, count)), bind_boolean(first));
     if (first)
         call_tag(call, TAG_VIDEO, params->id);
+    if (message_has(in, child_id) && (first || row->fresh))
+        recommend_again(call, in->child_id);
     progress_reply(call, row, row->is_completed || first, seen, count);
 }

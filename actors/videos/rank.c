@@ -7,11 +7,11 @@
 static const struct {
     int places;
     int difficulty[RANK_DIFFICULTIES]; /* D of easy, medium, hard */
-} levels[RANK_LEVELS] = {
-    [RANK_EXCELLENT] = {1, {2, 6, 10}},
-    [RANK_GOOD] = {1, {4, 10, 7}},
-    [RANK_CAUTION] = {3, {8, 10, 3}},
-    [RANK_NEEDS_OBSERVATION] = {4, {10, 4, 0}},
+} levels[LEVELS] = {
+    [LEVEL_EXCELLENT] = {1, {2, 6, 10}},
+    [LEVEL_GOOD] = {1, {4, 10, 7}},
+    [LEVEL_CAUTION] = {3, {8, 10, 3}},
+    [LEVEL_NEEDS_OBSERVATION] = {4, {10, 4, 0}},
 };
 
 enum {
@@ -53,21 +53,21 @@ static int history_points(const rank_video_t *video)
     return video->viewed ? points - VIEWED_POINTS : points;
 }
 
-int rank_points(const rank_child_t *child, enum rank_area area, const rank_video_t *video)
+int rank_points(const rank_child_t *child, enum development_area area, const rank_video_t *video)
 {
-    insist(area < RANK_AREAS && child->areas[area].assessed);
+    insist(area < AREAS && child->areas[area].assessed);
     int score = child->areas[area].score;
-    enum rank_level level = child->areas[area].level;
-    insist(score >= 0 && score <= SCORE_FULL && level < RANK_LEVELS && video->difficulty < RANK_DIFFICULTIES);
+    enum development_level level = child->areas[area].level;
+    insist(score >= 0 && score <= SCORE_FULL && level < LEVELS && video->difficulty < RANK_DIFFICULTIES);
     int64_t points = (SCORE_FULL - score) / 200 + age_points(child->age, video) +
                      PRIORITY_POINTS * (video->priority - 1) / (PRIORITY_MOST - 1) +
                      levels[level].difficulty[video->difficulty] + liked_points(video) + history_points(video);
     return points < 0 ? 0 : points > POINTS_MOST ? POINTS_MOST : (int)points;
 }
 
-int rank_places(enum rank_level level)
+int rank_places(enum development_level level)
 {
-    insist(level < RANK_LEVELS);
+    insist(level < LEVELS);
     return levels[level].places;
 }
 
@@ -107,22 +107,22 @@ static void best_add(best_t *best, rank_place_t place, int most)
 }
 
 /* The assessed areas, the weakest first; how many. */
-static int areas_sort(const rank_child_t *child, enum rank_area sorted[RANK_AREAS])
+static int areas_sort(const rank_child_t *child, enum development_area sorted[AREAS])
 {
     int count = 0;
-    for (int area = 0; area < RANK_AREAS; area++) {
+    for (int area = 0; area < AREAS; area++) {
         if (!child->areas[area].assessed)
             continue;
         int at = count++;
         for (; at > 0 && child->areas[sorted[at - 1]].score > child->areas[area].score; at--)
             sorted[at] = sorted[at - 1];
-        sorted[at] = (enum rank_area)area;
+        sorted[at] = (enum development_area)area;
     }
     return count;
 }
 
 /* The place in `sorted` of the first area that the video trains; `count`: none. */
-static int weakest(const rank_video_t *video, const enum rank_area *sorted, int count)
+static int weakest(const rank_video_t *video, const enum development_area *sorted, int count)
 {
     int at = 0;
     while (at < count && !(video->areas >> sorted[at] & 1))
@@ -143,9 +143,9 @@ static enum rank_reason reason_of(const rank_video_t *video, int age)
 
 int rank_videos(const rank_child_t *child, const rank_video_t *videos, int count, int64_t now, rank_place_t out[RANK_PLACES_MOST])
 {
-    enum rank_area sorted[RANK_AREAS];
+    enum development_area sorted[AREAS];
     int areas = areas_sort(child, sorted), filled = 0;
-    best_t fitting[RANK_AREAS] = {{.count = 0}}, widened[RANK_AREAS] = {{.count = 0}};
+    best_t fitting[AREAS] = {{.count = 0}}, widened[AREAS] = {{.count = 0}};
     for (int i = 0; i < count; i++) {
         const rank_video_t *video = &videos[i];
         int at = weakest(video, sorted, areas);

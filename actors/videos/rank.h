@@ -6,16 +6,14 @@
  * only when they are too few, those whose ages miss it by three months at most, without points for their age. What has got a place
  * stands in the order of points, whichever way it came. */
 #pragma once
+#include "../../shared/base/development.h"
 #include "../../shared/base/uuid.h"
 
-/* In the order of the founding document, which decides between areas of equal score. */
-enum rank_area { RANK_GROSS_MOTOR, RANK_FINE_MOTOR, RANK_COGNITIVE, RANK_LANGUAGE, RANK_SOCIAL, RANK_EMOTIONAL, RANK_AREAS };
-enum rank_level { RANK_EXCELLENT, RANK_GOOD, RANK_CAUTION, RANK_NEEDS_OBSERVATION, RANK_LEVELS };
 enum rank_difficulty { RANK_EASY, RANK_MEDIUM, RANK_HARD, RANK_DIFFICULTIES };
 
 enum {
     RANK_PLACES_OF_AREA = 4,                              /* at most */
-    RANK_PLACES_MOST = RANK_AREAS * RANK_PLACES_OF_AREA,
+    RANK_PLACES_MOST = AREAS * RANK_PLACES_OF_AREA,
     RANK_WIDENED_MONTHS = 3,                              /* by which the ages of a video may miss the child's */
     RANK_REST_DAYS = 30,                                  /* a video that was completed is not recommended so long */
 };
@@ -26,8 +24,8 @@ typedef struct {
     struct {
         bool assessed;
         int score; /* hundredths: 0 to 10000 */
-        enum rank_level level;
-    } areas[RANK_AREAS];
+        enum development_level level;
+    } areas[AREAS];
 } rank_child_t;
 
 typedef struct {
@@ -41,7 +39,7 @@ typedef struct {
     bool viewed, prescribed; /* with this child, to this child */
 } rank_video_t;
 
-/* What a place's reason tells beyond area and level (reasons.h). The order is that of the founding words' names there. */
+/* What a place's reason tells beyond area and level (reasons.h). Their names: reason_codes. */
 enum rank_reason {
     RANK_FITS,       /* made for the child's age */
     RANK_OLDER,      /* made for children a little older */
@@ -53,15 +51,15 @@ enum rank_reason {
 
 typedef struct {
     const rank_video_t *video; /* one of those given */
-    enum rank_area area;
+    enum development_area area;
     enum rank_reason reason;
     int points; /* 0 to 100 */
 } rank_place_t;
 
 /* P of a video as one of this area, which must be an assessed one. */
-int rank_points(const rank_child_t *, enum rank_area, const rank_video_t *);
+int rank_points(const rank_child_t *, enum development_area, const rank_video_t *);
 /* Places of a level, 4 to 1. */
-int rank_places(enum rank_level);
+int rank_places(enum development_level);
 /* Fills the places in their order, the first recommendation first; how many there are. Times (`now`, those of the videos) are
  * microseconds. Videos that are not to be recommended at all (withdrawn, dead) are not to be given. */
 int rank_videos(const rank_child_t *, const rank_video_t *videos, int count, int64_t now, rank_place_t out[RANK_PLACES_MOST]);

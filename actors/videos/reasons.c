@@ -11,13 +11,13 @@ const char *const reason_codes[RANK_REASONS + 1] = {
     [RANK_PRESCRIBED] = "prescribed",
 };
 
-static const char *const area_words[RANK_AREAS][LANGUAGES] = {
-    [RANK_GROSS_MOTOR] = {"대근육", "gross motor"},
-    [RANK_FINE_MOTOR] = {"소근육", "fine motor"},
-    [RANK_COGNITIVE] = {"인지", "thinking"},
-    [RANK_LANGUAGE] = {"언어", "language"},
-    [RANK_SOCIAL] = {"사회성", "social"},
-    [RANK_EMOTIONAL] = {"정서", "emotional"},
+static const char *const area_words[AREAS][LANGUAGES] = {
+    [AREA_GROSS_MOTOR] = {"대근육", "gross motor"},
+    [AREA_FINE_MOTOR] = {"소근육", "fine motor"},
+    [AREA_COGNITIVE] = {"인지", "thinking"},
+    [AREA_LANGUAGE] = {"언어", "language"},
+    [AREA_SOCIAL] = {"사회성", "social"},
+    [AREA_EMOTIONAL] = {"정서", "emotional"},
 };
 
 static const char *const difficulty_words[RANK_DIFFICULTIES][LANGUAGES] = {
@@ -26,12 +26,12 @@ static const char *const difficulty_words[RANK_DIFFICULTIES][LANGUAGES] = {
     [RANK_HARD] = {"새로운 도전이 되는", "a game that is a new challenge"},
 };
 
-static const char *const level_sentences[RANK_LEVELS][LANGUAGES] = {
-    [RANK_EXCELLENT] = {"{area} 영역은 아이의 든든한 강점이에요.", "The {area} area is one of your child's strengths."},
-    [RANK_GOOD] = {"{area} 영역이 잘 자라고 있어요.", "The {area} area is growing well."},
-    [RANK_CAUTION] = {"{area} 영역은 놀이로 더 자주 경험하게 해 주면 좋아요.",
+static const char *const level_sentences[LEVELS][LANGUAGES] = {
+    [LEVEL_EXCELLENT] = {"{area} 영역은 아이의 든든한 강점이에요.", "The {area} area is one of your child's strengths."},
+    [LEVEL_GOOD] = {"{area} 영역이 잘 자라고 있어요.", "The {area} area is growing well."},
+    [LEVEL_CAUTION] = {"{area} 영역은 놀이로 더 자주 경험하게 해 주면 좋아요.",
         "Your child would enjoy more practice in the {area} area."},
-    [RANK_NEEDS_OBSERVATION] = {"{area} 영역은 조금 더 자주 함께하며 살펴봐 주세요.",
+    [LEVEL_NEEDS_OBSERVATION] = {"{area} 영역은 조금 더 자주 함께하며 살펴봐 주세요.",
         "Please spend a little more time together on the {area} area and see how it goes."},
 };
 
@@ -77,7 +77,7 @@ static void sentence_add(buffer_t *out, const char *template, const reason_t *re
 
 text_t reason_text(arena_t *arena, const reason_t *reason, enum language language)
 {
-    insist(reason->reason < RANK_REASONS && reason->area < RANK_AREAS && reason->level < RANK_LEVELS &&
+    insist(reason->reason < RANK_REASONS && reason->area < AREAS && reason->level < LEVELS &&
            reason->difficulty < RANK_DIFFICULTIES && language < LANGUAGES);
     static buffer_t text; /* reused: nothing here suspends */
     text.length = 0;

@@ -7,8 +7,8 @@
 
 typedef struct {
     enum rank_reason reason;
-    enum rank_area area;
-    enum rank_level level;
+    enum development_area area;
+    enum development_level level;
     enum rank_difficulty difficulty;
     int age, age_min, age_max; /* months: the child's, the video's */
 } reason_t;

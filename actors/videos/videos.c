@@ -1,12 +1,13 @@
-/* videos: play videos, who watched which, and their administration. Owns the schema `videos`; of children it reads the view
- * guardians.
+/* videos: play videos, who watched which, what is recommended for a child, and their administration. Owns the schema `videos`; of children it reads the view
+ * guardians, of accounts current_consents, and aipoten.therapist_relations.
  *
  * What always holds: the public sees published videos only; a video that was watched is never removed, a deleted one stays as a
  * row; a counter counts each viewer, bookmark and first completion once (product.md, section 5).
  *
  * How old an answer may be: what an administrator writes shows at once everywhere (TAG_VIDEOS). A counter that changes makes the
  * video's own page anew (TAG_VIDEO) but no list, for then no list would ever come from the cache: in a list counters, and the
- * order `popular`, are as old as LIST_SECONDS allows. */
+ * order `popular`, are as old as LIST_SECONDS allows. A child's recommendations show no counters; they change with all that is
+ * written of them (TAG_RECOMMENDED, recommend.c). */
 #include "videos.h"
 #include "../../shared/actor/events.h"
 #include "../../shared/actor/personal_data.h"
@@ -47,6 +48,10 @@ static const endpoint_t endpoints[] = {
     {.operation = "videos.category", .method = "GET", .path = VIDEOS "/categories/:slug", .handler = category_videos,
         .summary = "Published videos of a category", .params = &category_videos_params_message,
         .output = &video_item_message, .shape = SHAPE_LIST, .cache = CACHE_PUBLIC, .cache_seconds = LIST_SECONDS},
+    {.operation = "videos.recommended", .method = "GET", .path = VIDEOS "/recommended", .handler = recommended_list,
+        .roles = MEMBER, .summary = "What is recommended for a child after its latest assessment, best first",
+        .params = &recommended_params_message, .output = &recommended_video_message, .shape = SHAPE_LIST,
+        .errors = {ERROR_NOT_FOUND}, .cache = CACHE_PERSONAL, .by_language = true, .logged = THERAPIST | ADMIN},
     {.operation = "videos.bookmarks", .method = "GET", .path = VIDEOS "/bookmarks", .handler = bookmark_list,
         .roles = MEMBER, .summary = "One's bookmarks, newest first", .params = &page_params_message,
         .output = &bookmarked_video_message, .shape = SHAPE_LIST},
@@ -104,6 +109,12 @@ static const endpoint_t endpoints[] = {
         .handler = admin_category_delete, .roles = ADMIN, .summary = "Delete a category that has no videos",
         .params = &id_params_message, .shape = SHAPE_NOTHING, .errors = {ERROR_IN_USE}, .writes = true},
 
+    {.operation = "videos.assessment_completed", .event = "assessment.completed", .handler = recommend_completed,
+        .summary = "Recommend videos by the results of an assessment", .input = &assessment_completed_message,
+        .shape = SHAPE_NOTHING, .writes = true},
+    {.operation = "videos.prescribed", .event = "video.prescribed", .handler = recommend_prescribed,
+        .summary = "Keep what a therapist prescribed, and recommend it sooner", .input = &video_prescribed_message,
+        .shape = SHAPE_NOTHING, .writes = true},
     PERSONAL_DATA_ROW("videos", videos_personal_data),
     {.operation = "videos.user_erased", .event = "user.erased", .handler = videos_user_erased,
         .summary = "Forget what a user watched", .input = &user_erased_message, .shape = SHAPE_NOTHING, .writes = true},

@@ -19,6 +19,14 @@ void watched_list(call_t *);
 void watcher_check(call_t *, uuid_t child, bool given);
 /* progress.c */
 void progress_put(call_t *);
+/* recommended.c */
+void recommended_list(call_t *);
+/* recommend.c */
+void recommend_completed(call_t *);
+void recommend_prescribed(call_t *);
+/* Ranks a child's recommendations anew, of its latest attempt, if there is one: something was watched with it. Comes after all
+ * that the call locks otherwise. */
+void recommend_again(call_t *, uuid_t child);
 /* admin_videos.c */
 void admin_video_list(call_t *);
 void admin_video_get(call_t *);

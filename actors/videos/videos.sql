@@ -92,12 +92,18 @@ SELECT id FROM videos.video_categories WHERE slug = $1;
 -- child_of_user: read batched -> key_row
 SELECT child_id AS id FROM children.guardians WHERE child_id = $1 AND user_id = $2;
 
--- interaction_touch: write
+-- watched_before: part
+-- By user $2, video $3, with child $4.
+EXISTS (SELECT FROM videos.user_video_interactions b
+                WHERE b.user_id = $2 AND b.video_id = $3 AND b.child_id = $4 AND b.last_watched_at IS NOT NULL);
+
+-- interaction_touch: write -> touched_row
 INSERT INTO videos.user_video_interactions (id, user_id, video_id, child_id, last_watched_at)
 SELECT $1::uuid, $2::uuid, v.id, $4::uuid, aipoten.app_now()
 FROM videos.videos v
 WHERE v.id = $3 AND v.is_published AND v.deleted_at IS NULL
-ON CONFLICT ON CONSTRAINT user_video_interactions_key DO UPDATE SET last_watched_at = excluded.last_watched_at;
+ON CONFLICT ON CONSTRAINT user_video_interactions_key DO UPDATE SET last_watched_at = excluded.last_watched_at
+RETURNING NOT {watched_before} AS fresh;
 
 -- video_view: write -> view_answer
 -- By viewer $2, whose view before must be at least $3 seconds old.
@@ -188,7 +194,7 @@ WITH mine AS (
     ON CONFLICT ON CONSTRAINT user_video_interactions_key DO UPDATE SET last_watched_at = excluded.last_watched_at
     RETURNING id, video_id, watched, is_completed
 )
-SELECT mine.id, mine.watched::text AS watched, mine.is_completed, v.duration
+SELECT mine.id, mine.watched::text AS watched, mine.is_completed, v.duration, NOT {watched_before} AS fresh
 FROM mine JOIN videos.videos v ON v.id = mine.video_id;
 
 -- progress_save: write
@@ -233,6 +239,103 @@ FROM (SELECT FROM videos.user_video_interactions i JOIN videos.videos v ON v.id 
       WHERE i.user_id = $1 AND i.last_watched_at IS NOT NULL
         AND ($2::uuid IS NULL OR i.child_id = $2) AND ($3::boolean IS NULL OR i.is_completed = $3)
         AND v.is_published AND v.deleted_at IS NULL LIMIT 10001) AS few;
+
+-- --- recommendations: writing (recommend.c) -----------------------------------------------------------------------------------------
+-- Locks: what somebody does with a video first (interaction, video), then the child's recommendations.
+
+-- recommended_lock: write -> locked_row
+-- Until the end of the transaction nobody else writes what is recommended or prescribed for the child, nor forgets it.
+SELECT count(pg_advisory_xact_lock(hashtextextended('videos.recommended ' || $1::uuid::text, 0))) AS locks;
+
+-- run_put: write -> key_row
+-- No row: a newer attempt was here before, or the child was deleted.
+INSERT INTO videos.recommendation_runs AS r (child_id, assessment_id, completed_at, age, areas)
+SELECT $1::uuid, $2::uuid, $3::timestamptz, $4::smallint, $5::text::jsonb -> 'areas'
+WHERE EXISTS (SELECT FROM children.guardians g WHERE g.child_id = $1)
+ON CONFLICT (child_id) DO UPDATE
+    SET assessment_id = excluded.assessment_id, completed_at = excluded.completed_at, age = excluded.age, areas = excluded.areas
+    WHERE (r.completed_at, r.assessment_id) < (excluded.completed_at, excluded.assessment_id)
+RETURNING r.child_id AS id;
+
+-- run_get: write -> run_row
+-- A row for each area of the attempt; none: nothing was recommended yet.
+SELECT r.assessment_id, r.age, a.area, a.score, a.level
+FROM videos.recommendation_runs r CROSS JOIN LATERAL jsonb_to_recordset(r.areas) AS a (area text, score integer, level text)
+WHERE r.child_id = $1;
+
+-- candidates: write -> candidate_row
+-- What may be recommended for child $1 of $2 months, whose areas are the bits $3, with what is known of it for this child; also
+-- those that miss the age by $4 months, last. Once the link checker says which links are dead, its condition belongs here; so far
+-- nothing says so (url_last_checked_at tells only when somebody looked).
+SELECT v.id, v.area_set AS areas, v.target_age_min, v.target_age_max, v.priority, v.difficulty, v.view_count, v.completion_count,
+       v.published_at, f.completed_at, coalesce(f.viewed, false) AS viewed, coalesce(f.prescribed, false) AS prescribed
+FROM videos.videos v
+    LEFT JOIN (SELECT k.video_id, max(k.completed_at) AS completed_at, bool_or(k.viewed) AS viewed, bool_or(k.prescribed) AS prescribed
+               FROM (SELECT i.video_id, i.completed_at, i.last_watched_at IS NOT NULL, false
+                     FROM videos.user_video_interactions i WHERE i.child_id = $1
+                     UNION ALL
+                     SELECT p.video_id, NULL, false, true FROM videos.prescriptions p WHERE p.child_id = $1
+                    ) AS k (video_id, completed_at, viewed, prescribed)
+               GROUP BY k.video_id) AS f ON f.video_id = v.id
+WHERE v.is_published AND v.deleted_at IS NULL AND v.area_set & $3::smallint <> 0
+  AND v.target_age_min <= $2::integer + $4::integer AND v.target_age_max >= $2 - $4
+ORDER BY ($2 BETWEEN v.target_age_min AND v.target_age_max) DESC, v.priority DESC, v.published_at DESC, v.id
+LIMIT $5;
+
+-- recommendations_write: write
+-- These ($3: a JSON object with the list) and no others are the recommendations of child $1, by attempt $2.
+WITH wanted AS (
+    SELECT w.*, ordinality AS position
+    FROM ROWS FROM (jsonb_to_recordset($3::text::jsonb -> 'places') AS (
+             id uuid, video_id uuid, development_area text, area_level text, recommendation_reason text, reason_code text,
+             reason_parameters jsonb, priority_score smallint, is_viewed boolean)) WITH ORDINALITY AS w
+), gone AS (
+    DELETE FROM videos.recommended_videos r
+    WHERE r.child_id = $1 AND NOT EXISTS (SELECT FROM wanted w WHERE w.video_id = r.video_id)
+)
+INSERT INTO videos.recommended_videos AS r (id, assessment_id, child_id, video_id, development_area, area_level,
+    recommendation_reason, reason_code, reason_parameters, priority_score, position, is_viewed)
+SELECT w.id, $2::uuid, $1::uuid, w.video_id, w.development_area, w.area_level, w.recommendation_reason, w.reason_code,
+       w.reason_parameters, w.priority_score, w.position, w.is_viewed
+FROM wanted w
+ON CONFLICT ON CONSTRAINT recommended_videos_key DO UPDATE
+    SET assessment_id = excluded.assessment_id, development_area = excluded.development_area, area_level = excluded.area_level,
+        recommendation_reason = excluded.recommendation_reason, reason_code = excluded.reason_code,
+        reason_parameters = excluded.reason_parameters, priority_score = excluded.priority_score, position = excluded.position,
+        is_viewed = excluded.is_viewed,
+        created_at = CASE WHEN r.assessment_id = excluded.assessment_id THEN r.created_at ELSE excluded.created_at END;
+
+-- prescriptions_write: write
+-- Those of the videos ($4: a JSON object with the list) that there are; of a child that was deleted none.
+INSERT INTO videos.prescriptions (id, prescription_id, child_id, video_id, therapist_user_id)
+SELECT w.id, $1::uuid, $2::uuid, v.id, $3::uuid
+FROM jsonb_to_recordset($4::text::jsonb -> 'videos') AS w (id uuid, video_id uuid) JOIN videos.videos v ON v.id = w.video_id
+WHERE EXISTS (SELECT FROM children.guardians g WHERE g.child_id = $2)
+ON CONFLICT ON CONSTRAINT prescriptions_key DO NOTHING;
+
+-- --- recommendations: reading (recommended.c) ---------------------------------------------------------------------------------------
+
+-- child_readable: read batched -> key_row
+-- By its guardians, by an admin ($3), and by a therapist who works with it while its owner consents (product.md, section 2).
+SELECT g.child_id AS id
+FROM children.guardians g
+WHERE g.child_id = $1 AND g.relation = 'owner'
+  AND ($3::boolean
+       OR EXISTS (SELECT FROM children.guardians m WHERE m.child_id = $1 AND m.user_id = $2)
+       OR EXISTS (SELECT FROM aipoten.therapist_relations t
+                  WHERE t.therapist_user_id = $2 AND t.child_id = $1 AND t.ends_at > aipoten.app_now())
+          AND EXISTS (SELECT FROM accounts.current_consents c
+                      WHERE c.user_id = g.user_id AND c.kind = 'sharing' AND c.granted));
+
+-- recommended: read batched -> recommended_row
+SELECT r.id, r.assessment_id, r.child_id, r.video_id, r.position, r.development_area, r.area_level, r.recommendation_reason,
+       r.priority_score, r.is_viewed, r.created_at, v.title, v.description, v.video_url, v.video_platform, v.thumbnail_url,
+       v.duration, v.target_age_min, v.target_age_max, v.difficulty, v.categories, v.areas, v.tags, r.reason_code,
+       (r.reason_parameters ->> 'age')::integer AS reason_age, (r.reason_parameters ->> 'age_min')::integer AS reason_age_min,
+       (r.reason_parameters ->> 'age_max')::integer AS reason_age_max, r.reason_parameters ->> 'difficulty' AS reason_difficulty
+FROM videos.recommended_videos r JOIN videos.videos v ON v.id = r.video_id
+WHERE r.child_id = $1 AND ($2::text IS NULL OR r.development_area = $2) AND v.is_published AND v.deleted_at IS NULL
+ORDER BY r.position;
 
 -- --- administration: videos -----------------------------------------------------------------------------------------------------
 
@@ -409,6 +512,23 @@ LIMIT $3;
 -- person_views: slow -> personal_view
 SELECT video_id, counted_at FROM videos.video_views WHERE viewer = $1 AND video_id > $2 ORDER BY video_id LIMIT $3;
 
+-- person_recommendations: slow -> personal_recommendation
+-- Of the children that the person guards.
+SELECT r.id, r.child_id, r.assessment_id, r.video_id, v.title, r.development_area, r.area_level, r.recommendation_reason,
+       r.priority_score, r.position, r.is_viewed, r.created_at
+FROM children.guardians g JOIN videos.recommended_videos r ON r.child_id = g.child_id JOIN videos.videos v ON v.id = r.video_id
+WHERE g.user_id = $1 AND r.id > $2
+ORDER BY r.id
+LIMIT $3;
+
+-- person_prescriptions: slow -> personal_prescription
+-- For those children, or by the person.
+SELECT p.id, p.prescription_id, p.child_id, p.video_id, v.title, p.created_at
+FROM videos.prescriptions p JOIN videos.videos v ON v.id = p.video_id
+WHERE (p.therapist_user_id = $1 OR p.child_id IN (SELECT g.child_id FROM children.guardians g WHERE g.user_id = $1)) AND p.id > $2
+ORDER BY p.id
+LIMIT $3;
+
 -- person_interactions_erase: write
 -- What was watched goes without a trace; what was bookmarked is bookmarked by one less.
 WITH gone AS (
@@ -422,3 +542,15 @@ DELETE FROM videos.user_video_interactions WHERE child_id = $1;
 
 -- person_views_erase: write
 DELETE FROM videos.video_views WHERE viewer = $1;
+
+-- person_prescriptions_erase: write
+UPDATE videos.prescriptions SET therapist_user_id = NULL WHERE therapist_user_id = $1;
+
+-- child_run_erase: write
+DELETE FROM videos.recommendation_runs WHERE child_id = $1;
+
+-- child_recommendations_erase: write
+DELETE FROM videos.recommended_videos WHERE child_id = $1;
+
+-- child_prescriptions_erase: write
+DELETE FROM videos.prescriptions WHERE child_id = $1;

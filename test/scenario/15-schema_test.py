@@ -23,7 +23,8 @@ PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guard
              ('children.guardians', 'aipoten_admin'), ('children.guardians', 'aipoten_videos'),
              ('children.guardians', 'aipoten_assessments'), ('children.ages', 'aipoten_assessments'),
              ('children.names', 'aipoten_assessments'), ('accounts.current_consents', 'aipoten_assessments'),
-             ('aipoten.therapist_relations', 'aipoten_assessments')}
+             ('aipoten.therapist_relations', 'aipoten_assessments'),
+             ('accounts.current_consents', 'aipoten_videos'), ('aipoten.therapist_relations', 'aipoten_videos')}
 EMPTY = {'aipoten.therapist_relations'}  # until the migration of matching makes it anew
 
 

@@ -9,8 +9,8 @@
 
 /* The worked example: score 35, age 25; range 24 to 36, priority 8, easy, 100 views, 40 completions. */
 static const rank_child_t example_child = {
-    .age = 25, .areas[RANK_LANGUAGE] = {.assessed = true, .score = 3500, .level = RANK_NEEDS_OBSERVATION}};
-static const rank_video_t example_video = {.areas = 1 << RANK_LANGUAGE,
+    .age = 25, .areas[AREA_LANGUAGE] = {.assessed = true, .score = 3500, .level = LEVEL_NEEDS_OBSERVATION}};
+static const rank_video_t example_video = {.areas = 1 << AREA_LANGUAGE,
     .age_min = 24,
     .age_max = 36,
     .priority = 8,
@@ -30,7 +30,7 @@ static rank_video_t numbered(uint8_t number)
 static void test_example(void **state)
 {
     (void)state;
-    assert_int_equal(rank_points(&example_child, RANK_LANGUAGE, &example_video), 58);
+    assert_int_equal(rank_points(&example_child, AREA_LANGUAGE, &example_video), 58);
 }
 
 /* The example but for one thing: what it has then. 32 + 4 + 11 + 10 + 1. */
@@ -42,8 +42,8 @@ static void test_score(void **state)
     } cases[] = {{3500, 58}, {3401, 58}, {3400, 59}, {3600, 58}, {3601, 57}, {0, 76}, {1, 75}, {9801, 26}, {9800, 27}, {10000, 26}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         rank_child_t child = example_child;
-        child.areas[RANK_LANGUAGE].score = cases[i].score; /* the level is told: it stays */
-        if (rank_points(&child, RANK_LANGUAGE, &example_video) != cases[i].points)
+        child.areas[AREA_LANGUAGE].score = cases[i].score; /* the level is told: it stays */
+        if (rank_points(&child, AREA_LANGUAGE, &example_video) != cases[i].points)
             fail_msg("score %d", cases[i].score);
     }
 }
@@ -66,7 +66,7 @@ static void test_age(void **state)
         child.age = cases[i].age;
         video.age_min = cases[i].min;
         video.age_max = cases[i].max;
-        int points = rank_points(&child, RANK_LANGUAGE, &video) - 54;
+        int points = rank_points(&child, AREA_LANGUAGE, &video) - 54;
         if (points != cases[i].points)
             fail_msg("age %d of %d to %d: %d", cases[i].age, cases[i].min, cases[i].max, points);
     }
@@ -79,22 +79,22 @@ static void test_priority(void **state)
     for (int priority = 1; priority <= 10; priority++) {
         rank_video_t video = example_video;
         video.priority = priority;
-        assert_int_equal(rank_points(&example_child, RANK_LANGUAGE, &video), 47 + points[priority - 1]);
+        assert_int_equal(rank_points(&example_child, AREA_LANGUAGE, &video), 47 + points[priority - 1]);
     }
 }
 
 static void test_difficulty(void **state)
 {
     (void)state;
-    static const int points[RANK_LEVELS][RANK_DIFFICULTIES] = {
-        [RANK_NEEDS_OBSERVATION] = {10, 4, 0}, [RANK_CAUTION] = {8, 10, 3}, [RANK_GOOD] = {4, 10, 7}, [RANK_EXCELLENT] = {2, 6, 10}};
-    for (enum rank_level level = 0; level < RANK_LEVELS; level++)
+    static const int points[LEVELS][RANK_DIFFICULTIES] = {
+        [LEVEL_NEEDS_OBSERVATION] = {10, 4, 0}, [LEVEL_CAUTION] = {8, 10, 3}, [LEVEL_GOOD] = {4, 10, 7}, [LEVEL_EXCELLENT] = {2, 6, 10}};
+    for (enum development_level level = 0; level < LEVELS; level++)
         for (enum rank_difficulty difficulty = 0; difficulty < RANK_DIFFICULTIES; difficulty++) {
             rank_child_t child = example_child;
             rank_video_t video = example_video;
-            child.areas[RANK_LANGUAGE].level = level;
+            child.areas[AREA_LANGUAGE].level = level;
             video.difficulty = difficulty;
-            assert_int_equal(rank_points(&child, RANK_LANGUAGE, &video), 48 + points[level][difficulty]);
+            assert_int_equal(rank_points(&child, AREA_LANGUAGE, &video), 48 + points[level][difficulty]);
         }
 }
 
@@ -110,7 +110,7 @@ static void test_counters(void **state)
         rank_video_t video = example_video;
         video.views = cases[i].views;
         video.completions = cases[i].completions;
-        int points = rank_points(&example_child, RANK_LANGUAGE, &video);
+        int points = rank_points(&example_child, AREA_LANGUAGE, &video);
         if (points != cases[i].points)
             fail_msg("%d views, %d completions: %d", (int)cases[i].views, (int)cases[i].completions, points);
     }
@@ -129,7 +129,7 @@ static void test_history(void **state)
         video.prescribed = cases[i].prescribed;
         video.completed_at = cases[i].completed ? NOW - 40 * DAY : 0;
         video.viewed = cases[i].viewed;
-        if (rank_points(&example_child, RANK_LANGUAGE, &video) != cases[i].points)
+        if (rank_points(&example_child, AREA_LANGUAGE, &video) != cases[i].points)
             fail_msg("case %zu", i);
     }
 }
@@ -138,16 +138,16 @@ static void test_history(void **state)
 static void test_clamp(void **state)
 {
     (void)state;
-    rank_child_t child = {.age = 30, .areas[RANK_SOCIAL] = {true, 10000, RANK_EXCELLENT}};
-    rank_video_t video = {.areas = 1 << RANK_SOCIAL, .age_min = 24, .age_max = 35, .priority = 1, .difficulty = RANK_EASY,
+    rank_child_t child = {.age = 30, .areas[AREA_SOCIAL] = {true, 10000, LEVEL_EXCELLENT}};
+    rank_video_t video = {.areas = 1 << AREA_SOCIAL, .age_min = 24, .age_max = 35, .priority = 1, .difficulty = RANK_EASY,
         .completed_at = NOW - 90 * DAY};
-    assert_int_equal(rank_points(&child, RANK_SOCIAL, &video), 0);
-    child.areas[RANK_SOCIAL].score = 0;
-    child.areas[RANK_SOCIAL].level = RANK_NEEDS_OBSERVATION;
-    video = (rank_video_t){.areas = 1 << RANK_SOCIAL, .age_min = 24, .age_max = 36, .priority = 10, .completions = 20, .prescribed = true};
-    assert_int_equal(rank_points(&child, RANK_SOCIAL, &video), 100);
+    assert_int_equal(rank_points(&child, AREA_SOCIAL, &video), 0);
+    child.areas[AREA_SOCIAL].score = 0;
+    child.areas[AREA_SOCIAL].level = LEVEL_NEEDS_OBSERVATION;
+    video = (rank_video_t){.areas = 1 << AREA_SOCIAL, .age_min = 24, .age_max = 36, .priority = 10, .completions = 20, .prescribed = true};
+    assert_int_equal(rank_points(&child, AREA_SOCIAL, &video), 100);
     video.completions = 40;
-    assert_int_equal(rank_points(&child, RANK_SOCIAL, &video), 100);
+    assert_int_equal(rank_points(&child, AREA_SOCIAL, &video), 100);
 }
 
 /* --- the list ----------------------------------------------------------------------------------------------------- */
@@ -167,14 +167,14 @@ static void assert_order(const rank_child_t *child, const rank_video_t *videos, 
 static void test_places(void **state)
 {
     (void)state;
-    static const int places[RANK_LEVELS] = {[RANK_NEEDS_OBSERVATION] = 4, [RANK_CAUTION] = 3, [RANK_GOOD] = 1, [RANK_EXCELLENT] = 1};
+    static const int places[LEVELS] = {[LEVEL_NEEDS_OBSERVATION] = 4, [LEVEL_CAUTION] = 3, [LEVEL_GOOD] = 1, [LEVEL_EXCELLENT] = 1};
     static const char *const orders[] = {"", "1", "", "1 2 3", "1 2 3 4"};
     rank_video_t videos[9];
     for (uint8_t i = 0; i < 9; i++)
         videos[8 - i] = numbered(i + 1); /* all alike: the ids decide */
-    for (enum rank_level level = 0; level < RANK_LEVELS; level++) {
+    for (enum development_level level = 0; level < LEVELS; level++) {
         rank_child_t child = example_child;
-        child.areas[RANK_LANGUAGE].level = level;
+        child.areas[AREA_LANGUAGE].level = level;
         assert_int_equal(rank_places(level), places[level]);
         assert_order(&child, videos, 9, orders[places[level]]);
     }
@@ -197,7 +197,7 @@ static void test_ties(void **state)
     assert_order(&example_child, videos, 4, "7 8 9 6");
     videos[2].prescribed = false;
     videos[2].viewed = true; /* 60 − 5 + … = 56: no tie, behind all */
-    assert_int_equal(rank_points(&example_child, RANK_LANGUAGE, &videos[2]), 56);
+    assert_int_equal(rank_points(&example_child, AREA_LANGUAGE, &videos[2]), 56);
     assert_order(&example_child, videos, 4, "8 9 6 7");
 }
 
@@ -210,8 +210,8 @@ static void test_tie_by_priority(void **state)
     videos[1].priority = 9; /* 13 instead of 11 … */
     videos[1].completions = 0; /* … 0 instead of 1 … */
     videos[0].completions = 60; /* … and 2 instead of 1 */
-    assert_int_equal(rank_points(&example_child, RANK_LANGUAGE, &videos[0]), 59);
-    assert_int_equal(rank_points(&example_child, RANK_LANGUAGE, &videos[1]), 59);
+    assert_int_equal(rank_points(&example_child, AREA_LANGUAGE, &videos[0]), 59);
+    assert_int_equal(rank_points(&example_child, AREA_LANGUAGE, &videos[1]), 59);
     assert_order(&example_child, videos, 2, "2 1");
 }
 
@@ -219,24 +219,24 @@ static void test_areas(void **state)
 {
     (void)state;
     rank_child_t child = {.age = 30,
-        .areas = {[RANK_GROSS_MOTOR] = {true, 9000, RANK_EXCELLENT},
-            [RANK_COGNITIVE] = {true, 5000, RANK_CAUTION},
-            [RANK_LANGUAGE] = {true, 5000, RANK_CAUTION},
-            [RANK_SOCIAL] = {true, 6500, RANK_NEEDS_OBSERVATION}, /* a critical item */
-            [RANK_EMOTIONAL] = {true, 1000, RANK_NEEDS_OBSERVATION}}}; /* fine_motor was not assessed */
+        .areas = {[AREA_GROSS_MOTOR] = {true, 9000, LEVEL_EXCELLENT},
+            [AREA_COGNITIVE] = {true, 5000, LEVEL_CAUTION},
+            [AREA_LANGUAGE] = {true, 5000, LEVEL_CAUTION},
+            [AREA_SOCIAL] = {true, 6500, LEVEL_NEEDS_OBSERVATION}, /* a critical item */
+            [AREA_EMOTIONAL] = {true, 1000, LEVEL_NEEDS_OBSERVATION}}}; /* fine_motor was not assessed */
     rank_video_t videos[] = {numbered(1), numbered(2), numbered(3), numbered(4), numbered(5), numbered(6), numbered(7)};
-    videos[0].areas = 1 << RANK_GROSS_MOTOR;
-    videos[1].areas = 1 << RANK_FINE_MOTOR; /* no area of the child */
-    videos[2].areas = 1 << RANK_SOCIAL;
-    videos[3].areas = 1 << RANK_LANGUAGE;
-    videos[4].areas = 1 << RANK_COGNITIVE | 1 << RANK_LANGUAGE; /* equal scores: the order of the enum */
-    videos[5].areas = (1 << RANK_AREAS) - 1;                    /* in all: stands in the weakest, once */
+    videos[0].areas = 1 << AREA_GROSS_MOTOR;
+    videos[1].areas = 1 << AREA_FINE_MOTOR; /* no area of the child */
+    videos[2].areas = 1 << AREA_SOCIAL;
+    videos[3].areas = 1 << AREA_LANGUAGE;
+    videos[4].areas = 1 << AREA_COGNITIVE | 1 << AREA_LANGUAGE; /* equal scores: the order of the enum */
+    videos[5].areas = (1 << AREAS) - 1;                    /* in all: stands in the weakest, once */
     videos[6].areas = 0;
     assert_order(&child, videos, 7, "6 5 4 3 1");
-    assert_int_equal(out[0].area, RANK_EMOTIONAL);
-    assert_int_equal(out[1].area, RANK_COGNITIVE);
-    assert_int_equal(out[2].area, RANK_LANGUAGE);
-    assert_int_equal(out[3].area, RANK_SOCIAL);
+    assert_int_equal(out[0].area, AREA_EMOTIONAL);
+    assert_int_equal(out[1].area, AREA_COGNITIVE);
+    assert_int_equal(out[2].area, AREA_LANGUAGE);
+    assert_int_equal(out[3].area, AREA_SOCIAL);
 }
 
 /* What finds no place in its weakest area does not come in by another one. */
@@ -244,11 +244,11 @@ static void test_only_in_the_weakest(void **state)
 {
     (void)state;
     rank_child_t child = {.age = 30,
-        .areas = {[RANK_LANGUAGE] = {true, 4500, RANK_CAUTION}, [RANK_SOCIAL] = {true, 7000, RANK_GOOD}}};
+        .areas = {[AREA_LANGUAGE] = {true, 4500, LEVEL_CAUTION}, [AREA_SOCIAL] = {true, 7000, LEVEL_GOOD}}};
     rank_video_t videos[] = {numbered(1), numbered(2), numbered(3), numbered(4), numbered(5)};
     for (int i = 0; i < 4; i++)
-        videos[i].areas = 1 << RANK_LANGUAGE | 1 << RANK_SOCIAL;
-    videos[4].areas = 1 << RANK_SOCIAL;
+        videos[i].areas = 1 << AREA_LANGUAGE | 1 << AREA_SOCIAL;
+    videos[4].areas = 1 << AREA_SOCIAL;
     assert_order(&child, videos, 5, "1 2 3 5");
     assert_order(&child, videos, 4, "1 2 3");
 }
@@ -257,7 +257,7 @@ static void test_widening(void **state)
 {
     (void)state;
     rank_child_t child = example_child;
-    child.areas[RANK_LANGUAGE].level = RANK_CAUTION; /* three places */
+    child.areas[AREA_LANGUAGE].level = LEVEL_CAUTION; /* three places */
     rank_video_t videos[] = {numbered(1), numbered(2), numbered(3), numbered(4), numbered(5), numbered(6)};
     for (int i = 1; i < 5; i++)
         videos[i].priority = 10; /* more points than the first, which fits */
@@ -265,12 +265,12 @@ static void test_widening(void **state)
     videos[2].age_min = 10, videos[2].age_max = 22;
     videos[3].age_min = 29, videos[3].age_max = 30; /* by four: not at all */
     videos[4].age_min = 10, videos[4].age_max = 21;
-    videos[5].areas = 1 << RANK_SOCIAL;
+    videos[5].areas = 1 << AREA_SOCIAL;
     assert_order(&child, videos, 6, "2 3 1"); /* in the order of points */
     assert_int_equal(out[0].reason, RANK_OLDER);
     assert_int_equal(out[1].reason, RANK_YOUNGER);
     assert_int_equal(out[2].reason, RANK_FITS);
-    assert_int_equal(out[0].points, rank_points(&child, RANK_LANGUAGE, &videos[1]));
+    assert_int_equal(out[0].points, rank_points(&child, AREA_LANGUAGE, &videos[1]));
     videos[3].age_min = 25; /* now two fit: the better one of the others */
     videos[3].priority = 1;
     assert_order(&child, videos, 6, "2 1 4");

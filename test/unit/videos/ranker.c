@@ -43,10 +43,10 @@ int main(void)
     while (scanf("%" SCNd64, &age) == 1) {
         int64_t now = number_read();
         rank_child_t child = {.age = (int)age};
-        for (int area = 0; area < RANK_AREAS; area++) {
+        for (int area = 0; area < AREAS; area++) {
             child.areas[area].assessed = number_read() != 0;
             child.areas[area].score = (int)number_read();
-            child.areas[area].level = (enum rank_level)number_read();
+            child.areas[area].level = (enum development_level)number_read();
         }
         int count = (int)number_read();
         rank_video_t *videos = calloc((size_t)count + 1, sizeof *videos);

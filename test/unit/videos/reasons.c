@@ -25,22 +25,22 @@ static void test_texts(void **state)
         reason_t reason;
         const char *korean, *english;
     } cases[] = {
-        {{RANK_FITS, RANK_LANGUAGE, RANK_NEEDS_OBSERVATION, RANK_EASY, 25, 24, 36},
+        {{RANK_FITS, AREA_LANGUAGE, LEVEL_NEEDS_OBSERVATION, RANK_EASY, 25, 24, 36},
             "언어 영역은 조금 더 자주 함께하며 살펴봐 주세요. 25개월 아이에게 맞는, 부담 없이 시작하기 좋은 놀이예요.",
             "Please spend a little more time together on the language area and see how it goes. This is an easy game to begin "
             "with, made for 25 months."},
-        {{RANK_OLDER, RANK_GROSS_MOTOR, RANK_CAUTION, RANK_HARD, 25, 27, 36},
+        {{RANK_OLDER, AREA_GROSS_MOTOR, LEVEL_CAUTION, RANK_HARD, 25, 27, 36},
             "대근육 영역은 놀이로 더 자주 경험하게 해 주면 좋아요. 27~36개월 놀이지만, 옆에서 도와주면 25개월 아이도 함께할 수 있어요.",
             "Your child would enjoy more practice in the gross motor area. It is made for 27 to 36 months; with your help it also "
             "works at 25 months."},
-        {{RANK_YOUNGER, RANK_EMOTIONAL, RANK_EXCELLENT, RANK_HARD, 39, 24, 36},
+        {{RANK_YOUNGER, AREA_EMOTIONAL, LEVEL_EXCELLENT, RANK_HARD, 39, 24, 36},
             "정서 영역은 아이의 든든한 강점이에요. 24~36개월 놀이로, 39개월 아이가 자신 있게 즐길 수 있어요.",
             "The emotional area is one of your child's strengths. It is made for 24 to 36 months; at 39 months your child can play it "
             "with confidence."},
-        {{RANK_AGAIN, RANK_SOCIAL, RANK_GOOD, RANK_MEDIUM, 25, 24, 36},
+        {{RANK_AGAIN, AREA_SOCIAL, LEVEL_GOOD, RANK_MEDIUM, 25, 24, 36},
             "사회성 영역이 잘 자라고 있어요. 전에 끝까지 본 놀이예요. 다시 해 보면 더 능숙해져요.",
             "The social area is growing well. You have finished this one before; playing it again makes it come easier."},
-        {{RANK_PRESCRIBED, RANK_COGNITIVE, RANK_GOOD, RANK_MEDIUM, 25, 24, 36},
+        {{RANK_PRESCRIBED, AREA_COGNITIVE, LEVEL_GOOD, RANK_MEDIUM, 25, 24, 36},
             "인지 영역이 잘 자라고 있어요. 치료사 선생님이 아이를 위해 고른 놀이예요.",
             "The thinking area is growing well. Your therapist chose this one for your child."},
     };
@@ -69,8 +69,8 @@ static void test_all(void **state)
     (void)state;
     reason_t reason = {.age = 25, .age_min = 27, .age_max = 36};
     for (reason.reason = 0; reason.reason < RANK_REASONS; reason.reason++)
-        for (reason.area = 0; reason.area < RANK_AREAS; reason.area++)
-            for (reason.level = 0; reason.level < RANK_LEVELS; reason.level++)
+        for (reason.area = 0; reason.area < AREAS; reason.area++)
+            for (reason.level = 0; reason.level < LEVELS; reason.level++)
                 for (reason.difficulty = 0; reason.difficulty < RANK_DIFFICULTIES; reason.difficulty++) {
                     arena_reset(arena);
                     for (enum language language = 0; language < LANGUAGES; language++)

@@ -1,0 +1,166 @@
+/* recommend: writes what is recommended for a child: when an assessment was completed, when a therapist prescribed videos, and again
+ * when one was watched with the child. The ranking itself is rank.c.
+ *
+ * What always holds: the rows of a child are those that rank.c gives of the latest attempt and of what was known when they were
+ * written. All of it is written under the child's lock (recommended_lock), which is taken before what is known is read, so that the
+ * last writer has seen what the others did; whatever else a transaction locks it locks before. Of a deleted child nothing is
+ * written: who comes first under the lock is removed by the other, who comes second sees that it is gone. */
+#include "reasons.h"
+#include "videos.h"
+#include "../../shared/actor/events.h"
+#include "../../shared/base/clock.h"
+#include "../../shared/base/config.h"
+
+_Static_assert(RANK_DIFFICULTIES == ARRAY_SIZE(video_difficulties) - 1, "both name the same");
+
+/* --- what is known ------------------------------------------------------------------------------------------------ */
+
+static int64_t areas_of(const rank_child_t *child)
+{
+    int64_t areas = 0;
+    for (int area = 0; area < AREAS; area++)
+        areas |= (int64_t)child->areas[area].assessed << area;
+    return areas;
+}
+
+static rank_video_t video_of(const candidate_row_t *row)
+{
+    return (rank_video_t){.id = row->id,
+        .areas = (unsigned)row->areas,
+        .age_min = (int)row->target_age_min,
+        .age_max = (int)row->target_age_max,
+        .priority = (int)row->priority,
+        .difficulty = (enum rank_difficulty)row->difficulty,
+        .views = row->view_count,
+        .completions = row->completion_count,
+        .published_at = row->published_at,
+        .completed_at = message_has(row, completed_at) ? row->completed_at : 0,
+        .viewed = row->viewed,
+        .prescribed = row->prescribed};
+}
+
+static const rank_video_t *candidates(call_t *call, uuid_t child, const rank_child_t *facts, int *count)
+{
+    const rows_t *rows = db_query(call, &SQL_candidates, bind_uuid(child), bind_integer(facts->age), bind_integer(areas_of(facts)),
+        bind_integer(RANK_WIDENED_MONTHS), bind_integer(call_config(call)->videos.candidates));
+    rank_video_t *videos = arena_allocate(call->arena, ((size_t)rows->count + 1) * sizeof *videos);
+    for (int i = 0; i < rows->count; i++)
+        videos[i] = video_of(row_at(call, rows, i));
+    *count = rows->count;
+    return videos;
+}
+
+/* --- what is written ---------------------------------------------------------------------------------------------- */
+
+static param_t json_param(call_t *call, const message_t *message, const void *value)
+{
+    static buffer_t json; /* reused: nothing here suspends */
+    json.length = 0;
+    message_json(message, value, &json);
+    return bind_text(arena_copy(call->arena, buffer_text(&json)));
+}
+
+static void place_fill(call_t *call, const rank_child_t *facts, const rank_place_t *from, place_t *out)
+{
+    const rank_video_t *video = from->video;
+    reason_parameters_t *parameters = arena_allocate(call->arena, sizeof *parameters);
+    message_set(parameters, age, facts->age);
+    message_set(parameters, age_min, video->age_min);
+    message_set(parameters, age_max, video->age_max);
+    message_set(parameters, difficulty, (int)video->difficulty);
+    reason_t reason = {.reason = from->reason,
+        .area = from->area,
+        .level = facts->areas[from->area].level,
+        .difficulty = video->difficulty,
+        .age = facts->age,
+        .age_min = video->age_min,
+        .age_max = video->age_max};
+    message_set(out, id, uuid_new());
+    message_set(out, video_id, video->id);
+    message_set(out, development_area, (int)from->area);
+    message_set(out, area_level, (int)reason.level);
+    message_set(out, recommendation_reason, reason_text(call->arena, &reason, LANGUAGE_KO));
+    message_set(out, reason_code, (int)from->reason);
+    message_set(out, reason_parameters, parameters);
+    message_set(out, priority_score, from->points);
+    message_set(out, is_viewed, video->viewed);
+}
+
+static void rank_and_write(call_t *call, uuid_t child, uuid_t assessment, const rank_child_t *facts)
+{
+    int count;
+    const rank_video_t *videos = candidates(call, child, facts, &count);
+    rank_place_t ranked[RANK_PLACES_MOST];
+    place_t *places = arena_allocate(call->arena, RANK_PLACES_MOST * sizeof *places);
+    count = rank_videos(facts, videos, count, clock_now(), ranked);
+    for (int i = 0; i < count; i++)
+        place_fill(call, facts, &ranked[i], &places[i]);
+    places_t all = {0};
+    message_set(&all, places, (list_t){.items = places, .count = (size_t)count});
+    db_send(call, &SQL_recommendations_write, bind_uuid(child), bind_uuid(assessment), json_param(call, &places_message, &all));
+    call_tag(call, TAG_RECOMMENDED, child);
+}
+
+/* --- the occasions ------------------------------------------------------------------------------------------------ */
+
+/* Event assessment.completed. Of an attempt that is older than the one known nothing is written. */
+void recommend_completed(call_t *call)
+{
+    const assessment_completed_t *in = call->input;
+    rank_child_t facts = {.age = (int)in->age};
+    const completed_area_t *areas = in->areas.items;
+    for (size_t i = 0; i < in->areas.count; i++) {
+        facts.areas[areas[i].area].assessed = true;
+        facts.areas[areas[i].area].score = (int)areas[i].score;
+        facts.areas[areas[i].area].level = (enum development_level)areas[i].level;
+    }
+    db_send(call, &SQL_recommended_lock, bind_uuid(in->child));
+    const rows_t *rows = db_query(call, &SQL_run_put, bind_uuid(in->child), bind_uuid(in->assessment), bind_time(in->completed_at),
+        bind_integer(in->age), json_param(call, &assessment_completed_message, in));
+    if (rows->count > 0)
+        rank_and_write(call, in->child, in->assessment, &facts);
+    reply_nothing(call);
+}
+
+/* Behind the lock. */
+static void rank_again(call_t *call, uuid_t child)
+{
+    const rows_t *rows = db_query(call, &SQL_run_get, bind_uuid(child));
+    rank_child_t facts = {.age = 0};
+    uuid_t assessment = {{0}};
+    for (int i = 0; i < rows->count; i++) {
+        const run_row_t *row = row_at(call, rows, i);
+        assessment = row->assessment_id;
+        facts.age = (int)row->age;
+        facts.areas[row->area].assessed = true;
+        facts.areas[row->area].score = (int)row->score;
+        facts.areas[row->area].level = (enum development_level)row->level;
+    }
+    if (rows->count > 0)
+        rank_and_write(call, child, assessment, &facts);
+}
+
+void recommend_again(call_t *call, uuid_t child)
+{
+    db_send(call, &SQL_recommended_lock, bind_uuid(child));
+    rank_again(call, child);
+}
+
+/* Event video.prescribed. A video that is not there (any more) is left out: the report keeps its name. */
+void recommend_prescribed(call_t *call)
+{
+    const video_prescribed_t *in = call->input;
+    const prescribed_video_t *given = in->videos.items;
+    prescribed_t *videos = arena_allocate(call->arena, (in->videos.count + 1) * sizeof *videos);
+    for (size_t i = 0; i < in->videos.count; i++) {
+        message_set(&videos[i], id, uuid_new());
+        message_set(&videos[i], video_id, given[i].video);
+    }
+    prescription_t all = {0};
+    message_set(&all, videos, (list_t){.items = videos, .count = in->videos.count});
+    db_send(call, &SQL_recommended_lock, bind_uuid(in->child));
+    db_query(call, &SQL_prescriptions_write, bind_uuid(in->prescription), bind_uuid(in->child), bind_uuid(in->therapist),
+        json_param(call, &prescription_message, &all));
+    rank_again(call, in->child);
+    reply_nothing(call);
+}
