@@ -274,15 +274,6 @@ static void areas_write(const sheet_t *page)
     markup_close(page->out, "section");
 }
 
-/* Lines to write on, on paper. */
-static void memo_write(const sheet_t *page)
-{
-    section_open(page, "memo", WORD_MEMO);
-    markup_open_class(page->out, "div", "lines");
-    markup_close(page->out, "div");
-    markup_close(page->out, "section");
-}
-
 /* --- over time ---------------------------------------------------------------------------------------------------- */
 
 static void trend_write(const sheet_t *page)
@@ -367,7 +358,6 @@ static void body_write(const sheet_t *page)
     header_write(page);
     glance_write(page);
     areas_write(page);
-    memo_write(page);
     trend_write(page);
     answers_write(page);
     part(page, "p", "foot", word(page, WORD_FOOT));

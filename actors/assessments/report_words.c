@@ -55,7 +55,6 @@ static const char *const words[REPORT_WORDS][LANGUAGES] = {
     [WORD_NO_ANSWER] = {"답하지 않음", "not answered"},
     [WORD_CRITICAL] = {"눈여겨보는 질문", "looked at closely"},
     [WORD_CRITICAL_KEY] = {"★ 눈여겨보는 질문", "★ a question that is looked at closely"},
-    [WORD_MEMO] = {"진료 때 여쭤볼 것", "What I want to ask"},
     [WORD_FOOT] = {"aipoten · 보호자의 답을 정리한 결과지이며 의료 기록이 아닙니다.",
         "aipoten · a summary of the family's answers, not a medical record."},
 };

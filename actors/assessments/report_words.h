@@ -46,7 +46,6 @@ enum report_word {
     WORD_NO_ANSWER,
     WORD_CRITICAL,
     WORD_CRITICAL_KEY,
-    WORD_MEMO,
     WORD_FOOT,
     REPORT_WORDS
 };
