@@ -11,7 +11,7 @@ typedef struct {
 
 const report_attempt_t *report_before(const report_t *report)
 {
-    return report->current > 0 ? &report->attempts[report->current - 1] : NULL;
+    return report->attempt_count > 1 ? &report->attempts[report->attempt_count - 2] : NULL;
 }
 
 /* --- elements ----------------------------------------------------------------------------------------------------- */
@@ -232,11 +232,11 @@ static void panel_line(markup_t *out, arena_t *arena, const report_t *report, po
             chart_shape(out, arena, "polyline", "line", points, run);
         run = 0;
     }
-    for (int i = 0; i < report->attempt_count; i++)
+    int now = report->attempt_count - 1, small = report->attempt_count > CROWDED ? 16 : 24;
+    for (int i = 0; i <= now; i++)
         if (report->attempts[i].scores[area] != REPORT_NONE)
-            chart_circle(out, i == report->current ? "dot now" : "dot",
-                trend_point(report, corner, i, report->attempts[i].scores[area]),
-                i == report->current ? 40 : report->attempt_count > CROWDED ? 16 : 24);
+            chart_circle(out, i == now ? "dot now" : "dot", trend_point(report, corner, i, report->attempts[i].scores[area]),
+                i == now ? 40 : small);
 }
 
 static void panel_days(markup_t *out, arena_t *arena, const report_t *report, point_t corner)
@@ -255,7 +255,7 @@ static void trend_panel(markup_t *out, arena_t *arena, const report_t *report, e
 {
     int column = area % PANEL_COLUMNS, row = area / PANEL_COLUMNS;
     point_t corner = {PANEL_LEFT + column * PANEL_STEP_X, PANEL_TOP + row * PANEL_STEP_Y};
-    int now = report->attempts[report->current].scores[area];
+    int now = report->areas[area].score;
     chart_text(out, "name", "start", (point_t){corner.x, corner.y - 80}, report_area_name(report->language, area));
     chart_text(out, "value", "end", (point_t){corner.x + PANEL_WIDTH, corner.y - 80},
         now == REPORT_NONE ? TEXT("\xE2\x80\x93") : report_score(arena, now));

@@ -370,7 +370,6 @@ text_t report_page(arena_t *arena, const report_t *report)
     markup_t out = {.depth = 0};
     sheet_t page = {&out, arena, report, report->language};
     insist(report->attempt_count >= 1 && report->attempt_count <= REPORT_ATTEMPTS_MOST);
-    insist(report->current >= 0 && report->current < report->attempt_count);
     markup_doctype(&out);
     markup_open(&out, "html");
     markup_attribute(&out, "xmlns", TEXT("http://www.w3.org/1999/xhtml"));

@@ -19,10 +19,9 @@ typedef struct {
     text_t feedback, recommendation;
 } report_area_t;
 
-/* A completed attempt, this one among them. */
+/* A completed attempt. */
 typedef struct {
     int32_t day;
-    int age; /* used months */
     int scores[AREAS]; /* hundredths, REPORT_NONE */
 } report_attempt_t;
 
@@ -38,9 +37,9 @@ typedef struct {
     int32_t birth_date, day;
     int chronological, corrected, used; /* months; corrected: REPORT_NONE */
     report_area_t areas[AREAS];
-    const report_attempt_t *attempts; /* oldest first, 1 to REPORT_ATTEMPTS_MOST */
-    int attempt_count, current;       /* current: index of this one; the one before it is "last time" */
-    bool cut;                         /* there are older ones */
+    const report_attempt_t *attempts; /* this one and those before it, oldest first, 1 to REPORT_ATTEMPTS_MOST */
+    int attempt_count;
+    bool cut;                         /* there may be older ones */
     const report_answer_t *answers;   /* in the order of the questions */
     int answer_count;
 } report_t;

@@ -43,6 +43,8 @@ enum report_word {
     WORD_ANSWERS,
     WORD_QUESTION,
     WORD_ANSWER,
+    WORD_YES,
+    WORD_NO,
     WORD_NO_ANSWER,
     WORD_CRITICAL,
     WORD_CRITICAL_KEY,

@@ -39,11 +39,10 @@ static report_t sample(int count, int gap)
         .used = 12,
         .attempts = attempts,
         .attempt_count = count,
-        .current = count - 1,
         .answers = answers,
         .answer_count = ARRAY_SIZE(answers)};
     for (int i = 0; i < count; i++) {
-        attempts[i] = (report_attempt_t){.day = report.day - (count - 1 - i) * gap, .age = 12};
+        attempts[i] = (report_attempt_t){.day = report.day - (count - 1 - i) * gap};
         for (int area = 0; area < AREAS; area++)
             attempts[i].scores[area] = (i * 1700 + area * 1300) % 10001;
     }
@@ -226,20 +225,30 @@ static void test_attempts(void **state)
         }
 }
 
-/* This one need not be the last: what came after it is drawn, and is not "last time". */
-static void test_an_older_one(void **state)
+static void test_changes(void **state)
 {
     (void)state;
-    report_t report = sample(4, 60);
-    report.current = 1;
-    attempts[0].scores[AREA_LANGUAGE] = 5000;
-    report.areas[AREA_LANGUAGE].score = attempts[1].scores[AREA_LANGUAGE] = 4325;
-    text_t page = page_of(&report);
-    expect(page, "<span class=\"down\">\xE2\x88\x92" "6.75</span>", 1);
-    report.current = 0;
-    page = page_of(&report);
-    expect(page, "첫 결과", AREAS);
-    expect(page, "<polygon class=\"before\"", 0);
+    static const struct {
+        int before, now;
+        const char *written;
+    } cases[] = {
+        {5000, 4325, "<span class=\"down\">\xE2\x88\x92" "6.75</span>"},
+        {4325, 5000, "<span class=\"up\">+6.75</span>"},
+        {0, 10000, "<span class=\"up\">+100.00</span>"},
+        {7777, 7777, "<span class=\"same\">0.00</span>"},
+        {REPORT_NONE, 5000, "<span class=\"quiet\">첫 결과</span>"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        report_t report = sample(4, 60);
+        attempts[2].scores[AREA_LANGUAGE] = cases[i].before;
+        report.areas[AREA_LANGUAGE].score = attempts[3].scores[AREA_LANGUAGE] = cases[i].now;
+        for (int area = 0; area < AREAS; area++)
+            if (area != AREA_LANGUAGE)
+                report.areas[area].score = REPORT_NONE;
+        expect(page_of(&report), cases[i].written, 1);
+    }
+    report_t first = sample(1, 0);
+    expect(page_of(&first), "첫 결과", AREAS);
 }
 
 static void test_missing_areas(void **state)
@@ -370,7 +379,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_texts_are_escaped),
         cmocka_unit_test(test_attempts),
-        cmocka_unit_test(test_an_older_one),
+        cmocka_unit_test(test_changes),
         cmocka_unit_test(test_missing_areas),
         cmocka_unit_test(test_radar_lies_where_the_scores_are),
         cmocka_unit_test(test_trend_goes_by_days),
