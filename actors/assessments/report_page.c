@@ -69,6 +69,13 @@ static void star(const sheet_t *page)
     markup_text(page->out, TEXT(" "));
 }
 
+/* Questions are Korean on the English page, too: for who reads it aloud. */
+static void question_language(const sheet_t *page)
+{
+    if (page->language != LANGUAGE_KO)
+        markup_attribute(page->out, "lang", TEXT("ko"));
+}
+
 /* --- head --------------------------------------------------------------------------------------------------------- */
 
 static void head_write(const sheet_t *page)
@@ -164,7 +171,10 @@ static void talk_write(const sheet_t *page)
         star(page);
         part(page, "span", "of", report_area_name(page->language, answer->area));
         markup_text(page->out, TEXT(" "));
+        markup_open(page->out, "span");
+        question_language(page);
         markup_text(page->out, answer->question);
+        markup_close(page->out, "span");
         markup_text(page->out, TEXT(" "));
         part(page, "b", "given", answer->answer);
         markup_close(page->out, "li");
@@ -301,6 +311,7 @@ static void answer_row(const sheet_t *page, const report_answer_t *answer)
     if (answer->talk)
         markup_attribute(out, "class", TEXT("to-talk"));
     markup_open(out, "td");
+    question_language(page);
     if (answer->critical)
         star(page);
     markup_text(out, answer->question);

@@ -127,8 +127,7 @@ text_t report_months(arena_t *arena, enum language language, int64_t months)
 
 text_t report_day(arena_t *arena, enum language language, int32_t day)
 {
-    static const char *const names[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December"};
+    static const char *const names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int year, month, date;
     date_split(day, &year, &month, &date);
     if (language == LANGUAGE_KO)

@@ -62,7 +62,7 @@ text_t report_score(arena_t *, int64_t hundredths);
 /* "+5.50", "−3.25", "0.00". */
 text_t report_change(arena_t *, int64_t hundredths);
 text_t report_months(arena_t *, enum language, int64_t months);
-/* "2025. 3. 20.", "20 March 2025". */
+/* "2025년 3월 20일", "20 Mar 2025". */
 text_t report_day(arena_t *, enum language, int32_t day);
 /* "25.03.20", for drawings, in both languages. */
 text_t report_short_day(arena_t *, int32_t day);
