@@ -9,6 +9,7 @@
 #include "cache_name.h"
 #include "counters.h"
 #include "crypto/etag.h"
+#include "hot.h"
 #include "request.h"
 #include "response.h"
 #include <stdio.h>
@@ -107,9 +108,12 @@ static bool send_found(exchange_t *exchange, const cache_found_t *found)
             return false;
     }
     if (!unchanged && exchange->method != METHOD_HEAD) {
-        body = room_for(exchange, found->body_length);
-        if (!cache_copy_body(cached.cache, found, (char *)(uintptr_t)body.data))
-            return false;
+        body = hot_body(&exchange->req->pool, cached.cache, found);
+        if (body.data == NULL) {
+            body = room_for(exchange, found->body_length);
+            if (!cache_copy_body(cached.cache, found, (char *)(uintptr_t)body.data))
+                return false;
+        }
     }
     if (unchanged)
         count(COUNTER_CACHE_NOT_MODIFIED, 1);
@@ -408,6 +412,7 @@ void cached_configure(const config_t *config)
 {
     const char *origin = config->cors.origins.count > 0 ? ", Origin" : ""; /* as all answers then (response.c) */
     snprintf(cached.vary[0], sizeof(cached.vary[0]), "Accept-Encoding%s", origin);
+    hot_open((size_t)config->cache.hot);
     snprintf(cached.vary[1], sizeof(cached.vary[1]), "Accept-Encoding, Accept-Language%s", origin);
 }
 

@@ -10,7 +10,7 @@
 #include "wire/envelope.h"
 
 void cached_open(loop_t *, process_t *);
-/* The settings behind it have changed: cors.origins. */
+/* The settings behind it have changed: cors.origins, cache.hot. */
 void cached_configure(const config_t *);
 /* True: answered, or waiting. False: the actor must be asked now; request_continue does it later for those that wait. Of a GET or
  * HEAD whose row has a cache, by whom it may be answered from there. */

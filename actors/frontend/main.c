@@ -9,7 +9,7 @@
  *     hpack.c, hpack_token.c                header blocks over HTTP/2: no fields behind a body; what libh2o does slowly
  *     routing.c matcher.c                   the actors' rows, compiled: method and path to a destination
  *     limits.c auth.c query.c body_field.c  rates, tokens, parameters, single fields of a body
- *     cached.c accept.c                     answers from the cache, in the form that the client takes
+ *     cached.c accept.c hot.c               answers from the cache, in the form that the client takes
  *     relay.c pending.c                     waiting for actors: limits, deadlines, instances that come and go
  *     response.c foreign.c builtin.c        how answers look; those that libh2o makes, those that we make ourselves
  *     access_log.c counters.c monitor.c     what is told about it afterwards

@@ -147,6 +147,7 @@ typedef struct config {
     } broker;
     struct {
         int64_t size;      /* bytes of shared memory; 0: no cache */
+        int64_t hot;       /* bytes that each frontend copies for itself */
         int64_t max_age;   /* of an entry whose row says nothing */
         int64_t stale;     /* a public entry may be sent this long after its time, while it is filled again */
         int64_t fill_wait; /* a request waits this long for another's fill, then asks itself */

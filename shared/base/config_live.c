@@ -15,7 +15,7 @@ static const char *const live[] = {"rate.", "abuse.", "cors.", "log.", "retentio
     "auth.verification_lifetime", "auth.reset_lifetime", "auth.restore_within", "security.hsts_max_age", "database.connections",
     "database.write_connections", "database.write_groups", "database.slow_log", "database.idle_close",
     "actor.drain_timeout", "mail.timeout", "mail.attempts", "mail.retry_first", "mail.retry_most", "mail.requeue",
-    "mail.base_url", "mail.from_name", "cache.max_age", "cache.stale", "cache.fill_wait", "supervisor.start_timeout",
+    "mail.base_url", "mail.from_name", "cache.hot", "cache.max_age", "cache.stale", "cache.fill_wait", "supervisor.start_timeout",
     "supervisor.stop_timeout", "supervisor.backoff_first", "supervisor.backoff_most", "supervisor.intensity",
     "supervisor.intensity_window", "supervisor.failed_retry"};
 

@@ -305,6 +305,8 @@ const config_row_t config_rows[] = {
 
     {"cache.size", CONFIG_SIZE, AT(cache.size), "64M", 0, 4 * G,
         .meaning = "of the shared memory for answers, taken as it fills; 0 (or below 4M): none; counts at the system's start"},
+    {"cache.hot", CONFIG_SIZE, AT(cache.hot), "4M", 0, G,
+        .meaning = "of the answers that a frontend keeps in its own memory as well, because they are asked for most; 0: none"},
     {"cache.max_age", CONFIG_DURATION, AT(cache.max_age), "60s", SECOND, DAY,
         .meaning = "an answer stays at most this long in the cache where its row says nothing; a write ends it at once"},
     {"cache.stale", CONFIG_DURATION, AT(cache.stale), "30s", 0, DAY,

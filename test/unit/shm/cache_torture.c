@@ -4,11 +4,14 @@
  * Changers raise the version of a key in the "database", invalidate, and acknowledge. This process is the supervisor: it kills fillers,
  * changers and readers with SIGKILL at instants by chance, stops some for a while, says so as the real one does, and starts new ones.
  *
+ * Some of what readers find they take from their own copy, as frontends do (frontend/hot.h).
+ *
  * A reader fails the test when a body is not wholly of one entry, when it is of another key, form or entry than ETag and headers say, or when
  * it is older than a change that was acknowledged before the look began. When an actor dies, its change counts as acknowledged once
  * cache_instance_died has returned: then its successor could have told the client. */
 #include "base/clock.h"
 #include "base/panic.h"
+#include "frontend/hot.h"
 #include "shm/cache_internal.h"
 #include "shm/services.h"
 
@@ -29,6 +32,7 @@ enum {
     PROCESSES = READERS + FILLERS + CHANGERS,
     CACHE_BYTES = 6 << 20, /* too small for all: entries are evicted all the time */
     BODY_MOST = 60000,
+    HOT_BYTES = 200000, /* too little, likewise */
     FILL_WAIT = 2000,
     SECONDS_MOST = 60, /* more than were asked for, where the machine is so busy that too little happens */
 };
@@ -38,7 +42,7 @@ typedef struct {
     _Atomic uint64_t database[KEYS];     /* the committed version */
     _Atomic uint64_t acknowledged[KEYS]; /* what some client was told */
     _Atomic int64_t changing[PROCESSES]; /* the key that a changer is about to commit, plus one */
-    _Atomic int64_t reads, hits, torn, changes, fills, failures;
+    _Atomic int64_t reads, hits, hot, torn, changes, fills, failures;
 } world_t;
 
 static world_t *world;
@@ -129,12 +133,29 @@ static void failed(const char *what, int key, uint64_t version, uint64_t least)
     atomic_fetch_add(&world->failures, 1);
 }
 
+/* One in two bodies is taken from the reader's own copy, if it has one. */
+static bool body_take(const cache_t *cache, const cache_found_t *found, char *out)
+{
+    h2o_mem_pool_t pool;
+    text_t body = {.data = NULL};
+    h2o_mem_init_pool(&pool);
+    if (by_chance(2))
+        body = hot_body(&pool, cache, found);
+    if (body.data != NULL) {
+        atomic_fetch_add_explicit(&world->hot, 1, memory_order_relaxed);
+        insist(body.length == found->body_length && hot_bytes() <= HOT_BYTES);
+        memcpy(out, body.data, body.length);
+    }
+    h2o_mem_clear_pool(&pool);
+    return body.data != NULL || cache_copy_body(cache, found, out);
+}
+
 static void found_check(cache_t *cache, int key, uint64_t least, const cache_found_t *found)
 {
     static char body[1 << 17], headers[1 << 17];
     char expected[CACHE_ETAG_SIZE + 1];
     label_t label;
-    if (!cache_copy_body(cache, found, body) || !cache_copy_headers(cache, found, headers)) {
+    if (!body_take(cache, found, body) || !cache_copy_headers(cache, found, headers)) {
         atomic_fetch_add_explicit(&world->torn, 1, memory_order_relaxed);
         return;
     }
@@ -153,6 +174,7 @@ static void found_check(cache_t *cache, int key, uint64_t least, const cache_fou
 
 static _Noreturn void read_on(cache_t *cache)
 {
+    hot_open(HOT_BYTES);
     for (;;) {
         int key = key_by_chance();
         cache_key_t name = key_of(cache, key);
@@ -286,7 +308,7 @@ static int process_by_chance(void)
 /* Has enough happened to mean anything? */
 static bool enough(int64_t seconds, int kills)
 {
-    return kills > seconds * 20 && atomic_load(&world->hits) > seconds * 10000 &&
+    return kills > seconds * 20 && atomic_load(&world->hits) > seconds * 10000 && atomic_load(&world->hot) > seconds * 100 &&
            atomic_load(&world->fills) > seconds * 1000 && atomic_load(&world->changes) > seconds * 100;
 }
 
@@ -357,9 +379,9 @@ int main(int count, char **arguments)
     int lost = slots_lost();
     cache_stats_t stats;
     cache_stats_read(cache, &stats);
-    printf("%d killed; %lld reads, %lld of them hits, %lld replaced while they were copied; %lld fills, %lld evictions, %lld changes; "
+    printf("%d killed; %lld reads, %lld of them hits (%lld from a copy), %lld replaced while they were copied; %lld fills, %lld evictions, %lld changes; "
            "%d slots lost; %lld failures\n",
-        kills, (long long)world->reads, (long long)world->hits, (long long)world->torn, (long long)world->fills,
+        kills, (long long)world->reads, (long long)world->hits, (long long)world->hot, (long long)world->torn, (long long)world->fills,
         (long long)stats.counts.evictions, (long long)world->changes, lost, (long long)world->failures);
     bool worked = enough(seconds, kills) && stats.counts.evictions > 0;
     if (!worked)
