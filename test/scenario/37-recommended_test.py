@@ -1,6 +1,7 @@
 """Recommendations: what an assessment's event writes, held against another ranking of what stands in the database; who sees them,
 in which language and how old; what prescriptions and watching change; that neither late, doubled nor interrupted events spoil
 them, and that nothing is left of a child that was deleted."""
+import concurrent.futures
 import contextlib
 import itertools
 import re
@@ -290,6 +291,32 @@ def test_ranked_again(system, database, mother, child):
     database.rows("UPDATE videos.user_video_interactions SET completed_at = now() - interval '31 days' WHERE child_id = %s AND is_completed",
                   child)
     watch('POST', third, 'complete')
+
+
+def test_watched_at_once(system, database, mother, child, newcomer):
+    """By two guardians on eight devices, while further attempts are completed and videos prescribed: the last to write has seen what
+    the others did, and nobody stands in anybody's way."""
+    guardian = newcomer()
+    database.rows("INSERT INTO children.child_guardians (child_id, user_id, relation) VALUES (%s, %s, 'guardian')", child, guardian.id)
+    assess(system, database, mother, child, ago=60)
+    videos = order(shown(mother, child))[:8]
+
+    def device(number):
+        client = Client(system, (mother, guardian)[number % 2].token)
+        try:
+            return [client.post(f'/api/v1/videos/{video}/{more}', {'child_id': child}).status
+                    for video in videos[number:] + videos[:number] for more in ('view', 'complete')]
+        finally:
+            client.close()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        working = pool.map(device, range(8))
+        for ago in (40, 20):
+            completed(system, database, mother, child, attempt(database, mother, child, ago=ago), RESULTS, ago=ago)
+        prescribed(system, database, child, order(shown(mother, child))[-2:])
+        assert {status for statuses in working for status in statuses} == {200}
+    settled(database, child)
+    assert stored(database, child) == expected(database, child)
+    assert not {row[0] for row in stored(database, child)} & set(videos)
 
 
 def test_watched_alone_changes_nothing(system, database, mother, child):
