@@ -413,7 +413,8 @@ static json_t *error_schema(components_t *components)
     FIELD(integer, limit, .min = 1, .max = 100)                                                                    \
     FIELD(integer, total, .min = 0, .max = 10001, .meaning = "Counted up to 10001; not counted with a cursor")                                \
     FIELD(boolean, total_capped, .meaning = "There are more than total says")                                      \
-    FIELD(text, next_cursor, .meaning = "For the parameter cursor; not there on the last page")
+    FIELD(text, next_cursor, .meaning = "For the parameter cursor; not there on the last page")                  \
+    FIELD(integer, unread, .min = 0, .meaning = "Of notifications: how many of all are not read")
 MESSAGE(page_meta, PAGE_META);
 
 static json_t *security_schemes(void)

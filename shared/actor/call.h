@@ -65,6 +65,8 @@ typedef struct {
     int64_t page, limit, total;
     bool total_capped;
     text_t next_cursor; /* data NULL: no more */
+    bool tells_unread;  /* of notifications */
+    int64_t unread;
 } page_t;
 void reply_rows(call_t *, const rows_t *, const page_t *);
 /* Like reply_rows, of structs of the row's output message that the handler made: `count` of them, one after the other. */

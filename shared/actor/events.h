@@ -103,3 +103,29 @@ MESSAGE_BARE(prescribed_video, PRESCRIBED_VIDEO);
     FIELD(uuid, therapist, .required = true)                                                                       \
     FIELD(list, videos, .required = true, .min = 1, .max = 20, .message = &prescribed_video_message)
 MESSAGE(video_prescribed, VIDEO_PRESCRIBED);
+
+/* --- notifications -------------------------------------------------------------------------------------------------- */
+
+/* Types of product.md, section 8. */
+enum notification_type {
+    NOTIFY_ASSESSMENT_REMINDER, NOTIFY_NEW_VIDEO, NOTIFY_MATCHING_UPDATE, NOTIFY_CONSULTATION_REMINDER, NOTIFY_PAYMENT,
+    NOTIFY_REFUND, NOTIFY_REPORT, NOTIFY_SCHEDULE_CHANGE, NOTIFY_SETTLEMENT, NOTIFY_THERAPIST_APPROVAL, NOTIFY_SYSTEM,
+    NOTIFICATION_TYPES
+};
+static const char *const notification_types[] __attribute__((unused)) = {"assessment_reminder", "new_video", "matching_update",
+    "consultation_reminder", "payment", "refund", "report", "schedule_change", "settlement", "therapist_approval", "system", NULL};
+
+/* notification.requested: somebody is to be told something, by the channels that the person wants. Aggregate: what it is about, so that
+ * what is told of one thing is told in its order. A socket event of another name (matching_update) is sent beside new_notification. */
+#define NOTIFICATION_REQUESTED(FIELD)                                                                              \
+    FIELD(uuid, user, .required = true)                                                                            \
+    FIELD(choice, type, .required = true, .names = notification_types)                                             \
+    FIELD(text, title, .required = true, .min = 1, .max = 200)                                                     \
+    FIELD(text, message, .required = true, .min = 1, .max = 2000)                                                  \
+    FIELD(text, title_en, .nullable = true, .max = 200, .meaning = "null: as in Korean")                           \
+    FIELD(text, message_en, .nullable = true, .max = 2000)                                                         \
+    FIELD(text, link_url, .nullable = true, .max = 500, .meaning = "a relative path")                              \
+    FIELD(uuid, subject, .nullable = true, .meaning = "what it is about, a child for one: gone with that")         \
+    FIELD(text, event, .nullable = true, .max = 50, .meaning = "a further socket event, matching_update for one")  \
+    FIELD(json, arguments, .nullable = true, .meaning = "what that event carries: an object")
+MESSAGE(notification_requested, NOTIFICATION_REQUESTED);

@@ -74,6 +74,10 @@ static void meta_write(buffer_t *body, const page_t *page)
         buffer_add_text(body, TEXT(",\"next_cursor\":"));
         message_json_string(body, page->next_cursor);
     }
+    if (page->tells_unread) {
+        buffer_add_text(body, TEXT(",\"unread\":"));
+        buffer_add_integer(body, page->unread);
+    }
     buffer_add_char(body, '}');
 }
 

@@ -87,6 +87,7 @@ typedef struct config {
         int64_t every;            /* between two looks */
         int64_t sessions, tokens; /* after their end */
         int64_t mails;
+        int64_t notifications;    /* after they were written, read or not */
     } retention;
     struct {
         bool loopback;           /* this machine may read /metrics */
@@ -173,7 +174,7 @@ typedef struct config {
     } mail;
     struct {
         /* instances of each service at start */
-        int64_t broker, frontend, accounts, accounts_hash, children, videos, admin, mailer, assessments;
+        int64_t broker, frontend, accounts, accounts_hash, children, videos, admin, mailer, assessments, notifications;
     } instances;
     struct {
         const char *user;         /* children's user when started as root */

@@ -155,6 +155,8 @@ const config_row_t config_rows[] = {
         .meaning = "a used or expired token of a mail is kept for so long"},
     {"retention.mails", CONFIG_DURATION, AT(retention.mails), "30d", SECOND, YEAR,
         .meaning = "that a mail was sent, or why not, is kept for so long; its address and words are emptied at once"},
+    {"retention.notifications", CONFIG_DURATION, AT(retention.notifications), "1y", SECOND, 10 * YEAR,
+        .meaning = "how long notifications are kept, read or not"},
 
     {"oauth.redirect_uris", CONFIG_LIST, AT(oauth.redirect_uris), "", .refuse = config_refuse_redirect,
         .meaning = "where a provider may send a user's browser back to, each exactly; a client names one of them"},
@@ -373,6 +375,8 @@ const config_row_t config_rows[] = {
         .meaning = "mailers at start"},
     {"instances.assessments", CONFIG_INTEGER, AT(instances.assessments), "2", 0, 32,
         .meaning = "assessments actors at start"},
+    {"instances.notifications", CONFIG_INTEGER, AT(instances.notifications), "2", 0, 32,
+        .meaning = "notifications actors at start"},
 
     {"supervisor.user", CONFIG_TEXT, AT(supervisor.user), "aipoten", .refuse = config_refuse_user,
         .meaning = "whom the children run as when the supervisor was started as root"},

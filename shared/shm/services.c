@@ -14,6 +14,7 @@ static const char *const admin_secrets[] = {"database_url", "data_keys.admin", N
 static const char *const videos_secrets[] = {"database_url", "data_keys.videos", NULL};
 static const char *const mailer_secrets[] = {"database_url", "data_keys.mailer", "smtp_password", NULL};
 static const char *const assessments_secrets[] = {"database_url", "data_keys.assessments", NULL};
+static const char *const notifications_secrets[] = {"database_url", "data_keys.notifications", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", "metrics_token", NULL};
 
 const service_t services[] = {
@@ -35,6 +36,11 @@ const service_t services[] = {
         .stage = 1,
         .secrets = assessments_secrets,
         .role = "assessments"},
+    {.name = "notifications",
+        .program = "notifications",
+        .stage = 1,
+        .secrets = notifications_secrets,
+        .role = "notifications"},
 };
 const int service_count = ARRAY_SIZE(services);
 

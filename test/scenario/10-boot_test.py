@@ -18,7 +18,7 @@ from harness.wait import pid_lives, wait_until
 
 RUN, STOP, TRY = (os.path.join(ROOT, 'tools', name) for name in ('run', 'stop', 'try'))
 SERVICES = {'broker': 1, 'accounts': 2, 'accounts-hash': 2, 'children': 2, 'videos': 2, 'admin': 2, 'mailer': 2,
-            'assessments': 2, 'frontend': 2}
+            'assessments': 2, 'notifications': 2, 'frontend': 2}
 BACK_WITHIN = 10  # ten times what the bench states
 
 

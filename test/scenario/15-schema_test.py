@@ -24,8 +24,9 @@ PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guard
              ('children.guardians', 'aipoten_assessments'), ('children.ages', 'aipoten_assessments'),
              ('children.names', 'aipoten_assessments'), ('accounts.current_consents', 'aipoten_assessments'),
              ('aipoten.therapist_relations', 'aipoten_assessments'),
-             ('accounts.current_consents', 'aipoten_videos'), ('aipoten.therapist_relations', 'aipoten_videos')}
-EMPTY = {'aipoten.therapist_relations'}  # until the migration of matching makes it anew
+             ('accounts.current_consents', 'aipoten_videos'), ('aipoten.therapist_relations', 'aipoten_videos'),
+             ('accounts.recipients', 'aipoten_notifications'), ('aipoten.call_parties', 'aipoten_notifications')}
+EMPTY = {'aipoten.therapist_relations', 'aipoten.call_parties'}  # until the migrations of matching and consultations make them anew
 
 
 # --- ownership: the running system's database ---------------------------------------------------------------------------------

@@ -101,6 +101,17 @@ class World:
         return self.parent.refresh_token
 
     @property
+    def notification(self):
+        """Of the parent, not read; and one more."""
+        def make():
+            self.database.rows('INSERT INTO notifications.counters (user_id, seq, unread) VALUES (%s, 2, 2)', self.parent.id)
+            return [self.database.value("""
+                INSERT INTO notifications.notifications (id, user_id, seq, type, title, message)
+                VALUES (%s, %s, %s, 'system', '알림', '표를 위한 알림') RETURNING id""", str(uuid.uuid4()), self.parent.id, seq)
+                for seq in (1, 2)][0]
+        return self.once('notification', make)
+
+    @property
     def category(self):
         """One without videos."""
         return self.once('category', lambda: self.person(ADMIN).client.post('/api/v1/admin/categories', {
@@ -432,6 +443,30 @@ def own_password(world):
     return {'current_password': world.caller.password if world.caller else 'none'}
 
 
+def inbox(world, _):
+    """The parent's."""
+    return world.notification and world.database.rows("""
+        SELECT n.id, n.is_read, n.deleted_at IS NOT NULL AS deleted, c.unread
+        FROM notifications.notifications n JOIN notifications.counters c USING (user_id) WHERE n.user_id = %s ORDER BY n.seq""",
+        world.parent.id)
+
+
+def read_one(world, before, after, answer):
+    assert [(row['is_read'], row['unread']) for row in after] == [(True, 1), (False, 1)]
+    assert (answer.data['id'], answer.data['unread']) == (world.notification, 1)
+
+
+def read_all(world, before, after, answer):
+    if world.caller is world.parent:
+        assert [(row['is_read'], row['unread']) for row in after] == [(True, 0), (True, 0)]
+    else:
+        assert after == before
+
+
+def deleted_one(world, before, after, answer):
+    assert [(row['deleted'], row['unread']) for row in after] == [(True, 1), (False, 1)]
+
+
 CONSENT = {'kind': 'marketing', 'granted': True}
 CHILD_PATCH = {'name': '김바다', 'notes': '땅콩 알레르기'}
 MEASURED = {'measured_on': '2025-03-20', 'weight': 9.4}
@@ -544,6 +579,15 @@ MATRIX = [
 
     ('assessments.questions', '/api/v1/assessments/questions?age=24', None, ALL_200, None, None),
     ('assessments.questions', '/api/v1/assessments/questions?age=72', None, dict.fromkeys(ALL_200, 422), None, None),
+    ('notifications.list', '/api/v1/notifications', None, MEMBERS_200, None, None),
+    ('notifications.list', '/api/v1/notifications?after={notification}', None, {**NOT_FOUND, PARENT: 200}, None, None),
+    ('notifications.read', '/api/v1/notifications/{notification}/read', None, {**NOT_FOUND, PARENT: 200, OTHER_PARENT: 404}, inbox,
+     read_one),
+    ('notifications.read', '/api/v1/notifications/{unknown}/read', None, NOT_FOUND, None, None),
+    ('notifications.read_all', '/api/v1/notifications/read-all', None, MEMBERS_200, inbox, read_all),
+    ('notifications.delete', '/api/v1/notifications/{notification}', None, {**NOT_FOUND, PARENT: 200, OTHER_PARENT: 404}, inbox,
+     deleted_one),
+    ('notifications.delete', '/api/v1/notifications/{unknown}', None, NOT_FOUND, None, None),
     ('videos.list', '/api/v1/videos?limit=5', None, ALL_200, None, None),
     ('videos.categories', '/api/v1/videos/categories', None, ALL_200, None, None),
     ('videos.category', '/api/v1/videos/categories/art-play?limit=5', None, ALL_200, None, None),
@@ -620,7 +664,8 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     row = next((row for row in system.openapi.operations if row.id == operation), None)
     assert row is not None, f'the OpenAPI document has no operation {operation}'
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
-                                                 'invitation', 'video', 'draft', 'category', 'question') if f'{{{name}}}' in path}
+                                                 'invitation', 'video', 'draft', 'category', 'question',
+                                                 'notification') if f'{{{name}}}' in path}
     client = world.client(who)
     world.caller = world.person(who) if who != ANYONE else None
     world.body = body(world) if callable(body) else body

@@ -15,7 +15,7 @@ from harness.wait import kill, wait_until
 
 SETTINGS = {'export': {'pause': '0'}, 'retention': {'every': '1s'},
             'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'}}
-ACTORS = {'accounts', 'admin', 'children', 'mailer', 'videos'}
+ACTORS = {'accounts', 'admin', 'children', 'mailer', 'notifications', 'videos'}
 
 
 @pytest.fixture(scope='module')
@@ -397,7 +397,7 @@ def test_killed_in_the_middle(own, database, admin):
         let_thirty_days_pass(database, person)
     ends = time.monotonic() + 8
     while time.monotonic() < ends:
-        for service in ('accounts', 'children', 'videos', 'admin', 'mailer'):
+        for service in ('accounts', 'children', 'videos', 'admin', 'mailer', 'notifications'):
             for pid in own.pids(service)[:1]:
                 kill(pid)
         time.sleep(0.5)

@@ -246,7 +246,7 @@ static void rotation_limits(void **state)
     assert_int_equal(secrets_stage(directory, "index_key", error, sizeof(error)), -1);
     assert_int_equal(secrets_stage(directory, "nobody", error, sizeof(error)), -1);
     assert_non_null(strstr(error, "jwt_keys data_keys.accounts data_keys.children data_keys.videos data_keys.admin data_keys.mailer "
-                                  "data_keys.assessments"));
+                                  "data_keys.assessments data_keys.notifications"));
     assert_int_equal(secrets_stage("/nowhere", "jwt_keys", error, sizeof(error)), -1);
     put("data_keys.accounts", "k999999999999999:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 0600);
     step_bad(secrets_stage, "data_keys.accounts", "no room");

@@ -1,0 +1,222 @@
+-- notifications.sql: the statements of the notifications actor.
+-- Whoever writes, reads or deletes a notification locks its user's counter first, several users in the order of their ids.
+
+-- --- lists ----------------------------------------------------------------------------------------------------------------------
+
+-- shown: part
+-- As its user sees it; $2: in English.
+n.id, n.type, CASE WHEN $2::boolean THEN coalesce(n.title_en, n.title) ELSE n.title END AS title,
+       CASE WHEN $2::boolean THEN coalesce(n.message_en, n.message) ELSE n.message END AS message,
+       n.link_url, n.is_read, n.seq, n.created_at, n.read_at;
+
+-- listed: part
+-- Those of $1; $3: only those not read.
+n.user_id = $1 AND n.in_app AND n.deleted_at IS NULL AND (NOT $3::boolean OR NOT n.is_read);
+
+-- notifications_page: read -> notification
+-- Newest first, before $4.
+SELECT {shown}
+FROM notifications.notifications n
+WHERE {listed} AND n.seq < $4
+ORDER BY n.seq DESC
+LIMIT $5 OFFSET $6;
+
+-- notifications_after: read -> notification
+-- Oldest first, after $4.
+SELECT {shown}
+FROM notifications.notifications n
+WHERE {listed} AND n.seq > $4
+ORDER BY n.seq
+LIMIT $5 OFFSET $6;
+
+-- notifications_count: read -> total_row
+SELECT count(*) AS total
+FROM (SELECT FROM notifications.notifications n
+      WHERE n.user_id = $1 AND n.in_app AND n.deleted_at IS NULL AND (NOT $2::boolean OR NOT n.is_read) AND n.seq > $3
+      LIMIT 10001) AS few;
+
+-- unread_count: read batched -> unread_row
+SELECT coalesce((SELECT c.unread FROM notifications.counters c WHERE c.user_id = $1), 0) AS unread;
+
+-- notification_seq: read batched -> seq_row
+-- Also of one that was deleted.
+SELECT seq FROM notifications.notifications WHERE id = $1 AND user_id = $2;
+
+-- --- reading and deleting -------------------------------------------------------------------------------------------------------
+
+-- counter_lock: write
+SELECT FROM notifications.counters WHERE user_id = $1 FOR UPDATE;
+
+-- notification_read: write -> notification_state
+WITH was AS (
+    SELECT id, is_read, read_at
+    FROM notifications.notifications
+    WHERE id = $1::uuid AND user_id = $2::uuid AND in_app AND deleted_at IS NULL
+), changed AS (
+    UPDATE notifications.notifications n SET is_read = true, read_at = aipoten.app_now()
+    FROM was WHERE n.id = was.id AND NOT was.is_read
+    RETURNING n.read_at
+), counted AS (
+    UPDATE notifications.counters SET unread = unread - 1
+    WHERE user_id = $2::uuid AND EXISTS (SELECT FROM changed)
+    RETURNING unread
+)
+SELECT was.id, true AS is_read, coalesce((SELECT read_at FROM changed), was.read_at) AS read_at,
+       coalesce((SELECT unread FROM counted), c.unread) AS unread
+FROM was JOIN notifications.counters c ON c.user_id = $2::uuid;
+
+-- notifications_read_all: write -> read_all
+WITH changed AS (
+    UPDATE notifications.notifications SET is_read = true, read_at = aipoten.app_now()
+    WHERE user_id = $1::uuid AND in_app AND NOT is_read AND deleted_at IS NULL
+    RETURNING id
+), counted AS (
+    UPDATE notifications.counters SET unread = 0 WHERE user_id = $1::uuid
+)
+SELECT count(*) AS changed, 0::bigint AS unread FROM changed;
+
+-- notification_delete: write -> key_row
+WITH was AS (
+    SELECT id, is_read
+    FROM notifications.notifications
+    WHERE id = $1::uuid AND user_id = $2::uuid AND in_app AND deleted_at IS NULL
+), emptied AS (
+    UPDATE notifications.notifications n
+    SET title = '', message = '', title_en = NULL, message_en = NULL, link_url = NULL, subject_id = NULL,
+        deleted_at = aipoten.app_now()
+    FROM was WHERE n.id = was.id
+), counted AS (
+    UPDATE notifications.counters SET unread = unread - 1
+    WHERE user_id = $2::uuid AND EXISTS (SELECT FROM was WHERE NOT is_read)
+), unmailed AS (
+    DELETE FROM notifications.emails WHERE notification_id IN (SELECT id FROM was)
+), unpushed AS (
+    DELETE FROM notifications.push_jobs WHERE notification_id IN (SELECT id FROM was)
+)
+SELECT id FROM was;
+
+-- --- writing --------------------------------------------------------------------------------------------------------------------
+
+-- notifications_write: write -> written
+-- Notifications $1 (ids) for users $2 (ids of the same number), those of them who are there: numbered under the lock of their
+-- counters, and each channel that the user wants given its work, mails and pushes not before quiet hours end unless it is urgent
+-- ($12). $9, $10, $11: what a user who has not chosen wants.
+WITH recipient AS (
+    SELECT i.id, r.user_id, r.language
+    FROM unnest(string_to_array($1::text, ' ')::uuid[], string_to_array($2::text, ' ')::uuid[]) AS i (id, user_id)
+        JOIN accounts.recipients r ON r.user_id = i.user_id
+), chosen AS (
+    SELECT r.id, r.user_id, r.language, coalesce(p.in_app, $9::boolean) AS in_app, coalesce(p.email, $10::boolean) AS email,
+           coalesce(p.push, $11::boolean) AS push,
+           CASE WHEN $12::boolean THEN aipoten.app_now()
+                ELSE notifications.after_quiet(aipoten.app_now(), q.quiet_from, q.quiet_until) END AS send_at
+    FROM recipient r
+        LEFT JOIN notifications.notification_preferences p ON p.user_id = r.user_id AND p.type = $3::text
+        LEFT JOIN notifications.quiet_hours q ON q.user_id = r.user_id
+), counted AS (
+    INSERT INTO notifications.counters (user_id, seq, unread)
+    SELECT c.user_id, 1, c.in_app::integer FROM chosen c ORDER BY c.user_id
+    ON CONFLICT (user_id) DO UPDATE SET seq = counters.seq + 1, unread = counters.unread + excluded.unread
+    RETURNING user_id, seq, unread
+), added AS (
+    INSERT INTO notifications.notifications (id, user_id, seq, type, title, message, title_en, message_en, link_url, subject_id, in_app)
+    SELECT c.id, c.user_id, k.seq, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $13::uuid, c.in_app
+    FROM chosen c JOIN counted k ON k.user_id = c.user_id
+    RETURNING id, created_at
+), mailed AS (
+    INSERT INTO notifications.emails (notification_id, next_at) SELECT c.id, c.send_at FROM chosen c WHERE c.email
+), pushed AS (
+    INSERT INTO notifications.push_jobs (notification_id, device_id, next_at)
+    SELECT c.id, d.id, c.send_at
+    FROM chosen c JOIN notifications.devices d ON d.user_id = c.user_id
+    WHERE c.push
+)
+SELECT c.id, c.user_id, k.seq, k.unread, c.in_app, c.language, a.created_at
+FROM chosen c JOIN counted k ON k.user_id = c.user_id JOIN added a ON a.id = c.id
+ORDER BY c.user_id;
+
+-- --- personal data, erasure, retention ------------------------------------------------------------------------------------------
+
+-- own_notifications: slow -> own_notification
+SELECT id, type, title, message, link_url, is_read, created_at, read_at
+FROM notifications.notifications
+WHERE user_id = $1 AND id > $2 AND deleted_at IS NULL
+ORDER BY id
+LIMIT $3;
+
+-- notifications_forget: write
+-- All that is held of a person.
+WITH theirs AS (
+    SELECT id FROM notifications.notifications WHERE user_id = $1::uuid
+), unmailed AS (
+    DELETE FROM notifications.emails WHERE notification_id IN (SELECT id FROM theirs)
+), unpushed AS (
+    DELETE FROM notifications.push_jobs
+    WHERE notification_id IN (SELECT id FROM theirs)
+       OR device_id IN (SELECT id FROM notifications.devices WHERE user_id = $1::uuid)
+), preferences AS (
+    DELETE FROM notifications.notification_preferences WHERE user_id = $1::uuid
+), quiet AS (
+    DELETE FROM notifications.quiet_hours WHERE user_id = $1::uuid
+), reminders AS (
+    DELETE FROM notifications.reminders WHERE user_id = $1::uuid
+)
+DELETE FROM notifications.counters WHERE user_id = $1::uuid;
+
+-- notifications_forget_rest: write
+-- What those refer to; after them, because what refers to a row must be gone first.
+WITH devices AS (
+    DELETE FROM notifications.devices WHERE user_id = $1::uuid
+)
+DELETE FROM notifications.notifications WHERE user_id = $1::uuid;
+
+-- subject_users: write
+-- Locks the counters of those who were told of $1, in order.
+SELECT FROM notifications.counters
+WHERE user_id IN (SELECT user_id FROM notifications.notifications WHERE subject_id = $1)
+ORDER BY user_id
+FOR UPDATE;
+
+-- subject_forget: write
+-- Notifications about what is no more are emptied as if their users had deleted them.
+WITH was AS (
+    SELECT id, user_id, is_read, in_app FROM notifications.notifications WHERE subject_id = $1::uuid AND deleted_at IS NULL
+), counted AS (
+    UPDATE notifications.counters c SET unread = c.unread - u.unread
+    FROM (SELECT user_id, count(*) AS unread FROM was WHERE in_app AND NOT is_read GROUP BY user_id) AS u
+    WHERE c.user_id = u.user_id
+), unmailed AS (
+    DELETE FROM notifications.emails WHERE notification_id IN (SELECT id FROM was)
+), unpushed AS (
+    DELETE FROM notifications.push_jobs WHERE notification_id IN (SELECT id FROM was)
+)
+UPDATE notifications.notifications n
+SET title = '', message = '', title_en = NULL, message_en = NULL, link_url = NULL, subject_id = NULL, deleted_at = aipoten.app_now()
+FROM was WHERE n.id = was.id;
+
+-- old_users: write
+-- Locks the counters of those whose notifications from before $1 are purged next, $2 of them.
+SELECT FROM notifications.counters
+WHERE user_id IN (SELECT user_id FROM notifications.notifications WHERE created_at < $1 ORDER BY created_at, id LIMIT $2)
+ORDER BY user_id
+FOR UPDATE;
+
+-- old_unlink: write
+WITH old AS (
+    SELECT id FROM notifications.notifications WHERE created_at < $1 ORDER BY created_at, id LIMIT $2
+), unmailed AS (
+    DELETE FROM notifications.emails WHERE notification_id IN (SELECT id FROM old)
+)
+DELETE FROM notifications.push_jobs WHERE notification_id IN (SELECT id FROM old);
+
+-- old_purge: write -> total_row
+WITH gone AS (
+    DELETE FROM notifications.notifications
+    WHERE id IN (SELECT id FROM notifications.notifications WHERE created_at < $1 ORDER BY created_at, id LIMIT $2)
+    RETURNING user_id, in_app AND NOT is_read AND deleted_at IS NULL AS unread
+), counted AS (
+    UPDATE notifications.counters c SET unread = c.unread - u.unread
+    FROM (SELECT user_id, count(*) AS unread FROM gone WHERE unread GROUP BY user_id) AS u
+    WHERE c.user_id = u.user_id
+)
+SELECT count(*) AS total FROM gone;
