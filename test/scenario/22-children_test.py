@@ -12,6 +12,7 @@ from harness.wait import wait_until
 
 CHILDREN = '/api/v1/children'
 SECRET_COLUMNS = ('medical_history', 'family_history', 'treatment_history', 'notes')
+SOME_ID = '01990000-0000-7000-8000-000000000000'
 HISTORIES = {'medical_history': '천식으로 두 번 입원', 'family_history': '할머니 당뇨', 'treatment_history': '언어 치료 6개월',
              'notes': '땅콩 알레르기'}
 SEOUL = datetime.timezone(datetime.timedelta(hours=9))
@@ -129,7 +130,7 @@ def test_ages(newcomer, days, weeks):
     ('gestational_weeks', 19), ('gestational_weeks', 45), ('gestational_weeks', 32.5), ('gestational_weeks', '32'),
     ('birth_weight', 0), ('birth_weight', 0.19), ('birth_weight', 10.01), ('birth_weight', 1.855), ('birth_weight', 'heavy'),
     ('current_height', 19.9), ('current_height', 250.1), ('current_weight', -1), ('current_weight', 300.01),
-    ('medical_history', 'x' * 5001), ('notes', ['a']), ('user_id', str(uuid.uuid4())), ('id', str(uuid.uuid4())),
+    ('medical_history', 'x' * 5001), ('notes', ['a']), ('user_id', SOME_ID), ('id', SOME_ID),
     ('created_at', '2024-01-15T00:00:00Z')])
 def test_wrong_field(parent, field, value):
     assert parent.client.post(CHILDREN, {**people.CHILD, field: value}).expect(400, 'VALIDATION_ERROR').fields == [field]
