@@ -80,6 +80,14 @@ static json_t *list_schema(components_t *components, const field_t *field, enum 
     return schema;
 }
 
+static json_t *scalar_schema(const field_t *field)
+{
+    json_t *schema = pack("{s:[s, s, s]}", "type", "boolean", "integer", "string");
+    if (field->max > 0)
+        json_object_set_new(schema, "maxLength", json_integer(field->max));
+    return schema;
+}
+
 static json_t *example_schema(const char *format, const char *example)
 {
     return pack("{s:s, s:s, s:[s]}", "type", "string", "format", format, "examples", example);
@@ -108,6 +116,8 @@ static json_t *type_schema(components_t *components, const field_t *field, enum 
     case FIELD_list:
         return list_schema(components, field, direction);
     case FIELD_json:
+        if (field->scalar)
+            return scalar_schema(field);
         return field->message ? list_schema(components, field, direction) : json_object(); /* any value */
     default:
         panic("%s cannot be JSON", field->name);
@@ -122,7 +132,9 @@ static json_t *schema_make_nullable(json_t *schema)
     json_t *type = json_object_get(schema, "type");
     if (json_object_get(schema, "$ref") != NULL)
         return pack("{s:[o, {s:s}]}", "anyOf", schema, "type", "null");
-    if (type != NULL)
+    if (json_is_array(type))
+        json_array_append_new(type, json_string("null"));
+    else if (type != NULL)
         json_object_set_new(schema, "type", pack("[O, s]", type, "null"));
     return schema;
 }

@@ -22,7 +22,8 @@ enum field_type {
     FIELD_time,    /* int64_t, microseconds since 1970; RFC 3339 */
     FIELD_uuid,    /* uuid_t */
     FIELD_choice,  /* int, index in names */
-    FIELD_json,    /* text_t, JSON text that is passed on as it is (jsonb); with .message: a list of these */
+    FIELD_json,    /* text_t, JSON text that is passed on as it is (jsonb); with .message: a list of these; with .scalar: a
+                      boolean, a whole number or a text, which clients may send too */
     FIELD_bytes,   /* text_t, msgpack bin; never in JSON */
     FIELD_object,  /* const void *, a struct of .message */
     FIELD_list,    /* list_t of structs of .message */
@@ -53,6 +54,7 @@ typedef struct {
     enum text_format format;   /* text */
     const char *const *names;  /* choice: NULL-terminated */
     const struct message *message; /* object, list, json */
+    bool scalar;               /* json: one value, no list and no object; max counts a text's characters */
     const char *sealed;        /* text kept encrypted in this table ("children.children"): opened when a row is read. Needs a
                                   member `id`, the row's. Such a message cannot be cached. */
     bool secret;               /* never logged, writeOnly in OpenAPI */

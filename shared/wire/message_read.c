@@ -319,9 +319,35 @@ static bool read_bytes(reader_t *reader, const place_t *place, const field_t *fi
     return true;
 }
 
+/* A client's single value, as JSON again. */
+static bool read_scalar(reader_t *reader, const place_t *place, const field_t *field, const msgpack_object *object, void *member)
+{
+    static buffer_t json; /* reused: nothing here suspends */
+    json.length = 0;
+    int64_t number;
+    text_t text;
+    if (object->type == MSGPACK_OBJECT_BOOLEAN) {
+        buffer_add_string(&json, object->via.boolean ? "true" : "false");
+    } else if (number_of(reader, object, &number)) {
+        buffer_add_integer(&json, number);
+    } else if (is_string(object, &text)) {
+        if (!text_is_utf8(text))
+            return wrong(reader, place, PROBLEM_ENCODING, field, 0);
+        if (!check_length(reader, place, field, (int64_t)text_characters(text)))
+            return false;
+        message_json_string(&json, text);
+    } else {
+        return wrong(reader, place, PROBLEM_TYPE, field, 0);
+    }
+    *(text_t *)member = arena_copy(reader->problems->arena, buffer_text(&json));
+    return true;
+}
+
 /* jsonb between our own processes; clients send lists and objects with a message of their own. */
 static bool read_json(reader_t *reader, const place_t *place, const field_t *field, const msgpack_object *object, void *member)
 {
+    if (field->scalar && reader->source == SOURCE_CLIENT)
+        return read_scalar(reader, place, field, object, member);
     if (reader->source != SOURCE_PEER || !is_string(object, member))
         return wrong(reader, place, PROBLEM_TYPE, field, 0);
     return true;

@@ -25,7 +25,8 @@ MESSAGE_BARE(word, WORD);
     FIELD(text, phone, .format = FORMAT_PHONE)                                                                     \
     FIELD(text, password, .format = FORMAT_PASSWORD)                                                               \
     FIELD(text, line, .format = FORMAT_LINE)                                                                       \
-    FIELD(list, words, .message = &word_message, .max = 2)
+    FIELD(list, words, .message = &word_message, .max = 2)                                                         \
+    FIELD(json, answer, .scalar = true, .max = 3)
 MESSAGE(everything, EVERYTHING);
 #define EVERYTHING_PATCH(FIELD) FIELD(text, note, .nullable = true) FIELD(integer, count)
 MESSAGE(everything_patch, EVERYTHING_PATCH);
@@ -87,6 +88,11 @@ static const struct {
     {"{\"name\":\"a\",\"words\":[\"a\",1]}", "words.1", PROBLEM_TYPE},
     {"{\"name\":\"a\",\"words\":[\"a\",null]}", "words.1", PROBLEM_NULL},
     {"{\"name\":\"a\",\"words\":[\"long\"]}", "words.0", PROBLEM_TOO_LONG},
+    {"{\"name\":\"a\",\"answer\":[]}", "answer", PROBLEM_TYPE},
+    {"{\"name\":\"a\",\"answer\":{}}", "answer", PROBLEM_TYPE},
+    {"{\"name\":\"a\",\"answer\":1.5}", "answer", PROBLEM_TYPE},
+    {"{\"name\":\"a\",\"answer\":null}", "answer", PROBLEM_NULL},
+    {"{\"name\":\"a\",\"answer\":\"가나다라\"}", "answer", PROBLEM_TOO_LONG},
     {"{\"name\":\"a\",\"words\":[{\"word\":\"a\"}]}", "words.0", PROBLEM_TYPE},
 };
 
@@ -133,7 +139,7 @@ static const char *const good =
     "{\"name\":\"가나다\",\"count\":-5,\"many\":9000000000,\"flag\":true,\"weight\":3.25,\"day\":\"2024-02-29\",\"at\":\"2025-03-20T10:00:00Z\","
     "\"id\":\"0f8fad5b-d9cb-469f-a165-70867728950e\",\"colour\":\"green\",\"note\":null,\"first\":{\"name\":\"x\"},"
     "\"items\":[{\"name\":\"a\",\"size\":1},{\"name\":\"b\"}],\"email\":\"kim.a+b@example.co.kr\",\"phone\":\"+82 10-1234-5678\","
-    "\"password\":\"12345678\",\"line\":\"a b\",\"words\":[\"가\",\"나\"]}";
+    "\"password\":\"12345678\",\"line\":\"a b\",\"words\":[\"가\",\"나\"],\"answer\":true}";
 
 static void test_round_trip(void **state)
 {
@@ -154,6 +160,21 @@ static void test_round_trip(void **state)
     assert_text(buffer_text(&json), good);
     buffer_free(&packed);
     buffer_free(&json);
+}
+
+/* A single value stays what it was, as JSON. */
+static void test_scalars(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"true", "false", "0", "-3", "9223372036854775807", "\"\"",
+        "\"a\"", "\"가\\\"\"", "\"\\n\""};
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        everything_t value;
+        problems_t problems;
+        text_t json = arena_format(arena, "{\"name\":\"a\",\"answer\":%s}", values[i]);
+        assert_true(read_json(arena_string(arena, json), &value, &problems));
+        assert_text(value.answer, values[i]);
+    }
 }
 
 static void test_decimals(void **state)
@@ -304,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_all_problems_at_once),
         cmocka_unit_test(test_problem_bound),
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_query_strings),
         cmocka_unit_test(test_broken_bytes),
