@@ -13,5 +13,24 @@ void admin_question_get(call_t *);
 void admin_question_create(call_t *);
 void admin_question_update(call_t *);
 void admin_question_retire(call_t *);
+/* attempts.c */
+void attempt_start(call_t *);
+void attempt_get(call_t *);
+void attempt_update(call_t *);
+/* Is it an admin who asks? An admin sees everything. */
+bool attempt_for_admin(const call_t *);
+/* Tells the access log that somebody was shown what is known of this child; a guardian's own look is nobody's business. */
+void attempt_read_tell(call_t *, uuid_t child);
+/* The attempt, when the caller may see all of it, results included: a guardian, an admin, a therapist by relation and consent. The
+ * access log is told. Otherwise the call ends with 404. */
+const attempt_record_t *attempt_seen(call_t *, uuid_t id);
+/* history.c */
+void attempt_list(call_t *);
+/* responses.c */
+void responses_put(call_t *);
+/* personal.c */
+void assessments_personal_data(call_t *);
+void assessments_user_erased(call_t *);
+void assessments_child_deleted(call_t *);
 /* reseal.c */
 int64_t assessments_reseal(call_t *);

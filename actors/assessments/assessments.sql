@@ -81,6 +81,239 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ($9::numeric * 1000)::integer, $10, $11,
      FROM jsonb_array_elements($16::text::jsonb) WITH ORDINALITY o))
 RETURNING {admin_question_columns};
 
+-- --- attempts -------------------------------------------------------------------------------------------------------------------
+
+-- attempt_status: part
+-- One that is past its time is expired, whether or not its row says so already.
+CASE WHEN a.status = 'in_progress' AND a.expires_at <= aipoten.app_now() THEN 'expired' ELSE a.status END;
+
+-- attempt_columns: part
+-- What stands of an attempt wherever it is shown (message attempt).
+a.id, a.child_id, a.user_id, a.assessment_date, a.age_in_months, a.chronological_age_months, a.corrected_age_months,
+       {attempt_status} AS status,
+       (SELECT count(*) FROM assessments.assessment_responses r WHERE r.assessment_id = a.id) AS answered,
+       cardinality(a.question_ids) AS asked, a.expires_at, a.created_at, a.updated_at, a.completed_at;
+
+-- attempt_guarded: part
+-- User $2 guards the child.
+a.deleted_at IS NULL AND EXISTS (SELECT FROM children.guardians g WHERE g.child_id = a.child_id AND g.user_id = $2);
+
+-- related_children: part
+-- Those whose results a therapist ($2) may see: by a relation that has not ended, and the owner's consent (product.md, section 2).
+SELECT t.child_id
+    FROM aipoten.therapist_relations t
+        JOIN children.guardians o ON o.child_id = t.child_id AND o.relation = 'owner'
+    WHERE t.therapist_user_id = $2 AND t.ends_at > aipoten.app_now()
+      AND (SELECT c.granted FROM accounts.current_consents c WHERE c.user_id = o.user_id AND c.kind = 'sharing');
+
+-- attempt_shown: part
+-- User $2 may see all of it; $3: is an admin.
+a.deleted_at IS NULL AND EXISTS (SELECT FROM children.ages k WHERE k.child_id = a.child_id)
+  AND ($3::boolean OR EXISTS (SELECT FROM children.guardians g WHERE g.child_id = a.child_id AND g.user_id = $2)
+       OR a.child_id IN ({related_children}));
+
+-- attempt_birth: read batched -> birth_row
+-- Of a child that the user guards.
+SELECT k.birth_date, k.gestational_weeks
+FROM children.ages k JOIN children.guardians g ON g.child_id = k.child_id
+WHERE k.child_id = $1 AND g.user_id = $2;
+
+-- attempt_insert: write -> attempt_record
+-- With the questions that are asked at this age now ($5). No row: one is in progress, or there are no questions.
+INSERT INTO assessments.development_assessments AS a (id, user_id, child_id, assessment_date, age_in_months,
+    chronological_age_months, corrected_age_months, question_ids, expires_at)
+SELECT $1::uuid, $2::uuid, $3::uuid, $4::date, $5::smallint, $6::smallint, $7::smallint, asked.ids,
+       aipoten.app_now() + $8::bigint * interval '1 millisecond'
+FROM (SELECT array_agg(q.id ORDER BY {question_order}) AS ids
+      FROM assessments.assessment_questions q
+      WHERE q.retired_at IS NULL AND $5::smallint BETWEEN q.age_range_start AND q.age_range_end) AS asked
+WHERE asked.ids IS NOT NULL
+ON CONFLICT (child_id) WHERE status = 'in_progress' AND deleted_at IS NULL DO NOTHING
+RETURNING {attempt_columns}, a.notes;
+
+-- attempt_expire: write -> key_row
+-- So that another one can be begun.
+UPDATE assessments.development_assessments
+SET status = 'expired', updated_at = aipoten.app_now()
+WHERE child_id = $1 AND status = 'in_progress' AND deleted_at IS NULL AND expires_at <= aipoten.app_now()
+RETURNING id;
+
+-- attempt_open: write -> key_row
+SELECT id FROM assessments.development_assessments WHERE child_id = $1 AND status = 'in_progress' AND deleted_at IS NULL;
+
+-- attempt_get: read batched -> attempt_record
+SELECT {attempt_columns}, a.notes
+FROM assessments.development_assessments a
+WHERE a.id = $1 AND {attempt_shown};
+
+-- attempt_question_rows: part
+-- The questions of attempt $1 in their order, with what was answered. Its answers are read first: never all that were ever given to
+-- its questions.
+WITH answers AS MATERIALIZED (
+    SELECT r.question_id, r.response FROM assessments.assessment_responses r WHERE r.assessment_id = $1
+)
+SELECT {question_columns}, answers.response
+FROM assessments.development_assessments a
+    CROSS JOIN unnest(a.question_ids) WITH ORDINALITY AS asked (id, place)
+    JOIN assessments.assessment_questions q ON q.id = asked.id
+    LEFT JOIN answers ON answers.question_id = q.id
+WHERE a.id = $1
+ORDER BY asked.place;
+
+-- attempt_questions: read batched -> attempt_question_row
+{attempt_question_rows};
+
+-- attempt_questions_begun: write -> attempt_question_row
+-- Of one that nobody else can see yet.
+{attempt_question_rows};
+
+-- attempt_note: write grouped -> attempt_record
+UPDATE assessments.development_assessments a
+SET notes = $3, updated_at = aipoten.app_now()
+WHERE a.id = $1 AND a.status = 'in_progress' AND a.expires_at > aipoten.app_now() AND {attempt_guarded}
+RETURNING {attempt_columns}, a.notes;
+
+-- --- the history ----------------------------------------------------------------------------------------------------------------
+
+-- seen_ids: part
+-- The children of whom user $2 may see attempts; $1: this one alone.
+SELECT g.child_id FROM children.guardians g WHERE g.user_id = $2 AND ($1::uuid IS NULL OR g.child_id = $1)
+  UNION
+  SELECT related.child_id FROM ({related_children}) AS related WHERE $1::uuid IS NULL OR related.child_id = $1;
+
+-- children_seen: read batched -> seen_child
+SELECT s.child_id,
+       (SELECT a.expires_at FROM assessments.development_assessments a
+        WHERE a.child_id = s.child_id AND a.status = 'in_progress' AND a.deleted_at IS NULL
+          AND a.expires_at > aipoten.app_now()) AS expires_at
+FROM ({seen_ids}) AS s
+LIMIT 1000;
+
+-- attempt_child: read batched -> key_row
+SELECT child_id AS id FROM children.ages WHERE child_id = $1;
+
+-- attempt_wanted: part
+-- $3 status, $4 and $5 the first and last day: null for any.
+a.deleted_at IS NULL
+  AND ($3::text IS NULL OR {attempt_status} = $3)
+  AND ($4::date IS NULL OR a.assessment_date >= $4) AND ($5::date IS NULL OR a.assessment_date <= $5);
+
+-- attempts_page: read batched -> attempt
+-- Newest first, behind the attempt $6.
+SELECT {attempt_columns}
+FROM assessments.development_assessments a
+WHERE a.child_id IN ({seen_ids}) AND {attempt_wanted} AND a.id < $6
+ORDER BY a.id DESC
+LIMIT $7 OFFSET $8;
+
+-- attempts_count: read batched -> total_row
+SELECT count(*) AS total
+FROM (SELECT FROM assessments.development_assessments a WHERE a.child_id IN ({seen_ids}) AND {attempt_wanted} LIMIT 10001) AS few;
+
+-- admin_wanted: part
+-- As attempt_wanted, of all children that are not deleted; $1: of this one alone, $2: nothing.
+($1::uuid IS NULL OR a.child_id = $1) AND $2::uuid IS NOT NULL
+  AND EXISTS (SELECT FROM children.ages k WHERE k.child_id = a.child_id) AND {attempt_wanted};
+
+-- attempts_page_all: read -> attempt
+SELECT {attempt_columns}
+FROM assessments.development_assessments a
+WHERE {admin_wanted} AND a.id < $6
+ORDER BY a.id DESC
+LIMIT $7 OFFSET $8;
+
+-- attempts_count_all: read -> total_row
+SELECT count(*) AS total
+FROM (SELECT FROM assessments.development_assessments a WHERE {admin_wanted} LIMIT 10001) AS few;
+
+-- --- answers --------------------------------------------------------------------------------------------------------------------
+
+-- response_rules: read batched -> rule_row
+-- For each question id of the JSON array $3, in its order: the attempt, and what fits as an answer.
+SELECT a.child_id, {attempt_status} AS status, q.answer_type, q.scale_min, q.scale_max,
+       (SELECT string_agg(o ->> 'key', ' ') FROM jsonb_array_elements(q.options) o) AS option_keys
+FROM assessments.development_assessments a
+    CROSS JOIN jsonb_array_elements_text($3::text::jsonb) WITH ORDINALITY AS given (question, place)
+    LEFT JOIN assessments.assessment_questions q ON q.id = given.question::uuid AND q.id = ANY (a.question_ids)
+WHERE a.id = $1 AND {attempt_guarded}
+ORDER BY given.place;
+
+-- responses_put: write -> category_progress
+-- $3: [{"id", "question_id", "response"}, …]. All writers take their rows in the order of the questions, and the attempt as others that
+-- answer do, but not beside its completion. No row: it is not in progress any more.
+WITH open AS (
+    SELECT a.id, a.question_ids
+    FROM assessments.development_assessments a
+    WHERE a.id = $1 AND a.status = 'in_progress' AND a.expires_at > aipoten.app_now() AND {attempt_guarded}
+    FOR SHARE OF a
+), put AS (
+    INSERT INTO assessments.assessment_responses (id, assessment_id, question_id, response)
+    SELECT (given.answer ->> 'id')::uuid, open.id, (given.answer ->> 'question_id')::uuid, given.answer -> 'response'
+    FROM open CROSS JOIN jsonb_array_elements($3::text::jsonb) AS given (answer)
+    ORDER BY (given.answer ->> 'question_id')::uuid
+    ON CONFLICT ON CONSTRAINT assessment_responses_key
+        DO UPDATE SET response = excluded.response, updated_at = excluded.updated_at
+    RETURNING question_id
+), answers AS MATERIALIZED (
+    SELECT r.question_id FROM assessments.assessment_responses r WHERE r.assessment_id = $1
+    UNION ALL
+    SELECT put.question_id FROM put
+)
+SELECT q.category, count(*) AS asked, count(*) FILTER (WHERE q.id IN (SELECT question_id FROM answers)) AS answered
+FROM open CROSS JOIN unnest(open.question_ids) AS asked (id) JOIN assessments.assessment_questions q ON q.id = asked.id
+GROUP BY q.category
+ORDER BY array_position(ARRAY['gross_motor', 'fine_motor', 'cognitive', 'language', 'social', 'emotional'], q.category);
+
+-- --- what is held of a person (shared/actor/personal_data.h) --------------------------------------------------------------------
+
+-- person_attempts: slow -> attempt_record
+-- Of all children that the person guards.
+SELECT {attempt_columns}, a.notes
+FROM children.guardians g JOIN assessments.development_assessments a ON a.child_id = g.child_id
+WHERE g.user_id = $1 AND a.id > $2 AND a.deleted_at IS NULL
+ORDER BY a.id
+LIMIT $3;
+
+-- person_responses: slow -> personal_response
+SELECT r.id, r.assessment_id, r.question_id, q.question_text, r.response, r.created_at, r.updated_at
+FROM children.guardians g
+    JOIN assessments.development_assessments a ON a.child_id = g.child_id AND a.deleted_at IS NULL
+    JOIN assessments.assessment_responses r ON r.assessment_id = a.id
+    JOIN assessments.assessment_questions q ON q.id = r.question_id
+WHERE g.user_id = $1 AND r.id > $2
+ORDER BY r.id
+LIMIT $3;
+
+-- person_results: slow -> personal_result
+SELECT s.id, s.assessment_id, s.category, s.score, s.level, s.feedback, s.recommendations, s.feedback_en, s.recommendations_en,
+       s.created_at
+FROM children.guardians g
+    JOIN assessments.development_assessments a ON a.child_id = g.child_id AND a.deleted_at IS NULL
+    JOIN assessments.assessment_results s ON s.assessment_id = a.id
+WHERE g.user_id = $1 AND s.id > $2
+ORDER BY s.id
+LIMIT $3;
+
+-- --- a child that is deleted ----------------------------------------------------------------------------------------------------
+
+-- child_attempts_empty: write
+-- The rows stay for those that refer to them, emptied of what they said about the child.
+UPDATE assessments.development_assessments
+SET deleted_at = aipoten.app_now(), updated_at = aipoten.app_now(), notes = NULL, question_ids = '{}', age_in_months = 0,
+    chronological_age_months = 0, corrected_age_months = NULL, assessment_date = '1970-01-01'
+WHERE child_id = $1 AND deleted_at IS NULL;
+
+-- child_responses_erase: write
+DELETE FROM assessments.assessment_responses
+WHERE assessment_id IN (SELECT id FROM assessments.development_assessments WHERE child_id = $1);
+
+-- child_results_erase: write
+DELETE FROM assessments.assessment_results
+WHERE assessment_id IN (SELECT id FROM assessments.development_assessments WHERE child_id = $1);
+
+-- child_reminders_erase: write
+DELETE FROM assessments.assessment_reminders WHERE child_id = $1;
+
 -- --- sealed notes ---------------------------------------------------------------------------------------------------------------
 
 -- attempts_stale: write -> sealed_row

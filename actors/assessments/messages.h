@@ -126,6 +126,115 @@ MESSAGE(admin_question, ADMIN_QUESTION);
     PAGE_PARAMS(FIELD)
 MESSAGE(admin_questions_params, ADMIN_QUESTIONS_PARAMS);
 
+/* --- attempts ----------------------------------------------------------------------------------------------------- */
+
+enum attempt_status { ATTEMPT_IN_PROGRESS, ATTEMPT_COMPLETED, ATTEMPT_EXPIRED };
+static const char *const attempt_statuses[] __attribute__((unused)) = {"in_progress", "completed", "expired", NULL};
+
+#define ATTEMPTS_PARAMS(FIELD)                                                                                     \
+    FIELD(uuid, child_id, .meaning = "All one's children when absent; for an admin everybody's")                   \
+    FIELD(choice, status, .names = attempt_statuses)                                                               \
+    FIELD(date, from, .meaning = "assessment_date, the first day")                                                 \
+    FIELD(date, to, .meaning = "assessment_date, the last day")                                                    \
+    PAGE_PARAMS(FIELD)
+MESSAGE(attempts_params, ATTEMPTS_PARAMS);
+
+#define ATTEMPT_START(FIELD) FIELD(uuid, child_id, .required = true)
+MESSAGE(attempt_start, ATTEMPT_START);
+
+#define ATTEMPT(FIELD)                                                                                             \
+    FIELD(uuid, id, .required = true)                                                                              \
+    FIELD(uuid, child_id, .required = true)                                                                        \
+    FIELD(uuid, user_id, .required = true, .meaning = "Who began it")                                              \
+    FIELD(date, assessment_date, .required = true, .meaning = "The day on which it was begun, in Seoul")           \
+    FIELD(integer, age_in_months, .required = true, .meaning = "The age that the questions are for, on that day")  \
+    FIELD(integer, chronological_age_months, .required = true)                                                     \
+    FIELD(integer, corrected_age_months, .nullable = true, .meaning = "null: the same")                            \
+    FIELD(choice, status, .required = true, .names = attempt_statuses)                                             \
+    FIELD(integer, answered, .required = true, .meaning = "How many questions have an answer")                     \
+    FIELD(integer, asked, .required = true, .meaning = "How many there are")                                       \
+    FIELD(time, expires_at, .required = true, .meaning = "Until then it can be gone on with")                      \
+    FIELD(time, created_at, .required = true)                                                                      \
+    FIELD(time, updated_at, .required = true)                                                                      \
+    FIELD(time, completed_at, .nullable = true)
+MESSAGE(attempt, ATTEMPT);
+
+#define NOTES_MAX 2000
+#define ATTEMPT_RECORD(FIELD)                                                                                      \
+    ATTEMPT(FIELD)                                                                                                 \
+    FIELD(text, notes, .nullable = true, .sealed = "assessments.development_assessments", .meaning = "The parents'")
+MESSAGE(attempt_record, ATTEMPT_RECORD);
+
+#define ATTEMPT_PATCH(FIELD) FIELD(text, notes, .nullable = true, .max = NOTES_MAX)
+MESSAGE(attempt_patch, ATTEMPT_PATCH);
+
+/* A question of an attempt, with its answer. */
+#define ATTEMPT_QUESTION(FIELD)                                                                                    \
+    QUESTION(FIELD)                                                                                                \
+    FIELD(json, response, .nullable = true, .scalar = true, .meaning = "What was answered; null: nothing yet")
+MESSAGE(attempt_question, ATTEMPT_QUESTION);
+
+#define ATTEMPT_DETAIL(FIELD)                                                                                      \
+    ATTEMPT_RECORD(FIELD)                                                                                          \
+    FIELD(list, questions, .required = true, .message = &attempt_question_message,                                 \
+        .meaning = "Those that it began with, whatever is asked of others meanwhile")
+MESSAGE(attempt_detail, ATTEMPT_DETAIL);
+
+/* --- answers ------------------------------------------------------------------------------------------------------ */
+
+enum { RESPONSES_MAX = 200, OPTION_KEY_MAX = 50 };
+
+#define RESPONSE(FIELD, needed)                                                                                    \
+    FIELD(uuid, question_id, .required = (needed))                                                                 \
+    FIELD(json, response, .required = (needed), .scalar = true, .max = OPTION_KEY_MAX,                             \
+        .meaning = "yes_no: true or false; scale: a whole number; multiple_choice: the key of an option")
+#define RESPONSE_PUT(FIELD) RESPONSE(FIELD, true)
+MESSAGE(response_put, RESPONSE_PUT);
+
+#define RESPONSES_PUT(FIELD)                                                                                       \
+    RESPONSE(FIELD, false)                                                                                         \
+    FIELD(list, responses, .min = 1, .max = RESPONSES_MAX, .message = &response_put_message,                       \
+        .meaning = "Several at once, instead of question_id and response")
+MESSAGE(responses_put, RESPONSES_PUT);
+
+#define CATEGORY_PROGRESS(FIELD)                                                                                   \
+    FIELD(choice, category, .required = true, .names = development_areas)                                          \
+    FIELD(integer, answered, .required = true)                                                                     \
+    FIELD(integer, asked, .required = true)
+MESSAGE(category_progress, CATEGORY_PROGRESS);
+
+#define RESPONSES_ANSWER(FIELD)                                                                                    \
+    FIELD(uuid, assessment_id, .required = true)                                                                   \
+    FIELD(integer, answered, .required = true)                                                                     \
+    FIELD(integer, asked, .required = true)                                                                        \
+    FIELD(list, categories, .required = true, .message = &category_progress_message)
+MESSAGE(responses_answer, RESPONSES_ANSWER);
+
+/* --- what is held of a person -------------------------------------------------------------------------------------- */
+
+#define PERSONAL_RESPONSE(FIELD)                                                                                   \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, assessment_id)                                                                                     \
+    FIELD(uuid, question_id)                                                                                       \
+    FIELD(text, question_text)                                                                                     \
+    FIELD(json, response)                                                                                          \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(time, updated_at)
+MESSAGE(personal_response, PERSONAL_RESPONSE);
+
+#define PERSONAL_RESULT(FIELD)                                                                                     \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, assessment_id)                                                                                     \
+    FIELD(choice, category, .names = development_areas)                                                            \
+    FIELD(decimal, score, .scale = 2)                                                                              \
+    FIELD(choice, level, .names = development_levels)                                                              \
+    FIELD(text, feedback)                                                                                          \
+    FIELD(text, recommendations)                                                                                   \
+    FIELD(text, feedback_en)                                                                                       \
+    FIELD(text, recommendations_en)                                                                                \
+    FIELD(time, created_at)
+MESSAGE(personal_result, PERSONAL_RESULT);
+
 /* --- rows that only handlers see ---------------------------------------------------------------------------------- */
 
 #define QUESTION_ROW(FIELD)                                                                                        \
@@ -139,6 +248,33 @@ MESSAGE(admin_questions_params, ADMIN_QUESTIONS_PARAMS);
     FIELD(json, options, .nullable = true)                                                                         \
     FIELD(integer, order_index)
 MESSAGE(question_row, QUESTION_ROW);
+
+#define ATTEMPT_QUESTION_ROW(FIELD) QUESTION_ROW(FIELD) FIELD(json, response, .nullable = true)
+MESSAGE(attempt_question_row, ATTEMPT_QUESTION_ROW);
+
+/* A child whose attempts may be seen, and when the one in progress expires. */
+#define SEEN_CHILD(FIELD)                                                                                          \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(time, expires_at, .nullable = true)
+MESSAGE(seen_child, SEEN_CHILD);
+
+#define BIRTH_ROW(FIELD)                                                                                           \
+    FIELD(date, birth_date)                                                                                        \
+    FIELD(integer, gestational_weeks, .nullable = true)
+MESSAGE(birth_row, BIRTH_ROW);
+
+/* A question that is to be answered: its attempt, and what fits it; no question: it is not one of the attempt. */
+#define RULE_ROW(FIELD)                                                                                            \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(choice, status, .names = attempt_statuses)                                                               \
+    FIELD(choice, answer_type, .nullable = true, .names = answer_types)                                            \
+    FIELD(integer, scale_min, .nullable = true)                                                                    \
+    FIELD(integer, scale_max, .nullable = true)                                                                    \
+    FIELD(text, option_keys, .nullable = true, .meaning = "Separated by spaces")
+MESSAGE(rule_row, RULE_ROW);
+
+#define KEY_ROW(FIELD) FIELD(uuid, id)
+MESSAGE(key_row, KEY_ROW);
 
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
 MESSAGE(total_row, TOTAL_ROW);

@@ -249,6 +249,10 @@ static const struct {
     {PROBLEM_TOO_EARLY, ANY, ANY, {"너무 이른 날짜입니다.", "Is too early."}},
     {PROBLEM_SPENT, ANY, ANY,
         {"이미 사용되었거나 만료된 값입니다. 새로 요청해 주세요.", "Does not work, or no more. Please ask for a new one."}},
+    {PROBLEM_OPEN_ATTEMPT, ANY, ANY,
+        {"이 아이의 발달 체크가 이미 진행 중입니다. 이어서 해 주세요.",
+            "This assessment of the child is in progress already. Please go on with it."}},
+    {PROBLEM_UNANSWERED, ANY, ANY, {"이 질문에 답해 주세요.", "This question needs an answer."}},
 };
 
 static const char *sentence_of(const problem_t *problem, enum language language)

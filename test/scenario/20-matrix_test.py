@@ -2,12 +2,13 @@
 against OpenAPI by the client; what it writes is read again in PostgreSQL, and what is refused must have written nothing.
 
 A new endpoint gets its rows in MATRIX; without them test_every_operation_has_its_rows fails."""
+import datetime
 import hashlib
 import uuid
 
 import pytest
 
-from harness import mail, people
+from harness import mail, people, questions
 from harness.client import Client
 
 # Who calls. `parent` owns the child, the session and the record that a path names; `guardian` was invited to the child; the
@@ -126,6 +127,28 @@ class World:
                 self.client(who).post(f'/api/v1/videos/{video}/bookmark').expect(200)
             return video
         return self.once('video', make)
+
+    @property
+    def old_child(self):
+        """Of the parent, with the guardian, of an age that assessments are for, whenever this runs."""
+        def make():
+            born = datetime.date.today() - datetime.timedelta(900)
+            child = self.parent.child(birth_date=born.isoformat(), gestational_weeks=40)['id']
+            self.database.rows('INSERT INTO children.child_guardians (child_id, user_id, relation) VALUES (%s, %s, %s)',
+                               child, self.person(GUARDIAN).id, 'guardian')
+            questions.ensure(self.system, self.database)
+            return child
+        return self.once('old_child', make)
+
+    @property
+    def started(self):
+        """An attempt in progress of that child."""
+        return self.once('attempt', lambda: self.parent.client.post(
+            '/api/v1/assessments', {'child_id': self.old_child}).expect(201).data)
+
+    @property
+    def attempt(self):
+        return self.started['id']
 
     @property
     def draft(self):
@@ -376,6 +399,31 @@ def changed_category(world, before, after, _):
     assert before != after == [{'name': world.body['name']}]
 
 
+def attempts_of(world, _):
+    return world.database.rows('SELECT id, status FROM assessments.development_assessments WHERE child_id = %s', world.old_child)
+
+
+def wrote_attempt(_, before, after, answer):
+    assert before == [] and after == [{'id': answer.data['id'], 'status': 'in_progress'}]
+
+
+def noted_attempt(world, _):
+    return world.database.rows('SELECT notes FROM assessments.development_assessments WHERE id = %s', world.attempt)
+
+
+def wrote_note(world, before, after, answer):
+    assert before == [{'notes': None}] and after[0]['notes'] and answer.data['notes'] == world.body['notes']
+
+
+def responses_of(world, _):
+    return world.database.rows('SELECT question_id, response FROM assessments.assessment_responses WHERE assessment_id = %s',
+                               world.attempt)
+
+
+def wrote_response(world, before, after, answer):
+    assert before == [] and after == [world.body] and answer.data['answered'] == 1
+
+
 def deleted_category(_, before, after, __):
     assert before and not after
 
@@ -465,6 +513,11 @@ def read_all(world, before, after, answer):
 
 def deleted_one(world, before, after, answer):
     assert [(row['deleted'], row['unread']) for row in after] == [(True, 1), (False, 1)]
+
+
+def answering(world):
+    question = world.started['questions'][0]
+    return {'question_id': question['id'], 'response': questions.answer(question)}
 
 
 CONSENT = {'kind': 'marketing', 'granted': True}
@@ -579,6 +632,18 @@ MATRIX = [
 
     ('assessments.questions', '/api/v1/assessments/questions?age=24', None, ALL_200, None, None),
     ('assessments.questions', '/api/v1/assessments/questions?age=72', None, dict.fromkeys(ALL_200, 422), None, None),
+    ('assessments.list', '/api/v1/assessments?limit=5', None, MEMBERS_200, None, None),
+    ('assessments.list', '/api/v1/assessments?child_id={child}', None, CHILD_SEEN, None, None),
+    ('assessments.list', '/api/v1/assessments?child_id={unknown}', None, NOT_FOUND, None, None),
+    ('assessments.start', '/api/v1/assessments', lambda world: {'child_id': world.old_child}, CHILD_MEASURED, attempts_of,
+     wrote_attempt),
+    ('assessments.start', '/api/v1/assessments', {'child_id': UNKNOWN}, CHILD_UNKNOWN, None, None),
+    ('assessments.get', '/api/v1/assessments/{attempt}', None, CHILD_SEEN, None, None),
+    ('assessments.get', '/api/v1/assessments/{unknown}', None, NOT_FOUND, None, None),
+    ('assessments.update', '/api/v1/assessments/{attempt}', {'notes': '졸려 했어요'}, CHILD_CHANGED, noted_attempt, wrote_note),
+    ('assessments.update', '/api/v1/assessments/{unknown}', {'notes': '졸려 했어요'}, CHILD_UNKNOWN, None, None),
+    ('assessments.respond', '/api/v1/assessments/{attempt}/responses', answering, CHILD_CHANGED, responses_of, wrote_response),
+    ('assessments.respond', '/api/v1/assessments/{unknown}/responses', answering, CHILD_UNKNOWN, None, None),
     ('notifications.list', '/api/v1/notifications', None, MEMBERS_200, None, None),
     ('notifications.list', '/api/v1/notifications?after={notification}', None, {**NOT_FOUND, PARENT: 200}, None, None),
     ('notifications.read', '/api/v1/notifications/{notification}/read', None, {**NOT_FOUND, PARENT: 200, OTHER_PARENT: 404}, inbox,
@@ -665,7 +730,7 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     assert row is not None, f'the OpenAPI document has no operation {operation}'
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
                                                  'invitation', 'video', 'draft', 'category', 'question',
-                                                 'notification') if f'{{{name}}}' in path}
+                                                 'notification', 'attempt') if f'{{{name}}}' in path}
     client = world.client(who)
     world.caller = world.person(who) if who != ANYONE else None
     world.body = body(world) if callable(body) else body

@@ -15,7 +15,7 @@ from harness.wait import kill, wait_until
 
 SETTINGS = {'export': {'pause': '0'}, 'retention': {'every': '1s'},
             'supervisor': {'intensity': 1000, 'backoff_first': '100ms', 'backoff_most': '200ms'}}
-ACTORS = {'accounts', 'admin', 'children', 'mailer', 'notifications', 'videos'}
+ACTORS = {'accounts', 'admin', 'assessments', 'children', 'mailer', 'notifications', 'videos'}
 
 
 @pytest.fixture(scope='module')
