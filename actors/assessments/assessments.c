@@ -75,4 +75,6 @@ const actor_t assessments_actor = {.name = "assessments",
     .statements = assessments_statements,
     .statement_count = assessments_statement_count,
     .data_keys = "data_keys.assessments",
-    .chore = assessments_reseal};
+    .chore = assessments_reseal,
+    .worker = reminder_work,
+    .workers = 1};

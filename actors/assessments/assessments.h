@@ -32,5 +32,7 @@ void responses_put(call_t *);
 void assessments_personal_data(call_t *);
 void assessments_user_erased(call_t *);
 void assessments_child_deleted(call_t *);
+/* reminders.c */
+int64_t reminder_work(call_t *, int index);
 /* reseal.c */
 int64_t assessments_reseal(call_t *);

@@ -314,6 +314,46 @@ WHERE assessment_id IN (SELECT id FROM assessments.development_assessments WHERE
 -- child_reminders_erase: write
 DELETE FROM assessments.assessment_reminders WHERE child_id = $1;
 
+-- --- reminders ------------------------------------------------------------------------------------------------------------------
+
+-- reminder_clock: read -> seoul_row
+SELECT now.seoul::date AS today, floor(extract(epoch FROM now.seoul::time))::bigint AS second
+FROM (SELECT aipoten.app_now() AT TIME ZONE 'Asia/Seoul' AS seoul) AS now;
+
+-- reminder_window: read -> reminded_row
+-- The last of the next $2 children after $1; none when fewer are left.
+SELECT child_id FROM children.ages WHERE child_id > $1 ORDER BY child_id OFFSET $2::bigint - 1 LIMIT 1;
+
+-- reminder_candidates: read -> candidate_row
+-- Of the children after $1, up to $2 (null: all), born after $3: those with results and with a guardian whose account is there, the owner
+-- before the others.
+SELECT c.child_id, c.birth_date, c.gestational_weeks, l.completed_at,
+       (l.completed_at AT TIME ZONE 'Asia/Seoul')::date AS completed_on, r.band_start AS reminded_band, g.user_id
+FROM children.ages c
+CROSS JOIN LATERAL (
+    SELECT a.completed_at FROM assessments.development_assessments a
+    WHERE a.child_id = c.child_id AND a.status = 'completed' AND a.deleted_at IS NULL
+    ORDER BY a.completed_at DESC LIMIT 1) AS l
+CROSS JOIN LATERAL (
+    SELECT g.user_id FROM children.guardians g JOIN accounts.active_users u ON u.user_id = g.user_id
+    WHERE g.child_id = c.child_id
+    ORDER BY g.relation <> 'owner', g.user_id LIMIT 1) AS g
+LEFT JOIN LATERAL (
+    SELECT r.band_start FROM assessments.assessment_reminders r
+    WHERE r.child_id = c.child_id
+    ORDER BY r.created_at DESC LIMIT 1) AS r ON true
+WHERE c.child_id > $1 AND ($2::uuid IS NULL OR c.child_id <= $2) AND c.birth_date > $3
+ORDER BY c.child_id;
+
+-- reminders_note: write -> reminded_row
+-- $1: "child:band child:band". Gives those that were not noted before, by anybody, and are not deleted since.
+INSERT INTO assessments.assessment_reminders (child_id, band_start)
+SELECT c.child_id, split_part(k.pair, ':', 2)::smallint
+FROM unnest(string_to_array($1::text, ' ')) AS k (pair) JOIN children.ages c ON c.child_id = split_part(k.pair, ':', 1)::uuid
+ORDER BY c.child_id
+ON CONFLICT DO NOTHING
+RETURNING child_id;
+
 -- --- sealed notes ---------------------------------------------------------------------------------------------------------------
 
 -- attempts_stale: write -> sealed_row

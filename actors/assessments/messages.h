@@ -283,3 +283,24 @@ MESSAGE(total_row, TOTAL_ROW);
     FIELD(uuid, id)                                                                                                \
     FIELD(bytes, notes)
 MESSAGE(sealed_row, SEALED_ROW);
+
+/* --- reminders ---------------------------------------------------------------------------------------------------- */
+
+#define SEOUL_ROW(FIELD)                                                                                           \
+    FIELD(date, today)                                                                                             \
+    FIELD(integer, second, .meaning = "of the day")
+MESSAGE(seoul_row, SEOUL_ROW);
+
+/* A child with results, and whom to remind of it. */
+#define CANDIDATE_ROW(FIELD)                                                                                       \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(date, birth_date)                                                                                        \
+    FIELD(integer, gestational_weeks, .nullable = true)                                                            \
+    FIELD(time, completed_at, .meaning = "The last time")                                                          \
+    FIELD(date, completed_on, .meaning = "In Seoul")                                                               \
+    FIELD(integer, reminded_band, .nullable = true, .meaning = "For which the last reminder was")                  \
+    FIELD(uuid, user_id)
+MESSAGE(candidate_row, CANDIDATE_ROW);
+
+#define REMINDED_ROW(FIELD) FIELD(uuid, child_id)
+MESSAGE(reminded_row, REMINDED_ROW);

@@ -85,7 +85,8 @@ MESSAGE(completed_area, COMPLETED_AREA);
     FIELD(list, areas, .required = true, .min = 1, .max = AREAS, .message = &completed_area_message)
 MESSAGE(assessment_completed, ASSESSMENT_COMPLETED);
 
-/* assessment.due: the child's last results are of a band of ages that it has left, or there are none yet. Aggregate: the child. */
+/* assessment.due: the child's last results are older than its age asks for; once in a band of ages, by the daily reminder of the
+ * assessments actor. Aggregate: the child. */
 #define ASSESSMENT_DUE(FIELD)                                                                                      \
     FIELD(uuid, child, .required = true)                                                                           \
     FIELD(uuid, user, .required = true, .meaning = "who is to be reminded")                                        \

@@ -131,7 +131,8 @@ typedef struct config {
         int64_t candidates; /* videos that are compared for one child */
     } videos;
     struct {
-        int64_t lifetime; /* an attempt can be gone on with so long */
+        int64_t lifetime;    /* an attempt can be gone on with so long */
+        int64_t reminder_at; /* hour of Seoul's day */
     } assessments;
     struct {
         const char *url;

@@ -287,6 +287,8 @@ const config_row_t config_rows[] = {
 
     {"assessments.lifetime", CONFIG_DURATION, AT(assessments.lifetime), "14d", SECOND, 365 * DAY,
         .meaning = "an assessment that was begun can be gone on with so long, then it is expired"},
+    {"assessments.reminder_at", CONFIG_INTEGER, AT(assessments.reminder_at), "10", 0, 23,
+        .meaning = "hour of Seoul's day from which parents are reminded of an assessment that is due"},
 
     {"redis.url", CONFIG_TEXT, AT(redis.url), "", .refuse = config_refuse_redis, .environment = "REDIS_URL",
         .meaning = "what several machines share; empty: a single machine goes on without"},

@@ -25,7 +25,8 @@ PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guard
              ('children.names', 'aipoten_assessments'), ('accounts.current_consents', 'aipoten_assessments'),
              ('aipoten.therapist_relations', 'aipoten_assessments'),
              ('accounts.current_consents', 'aipoten_videos'), ('aipoten.therapist_relations', 'aipoten_videos'),
-             ('accounts.recipients', 'aipoten_notifications'), ('aipoten.call_parties', 'aipoten_notifications')}
+             ('accounts.recipients', 'aipoten_notifications'), ('aipoten.call_parties', 'aipoten_notifications'),
+             ('accounts.active_users', 'aipoten_assessments')}
 EMPTY = {'aipoten.therapist_relations', 'aipoten.call_parties'}  # until the migrations of matching and consultations make them anew
 
 
