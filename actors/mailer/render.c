@@ -17,6 +17,7 @@ BOTH(password_reset);
 BOTH(account_deleted);
 BOTH(guardian_invitation);
 BOTH(export_ready);
+BOTH(notification);
 
 /* A token stands behind the #: browsers do not send that part, so it is in no server's log. */
 static const struct {
@@ -32,6 +33,7 @@ static const struct {
     [MAIL_GUARDIAN_INVITATION] = {.link = "/guardian-invitation#child={child}&token={token}",
         .files = WORDS_OF(guardian_invitation)},
     [MAIL_EXPORT_READY] = {.link = "/account/export", .files = WORDS_OF(export_ready)},
+    [MAIL_NOTIFICATION] = {.link = "/notifications#id={id}", .fields = "{title}{message}", .files = WORDS_OF(notification)},
 };
 _Static_assert(ARRAY_SIZE(templates) == ARRAY_SIZE(mail_templates) - 1, "a row for each template");
 

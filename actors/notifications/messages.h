@@ -34,6 +34,72 @@ MESSAGE(notification_state, NOTIFICATION_STATE);
     FIELD(integer, unread)
 MESSAGE(read_all, READ_ALL);
 
+/* --- what a user wants ---------------------------------------------------------------------------------------------- */
+
+#define PREFERENCE(FIELD)                                                                                          \
+    FIELD(choice, type, .required = true, .names = notification_types)                                             \
+    FIELD(boolean, in_app, .required = true, .meaning = "In the list, and on open pages")                          \
+    FIELD(boolean, email, .required = true, .meaning = "To a verified address")                                    \
+    FIELD(boolean, push, .required = true, .meaning = "To registered devices")
+MESSAGE(preference, PREFERENCE);
+
+#define QUIET "In Seoul, as 22:00; mails and pushes wait until they end, but for what is urgent"
+#define PREFERENCES(FIELD)                                                                                         \
+    FIELD(text, quiet_from, .nullable = true, .meaning = QUIET)                                                    \
+    FIELD(text, quiet_until, .nullable = true)                                                                     \
+    FIELD(list, types, .required = true, .message = &preference_message)
+MESSAGE(preferences, PREFERENCES);
+
+#define PREFERENCES_PUT(FIELD)                                                                                     \
+    FIELD(text, quiet_from, .nullable = true, .min = 5, .max = 5, .format = FORMAT_TOKEN, .meaning = QUIET)        \
+    FIELD(text, quiet_until, .nullable = true, .min = 5, .max = 5, .format = FORMAT_TOKEN)                         \
+    FIELD(list, types, .max = NOTIFICATION_TYPES, .message = &preference_message,                                  \
+        .meaning = "A type that is not among them is as at the beginning")
+MESSAGE(preferences_put, PREFERENCES_PUT);
+
+#define QUIET_ROW(FIELD)                                                                                           \
+    FIELD(integer, quiet_from)                                                                                     \
+    FIELD(integer, quiet_until)
+MESSAGE(quiet_row, QUIET_ROW);
+
+/* --- to many -------------------------------------------------------------------------------------------------------- */
+
+static const char *const broadcast_roles[] __attribute__((unused)) = {"parent", "therapist", "admin", "all", NULL};
+
+#define BROADCAST_CREATE(FIELD)                                                                                    \
+    FIELD(choice, role, .required = true, .names = broadcast_roles)                                                \
+    FIELD(text, title, .required = true, .min = 1, .max = 200, .format = FORMAT_LINE)                              \
+    FIELD(text, message, .required = true, .min = 1, .max = 2000)                                                  \
+    FIELD(text, title_en, .nullable = true, .min = 1, .max = 200, .format = FORMAT_LINE)                           \
+    FIELD(text, message_en, .nullable = true, .min = 1, .max = 2000)                                               \
+    FIELD(text, link_url, .nullable = true, .min = 1, .max = 500, .format = FORMAT_TOKEN, .meaning = "A relative path")
+MESSAGE(broadcast_create, BROADCAST_CREATE);
+
+#define BROADCAST(FIELD)                                                                                           \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(choice, role, .names = broadcast_roles)                                                                  \
+    FIELD(text, title)                                                                                             \
+    FIELD(text, message)                                                                                           \
+    FIELD(text, title_en, .nullable = true)                                                                        \
+    FIELD(text, message_en, .nullable = true)                                                                      \
+    FIELD(text, link_url, .nullable = true)                                                                        \
+    FIELD(integer, total, .meaning = "How many it was meant for when it was asked for")                            \
+    FIELD(integer, sent, .meaning = "How many were told so far")                                                   \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(time, finished_at, .nullable = true)
+MESSAGE(broadcast, BROADCAST);
+
+#define BROADCAST_WORK(FIELD)                                                                                      \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, role)                                                                                              \
+    FIELD(text, title)                                                                                             \
+    FIELD(text, message)                                                                                           \
+    FIELD(text, title_en, .nullable = true)                                                                        \
+    FIELD(text, message_en, .nullable = true)                                                                      \
+    FIELD(text, link_url, .nullable = true)                                                                        \
+    FIELD(uuid, after_user)
+MESSAGE(broadcast_work, BROADCAST_WORK);
+
 /* --- rows that only this actor sees --------------------------------------------------------------------------------- */
 
 #define UNREAD_ROW(FIELD) FIELD(integer, unread)
@@ -59,6 +125,35 @@ MESSAGE(key_row, KEY_ROW);
     FIELD(time, created_at)
 MESSAGE(written, WRITTEN);
 
+/* What there is to do in the background. */
+#define WORK_DUE(FIELD)                                                                                            \
+    FIELD(boolean, broadcasts)                                                                                     \
+    FIELD(boolean, emails)                                                                                         \
+    FIELD(boolean, reminders)
+MESSAGE(work_due, WORK_DUE);
+
+#define EMAIL_ROW(FIELD)                                                                                           \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, user_id)                                                                                           \
+    FIELD(text, title)                                                                                             \
+    FIELD(text, message)                                                                                           \
+    FIELD(text, email)                                                                                             \
+    FIELD(text, name)                                                                                              \
+    FIELD(choice, language, .names = mail_languages)
+MESSAGE(email_row, EMAIL_ROW);
+
+#define REMINDER_ROW(FIELD)                                                                                        \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, body, .sealed = "notifications.reminders")                                                         \
+    FIELD(boolean, late)
+MESSAGE(reminder_row, REMINDER_ROW);
+
+/* The stored bytes themselves, for sealing them anew. */
+#define SEALED_REMINDER(FIELD)                                                                                     \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(bytes, body)
+MESSAGE(sealed_reminder, SEALED_REMINDER);
+
 /* --- what is told to whom it belongs -------------------------------------------------------------------------------- */
 
 #define OWN_NOTIFICATION(FIELD)                                                                                    \
@@ -71,3 +166,10 @@ MESSAGE(written, WRITTEN);
     FIELD(time, created_at)                                                                                        \
     FIELD(time, read_at, .nullable = true)
 MESSAGE(own_notification, OWN_NOTIFICATION);
+
+/* A sentence for each type that was changed; ordered by an id of its own. */
+#define OWN_PREFERENCE(FIELD)                                                                                      \
+    FIELD(uuid, id, .meaning = "the user")                                                                         \
+    FIELD(json, preferences)                                                                                       \
+    FIELD(text, quiet_hours, .nullable = true, .meaning = "minutes of the day in Seoul")
+MESSAGE(own_preference, OWN_PREFERENCE);

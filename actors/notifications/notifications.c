@@ -8,100 +8,38 @@
  * the lock of the user's counter, in the order of their commits: who has seen one and asks for what came after it (`?after=`) misses
  * nothing, although ids are not ordered so (product.md, section 8). `unread` is exact, because all that changes it holds that lock. */
 #include "notifications.h"
-#include "../../shared/actor/page.h"
+#include "../../shared/actor/operations.h"
 #include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/retention.h"
-
-/* --- the list ----------------------------------------------------------------------------------------------------- */
-
-/* Where a page begins: before this number, or with `after` behind it. */
-typedef struct {
-    window_t window;
-    int64_t from;
-    bool after, unread;
-} view_t;
-
-static int64_t seq_of(call_t *call, uuid_t notification)
-{
-    const seq_row_t *row = row_or_404(call,
-        db_query(call, &SQL_notification_seq, bind_uuid(notification), bind_uuid(call->principal.user)));
-    return row->seq;
-}
-
-static view_t view_of(call_t *call, const notifications_params_t *params)
-{
-    view_t view = {.window = window_of(params->page, params->limit, params->cursor),
-        .from = INT64_MAX,
-        .after = message_has(params, after),
-        .unread = message_has(params, unread) && params->unread};
-    if (view.window.cursor.data) {
-        if (!text_to_int(view.window.cursor, &view.from) || view.from < 0)
-            call_fail_field(call, ERROR_VALIDATION, "cursor", PROBLEM_FORMAT);
-    } else if (view.after) {
-        view.from = seq_of(call, params->after);
-    }
-    return view;
-}
-
-static int64_t total_query(call_t *call, const view_t *view)
-{
-    const rows_t *rows = db_query(call, &SQL_notifications_count, bind_uuid(call->principal.user), bind_boolean(view->unread),
-        bind_integer(view->after ? view->from : 0));
-    return ((const total_row_t *)row_first(call, rows))->total;
-}
-
-static int64_t unread_query(call_t *call)
-{
-    const rows_t *rows = db_query(call, &SQL_unread_count, bind_uuid(call->principal.user));
-    return ((const unread_row_t *)row_first(call, rows))->unread;
-}
-
-static void notifications_list(call_t *call)
-{
-    view_t view = view_of(call, call->params);
-    const rows_t *rows = db_query(call, view.after ? &SQL_notifications_after : &SQL_notifications_page,
-        bind_uuid(call->principal.user), bind_boolean(call->language == LANGUAGE_EN), bind_boolean(view.unread),
-        bind_integer(view.from), bind_integer(view.window.fetch), bind_integer(view.window.offset));
-    size_t shown = window_shown(&view.window, rows);
-    notification_t *notifications = arena_allocate(call->arena, (shown + 1) * sizeof(*notifications));
-    for (size_t i = 0; i < shown; i++)
-        notifications[i] = *(const notification_t *)row_at(call, rows, (int)i);
-    int64_t total = window_needs_count(&view.window, rows) ? total_query(call, &view) : window_total(&view.window, rows);
-    text_t next =
-        shown > 0 ? arena_format(call->arena, "%lld", (long long)notifications[shown - 1].seq) : (text_t){0};
-    page_t page = window_page(&view.window, rows, total, next);
-    page.tells_unread = true;
-    page.unread = unread_query(call);
-    reply_values(call, notifications, shown, &page);
-}
-
-/* --- reading and deleting ----------------------------------------------------------------------------------------- */
-
-static void notification_read(call_t *call)
-{
-    const id_params_t *params = call->params;
-    param_t user = bind_uuid(call->principal.user);
-    db_send(call, &SQL_counter_lock, user);
-    reply_row(call, db_query(call, &SQL_notification_read, bind_uuid(params->id), user));
-}
-
-static void notifications_read_all(call_t *call)
-{
-    param_t user = bind_uuid(call->principal.user);
-    db_send(call, &SQL_counter_lock, user);
-    reply_row(call, db_query(call, &SQL_notifications_read_all, user));
-}
-
-static void notification_delete(call_t *call)
-{
-    const id_params_t *params = call->params;
-    param_t user = bind_uuid(call->principal.user);
-    db_send(call, &SQL_counter_lock, user);
-    row_or_404(call, db_query(call, &SQL_notification_delete, bind_uuid(params->id), user));
-    reply_nothing(call);
-}
+#include "../../shared/base/clock.h"
 
 /* --- background --------------------------------------------------------------------------------------------------- */
+
+enum { LOOK_PAUSE = 250 /* milliseconds between two looks for what is due */ };
+
+static void reseal_now_and_then(call_t *call)
+{
+    static int64_t next;
+    if (clock_monotonic() < next)
+        return;
+    int64_t wait = notifications_reseal(call);
+    call_commit(call);
+    next = wait < 0 ? INT64_MAX : clock_monotonic() + wait * CLOCK_MILLISECOND;
+}
+
+static int64_t notifications_chore(call_t *call)
+{
+    reseal_now_and_then(call);
+    const work_due_t *due = row_first(call, db_query(call, &SQL_work_look));
+    bool reminders = due->reminders, emails = due->emails, broadcasts = due->broadcasts;
+    if (reminders)
+        reminder_step(call);
+    if (emails)
+        emails_step(call);
+    if (broadcasts)
+        broadcast_step(call);
+    return reminders || emails || broadcasts ? 0 : LOOK_PAUSE;
+}
 
 static int64_t notifications_purge(call_t *call, int64_t before, int64_t most)
 {
@@ -114,6 +52,7 @@ static int64_t notifications_purge(call_t *call, int64_t before, int64_t most)
 /* --- the rows ----------------------------------------------------------------------------------------------------- */
 
 #define NOTIFICATIONS "/api/v1/notifications"
+#define ADMIN_NOTIFICATIONS "/api/v1/admin/notifications"
 
 /* Answers are not cached: what they show changes with every notification, and sockets tell clients when to ask. */
 static const endpoint_t endpoints[] = {
@@ -131,6 +70,34 @@ static const endpoint_t endpoints[] = {
         .roles = MEMBER, .summary = "Delete a notification", .params = &id_params_message, .shape = SHAPE_NOTHING,
         .writes = true},
 
+    {.operation = "notifications.preferences.get", .method = "GET", .path = NOTIFICATIONS "/preferences",
+        .handler = preferences_get, .roles = MEMBER, .summary = "Which notifications one wants, by which channel, and when",
+        .output = &preferences_message},
+    {.operation = "notifications.preferences.put", .method = "PUT", .path = NOTIFICATIONS "/preferences",
+        .handler = preferences_put, .roles = MEMBER, .summary = "Choose them anew, all of them", .input = &preferences_put_message,
+        .output = &preferences_message, .writes = true},
+
+    {.operation = "admin.notifications.broadcast", .method = "POST", .path = ADMIN_NOTIFICATIONS "/broadcast",
+        .handler = broadcast_create, .roles = ADMIN, .summary = "Tell everybody in a role something",
+        .input = &broadcast_create_message, .output = &broadcast_message, .status = 202, .writes = true},
+    {.operation = "admin.notifications.broadcasts", .method = "GET", .path = ADMIN_NOTIFICATIONS "/broadcasts",
+        .handler = broadcasts_list, .roles = ADMIN, .summary = "What everybody was told, newest first",
+        .params = &page_params_message, .output = &broadcast_message, .shape = SHAPE_LIST},
+    {.operation = "admin.notifications.broadcasts.get", .method = "GET", .path = ADMIN_NOTIFICATIONS "/broadcasts/:id",
+        .handler = broadcast_get, .roles = ADMIN, .summary = "How far one of them is", .params = &id_params_message,
+        .output = &broadcast_message},
+
+    {.operation = "notifications.missed", .internal = true, .handler = notifications_missed, .roles = MEMBER,
+        .summary = "What came after a number", .input = &missed_after_message, .output = &missed_message},
+    {.operation = "notifications.may_join_call", .internal = true, .handler = call_party_ask, .roles = MEMBER,
+        .summary = "Who may enter the room of a consultation", .input = &call_wish_message,
+        .output = &call_leave_given_message},
+
+    {.operation = "notifications.scheduled", .event = "notification.scheduled", .handler = reminder_scheduled,
+        .summary = "Keep what is to be said at a time", .input = &notification_scheduled_message, .shape = SHAPE_NOTHING,
+        .writes = true},
+    {.operation = "notifications.cancelled", .event = "notification.cancelled", .handler = reminder_cancelled,
+        .summary = "Do not say it", .input = &notification_cancelled_message, .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "notifications.requested", .event = "notification.requested", .handler = notice_requested,
         .summary = "Tell somebody something", .input = &notification_requested_message, .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "notifications.assessment_due", .event = "assessment.due", .handler = notice_due,
@@ -153,6 +120,6 @@ const actor_t notifications_actor = {.name = "notifications",
     .statements = notifications_statements,
     .statement_count = notifications_statement_count,
     .data_keys = "data_keys.notifications",
-    .chore = notifications_reseal,
+    .chore = notifications_chore,
     .retentions = retentions,
     .retention_count = ARRAY_SIZE(retentions)};

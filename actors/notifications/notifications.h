@@ -10,6 +10,34 @@ void notice_due(call_t *);
 /* In the call's transaction: to these users (ids, separated by spaces, `count` of them), as far as they are there. How many were. */
 int64_t notice_write(call_t *, const notification_requested_t *, text_t users, int count);
 
+/* list.c: one's own notifications. */
+void notifications_list(call_t *);
+void notification_read(call_t *);
+void notifications_read_all(call_t *);
+void notification_delete(call_t *);
+/* What new_notification carries: as the list shows it. */
+text_t notice_arguments(call_t *, const notification_t *);
+void notifications_missed(call_t *);
+void call_party_ask(call_t *);
+
+/* preferences.c */
+void preferences_get(call_t *);
+void preferences_put(call_t *);
+
+/* broadcast.c */
+void broadcast_create(call_t *);
+void broadcast_get(call_t *);
+void broadcasts_list(call_t *);
+/* One batch, committed. */
+void broadcast_step(call_t *);
+
+/* later.c: what is said at its time. */
+void reminder_scheduled(call_t *);
+void reminder_cancelled(call_t *);
+/* The next reminder; the next few mails: committed. */
+void reminder_step(call_t *);
+void emails_step(call_t *);
+
 /* personal.c */
 void notifications_personal_data(call_t *);
 void notifications_user_erased(call_t *);

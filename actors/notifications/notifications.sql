@@ -135,6 +135,124 @@ SELECT c.id, c.user_id, k.seq, k.unread, c.in_app, c.language, a.created_at
 FROM chosen c JOIN counted k ON k.user_id = c.user_id JOIN added a ON a.id = c.id
 ORDER BY c.user_id;
 
+-- --- preferences ----------------------------------------------------------------------------------------------------------------
+
+-- preferences_of: read -> preference
+SELECT type, in_app, email, push FROM notifications.notification_preferences WHERE user_id = $1;
+
+-- quiet_of: read -> quiet_row
+SELECT quiet_from, quiet_until FROM notifications.quiet_hours WHERE user_id = $1;
+
+-- preferences_clear: write
+WITH quiet AS (
+    DELETE FROM notifications.quiet_hours WHERE user_id = $1
+)
+DELETE FROM notifications.notification_preferences WHERE user_id = $1;
+
+-- preference_set: write
+INSERT INTO notifications.notification_preferences (user_id, type, in_app, email, push) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (user_id, type) DO UPDATE SET in_app = excluded.in_app, email = excluded.email, push = excluded.push;
+
+-- quiet_set: write
+INSERT INTO notifications.quiet_hours (user_id, quiet_from, quiet_until) VALUES ($1, $2, $3)
+ON CONFLICT (user_id) DO UPDATE SET quiet_from = excluded.quiet_from, quiet_until = excluded.quiet_until;
+
+-- --- broadcasts -----------------------------------------------------------------------------------------------------------------
+
+-- broadcast_columns: part
+b.id, b.role, b.title, b.message, b.title_en, b.message_en, b.link_url, b.total, b.sent, b.created_at, b.finished_at;
+
+-- broadcast_create: write -> broadcast
+INSERT INTO notifications.broadcasts AS b (id, created_by, role, title, message, title_en, message_en, link_url, total)
+SELECT $1, $2, $3::text, $4, $5, $6, $7, $8, (SELECT count(*) FROM accounts.recipients WHERE $3::text IN (role, 'all'))
+RETURNING {broadcast_columns};
+
+-- broadcast_get: read -> broadcast
+SELECT {broadcast_columns} FROM notifications.broadcasts b WHERE b.id = $1;
+
+-- broadcasts_page: read -> broadcast
+-- Newest first, before $1.
+SELECT {broadcast_columns} FROM notifications.broadcasts b WHERE b.id < $1 ORDER BY b.id DESC LIMIT $2 OFFSET $3;
+
+-- broadcasts_count: read -> total_row
+SELECT count(*) AS total FROM (SELECT FROM notifications.broadcasts LIMIT 10001) AS few;
+
+-- broadcast_take: write -> broadcast_work
+-- The oldest that is not whole, until the end of the transaction.
+SELECT id, role, title, message, title_en, message_en, link_url, after_user
+FROM notifications.broadcasts
+WHERE finished_at IS NULL
+ORDER BY id
+LIMIT 1
+FOR UPDATE SKIP LOCKED;
+
+-- broadcast_users: write -> key_row
+SELECT user_id AS id FROM accounts.recipients WHERE user_id > $1 AND $2::text IN (role, 'all') ORDER BY user_id LIMIT $3;
+
+-- broadcast_advance: write
+-- $2: the last user who was told; $3: how many more; $4: there are no further ones.
+UPDATE notifications.broadcasts
+SET after_user = $2, sent = sent + $3, finished_at = CASE WHEN $4::boolean THEN aipoten.app_now() END
+WHERE id = $1;
+
+-- --- what is due ----------------------------------------------------------------------------------------------------------------
+
+-- work_look: read -> work_due
+SELECT EXISTS (SELECT FROM notifications.broadcasts WHERE finished_at IS NULL) AS broadcasts,
+       EXISTS (SELECT FROM notifications.emails WHERE next_at <= aipoten.app_now()) AS emails,
+       EXISTS (SELECT FROM notifications.reminders WHERE due_at <= aipoten.app_now()) AS reminders;
+
+-- emails_take: write -> email_row
+-- The next $1 mails whose time has come are no longer here; those of them that somebody can get.
+WITH due AS (
+    SELECT notification_id
+    FROM notifications.emails
+    WHERE next_at <= aipoten.app_now()
+    ORDER BY next_at
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM notifications.emails e USING due WHERE e.notification_id = due.notification_id RETURNING e.notification_id
+)
+SELECT n.id, n.user_id, CASE WHEN r.language = 'en' THEN coalesce(n.title_en, n.title) ELSE n.title END AS title,
+       CASE WHEN r.language = 'en' THEN coalesce(n.message_en, n.message) ELSE n.message END AS message,
+       r.email, r.name, r.language
+FROM gone JOIN notifications.notifications n ON n.id = gone.notification_id JOIN accounts.recipients r ON r.user_id = n.user_id
+WHERE r.email_verified AND n.deleted_at IS NULL;
+
+-- reminder_set: write
+INSERT INTO notifications.reminders (id, user_id, due_at, not_after, body) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (id) DO UPDATE
+SET user_id = excluded.user_id, due_at = excluded.due_at, not_after = excluded.not_after, body = excluded.body;
+
+-- reminder_cancel: write
+DELETE FROM notifications.reminders WHERE id = $1;
+
+-- reminder_take: write -> reminder_row
+-- The next one whose time has come is no longer here; whoever takes it says it in the same transaction.
+DELETE FROM notifications.reminders
+WHERE id = (SELECT id FROM notifications.reminders WHERE due_at <= aipoten.app_now() ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, body, coalesce(not_after <= aipoten.app_now(), false) AS late;
+
+-- reminders_stale: write -> sealed_reminder
+SELECT id, body
+FROM notifications.reminders
+WHERE id > $2 AND substring(body FROM 1 FOR octet_length($1::bytea)) <> $1
+ORDER BY id
+LIMIT 50
+FOR UPDATE SKIP LOCKED;
+
+-- reminders_stale_count: slow -> total_row
+SELECT count(*) AS total FROM notifications.reminders WHERE substring(body FROM 1 FOR octet_length($1::bytea)) <> $1;
+
+-- reminder_reseal: write
+UPDATE notifications.reminders SET body = $2 WHERE id = $1;
+
+-- --- what other actors ask ------------------------------------------------------------------------------------------------------
+
+-- call_party: read batched -> key_row
+SELECT consultation_id AS id FROM aipoten.call_parties WHERE consultation_id = $1 AND user_id = $2;
+
 -- --- personal data, erasure, retention ------------------------------------------------------------------------------------------
 
 -- own_notifications: slow -> own_notification
@@ -220,3 +338,14 @@ WITH gone AS (
     WHERE c.user_id = u.user_id
 )
 SELECT count(*) AS total FROM gone;
+
+-- own_preferences: slow -> own_preference
+-- One row, when anything was chosen.
+SELECT u.id, coalesce((SELECT jsonb_agg(jsonb_build_object('type', p.type, 'in_app', p.in_app, 'email', p.email, 'push', p.push)
+                                        ORDER BY p.type)
+                       FROM notifications.notification_preferences p WHERE p.user_id = u.id), '[]') AS preferences,
+       (SELECT q.quiet_from || '-' || q.quiet_until FROM notifications.quiet_hours q WHERE q.user_id = u.id) AS quiet_hours
+FROM (SELECT $1::uuid AS id) AS u
+WHERE u.id > $2 AND $3::bigint > 0
+  AND (EXISTS (SELECT FROM notifications.notification_preferences p WHERE p.user_id = u.id)
+       OR EXISTS (SELECT FROM notifications.quiet_hours q WHERE q.user_id = u.id));

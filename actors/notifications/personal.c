@@ -6,7 +6,10 @@
 
 void notifications_personal_data(call_t *call)
 {
-    static const personal_section_t sections[] = {{"notifications", &SQL_own_notifications}};
+    static const personal_section_t sections[] = {
+        {"notifications", &SQL_own_notifications},
+        {"notification_preferences", &SQL_own_preferences},
+    };
     personal_data_reply(call, sections, ARRAY_SIZE(sections));
 }
 

@@ -4,5 +4,8 @@
 
 int64_t notifications_reseal(call_t *call)
 {
-    return reseal_step(call, NULL, 0);
+    static const reseal_t tables[] = {
+        {"notifications.reminders", &SQL_reminders_stale, &SQL_reminder_reseal, &SQL_reminders_stale_count},
+    };
+    return reseal_step(call, tables, ARRAY_SIZE(tables));
 }

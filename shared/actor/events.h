@@ -35,10 +35,11 @@ MESSAGE(record_read, RECORD_READ);
 enum mail_template {
     MAIL_EMAIL_VERIFICATION, MAIL_PASSWORD_RESET, MAIL_ACCOUNT_DELETED,
     MAIL_GUARDIAN_INVITATION, /* fields: "child" (its id), "token" */
-    MAIL_EXPORT_READY         /* no fields: the link is asked for after a log-in */
+    MAIL_EXPORT_READY,        /* no fields: the link is asked for after a log-in */
+    MAIL_NOTIFICATION         /* fields: "id" (the notification's), "title", "message" */
 };
 static const char *const mail_templates[] __attribute__((unused)) = {
-    "email_verification", "password_reset", "account_deleted", "guardian_invitation", "export_ready", NULL};
+    "email_verification", "password_reset", "account_deleted", "guardian_invitation", "export_ready", "notification", NULL};
 /* Order of enum language. */
 static const char *const mail_languages[] __attribute__((unused)) = {"ko", "en", NULL};
 
@@ -130,3 +131,15 @@ static const char *const notification_types[] __attribute__((unused)) = {"assess
     FIELD(text, event, .nullable = true, .max = 50, .meaning = "a further socket event, matching_update for one")  \
     FIELD(json, arguments, .nullable = true, .meaning = "what that event carries: an object")
 MESSAGE(notification_requested, NOTIFICATION_REQUESTED);
+
+/* notification.scheduled: the same at a time to come; asked for again under the same id it takes the place of the first.
+ * notification.cancelled: it is not said any more. Aggregate: what it is about, for both. */
+#define NOTIFICATION_SCHEDULED(FIELD)                                                                              \
+    FIELD(uuid, reminder, .required = true, .meaning = "made by whoever asks")                                     \
+    FIELD(time, due_at, .required = true)                                                                          \
+    FIELD(time, not_after, .nullable = true, .meaning = "later it is worth nothing and is not said any more")      \
+    FIELD(object, notification, .required = true, .message = &notification_requested_message)
+MESSAGE(notification_scheduled, NOTIFICATION_SCHEDULED);
+
+#define NOTIFICATION_CANCELLED(FIELD) FIELD(uuid, reminder, .required = true)
+MESSAGE(notification_cancelled, NOTIFICATION_CANCELLED);

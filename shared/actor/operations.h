@@ -16,3 +16,23 @@ MESSAGE(person, PERSON);
     FIELD(json, rows, .required = true, .meaning = "an array of objects, opened and readable")                     \
     FIELD(text, next, .nullable = true, .meaning = "null: that was all that this actor holds")
 MESSAGE(personal_data, PERSONAL_DATA);
+
+/* notifications.missed: what the principal was told after the notification of this number, as its sockets would have got it. */
+enum { MISSED_MOST = 100 };
+#define MISSED_AFTER(FIELD) FIELD(integer, seq, .required = true, .min = 0, .meaning = "0: from the beginning")
+MESSAGE(missed_after, MISSED_AFTER);
+#define MISSED_EVENT(FIELD)                                                                                        \
+    FIELD(uuid, id, .required = true)                                                                              \
+    FIELD(integer, seq, .required = true)                                                                          \
+    FIELD(json, arguments, .required = true, .meaning = "of new_notification")
+MESSAGE(missed_event, MISSED_EVENT);
+#define MISSED(FIELD)                                                                                              \
+    FIELD(boolean, complete, .required = true, .meaning = "false: there are more than MISSED_MOST")                \
+    FIELD(list, events, .required = true, .max = MISSED_MOST, .message = &missed_event_message, .meaning = "oldest first")
+MESSAGE(missed, MISSED);
+
+/* notifications.may_join_call: is the principal one of the two parties of this consultation? */
+#define CALL_WISH(FIELD) FIELD(uuid, consultation, .required = true)
+MESSAGE(call_wish, CALL_WISH);
+#define CALL_LEAVE_GIVEN(FIELD) FIELD(boolean, allowed, .required = true)
+MESSAGE(call_leave_given, CALL_LEAVE_GIVEN);

@@ -135,6 +135,9 @@ typedef struct config {
         int64_t reminder_at; /* hour of Seoul's day */
     } assessments;
     struct {
+        int64_t broadcast_batch; /* users of one transaction */
+    } notifications;
+    struct {
         const char *url;
     } redis;
     struct {

@@ -290,6 +290,9 @@ const config_row_t config_rows[] = {
     {"assessments.reminder_at", CONFIG_INTEGER, AT(assessments.reminder_at), "10", 0, 23,
         .meaning = "hour of Seoul's day from which parents are reminded of an assessment that is due"},
 
+    {"notifications.broadcast_batch", CONFIG_INTEGER, AT(notifications.broadcast_batch), "500", 1, 5000,
+        .meaning = "users to whom one transaction tells what an administrator tells everybody"},
+
     {"redis.url", CONFIG_TEXT, AT(redis.url), "", .refuse = config_refuse_redis, .environment = "REDIS_URL",
         .meaning = "what several machines share; empty: a single machine goes on without"},
 

@@ -113,6 +113,11 @@ class World:
         return self.once('notification', make)
 
     @property
+    def broadcast(self):
+        return self.once('broadcast', lambda: self.person(ADMIN).client.post(
+            '/api/v1/admin/notifications/broadcast', BROADCAST).expect(202).data['id'])
+
+    @property
     def category(self):
         """One without videos."""
         return self.once('category', lambda: self.person(ADMIN).client.post('/api/v1/admin/categories', {
@@ -511,6 +516,24 @@ def read_all(world, before, after, answer):
         assert after == before
 
 
+def preferences(world, who):
+    return world.database.rows('SELECT type, in_app, email, push FROM notifications.notification_preferences WHERE user_id = %s',
+                               world.person(who).id) if who != ANYONE else []
+
+
+def chosen(world, before, after, answer):
+    assert after == [{'type': 'payment', 'in_app': True, 'email': False, 'push': True}]
+    assert len(answer.data['types']) == 11
+
+
+def broadcasts(world, _):
+    return world.database.value('SELECT count(*) FROM notifications.broadcasts')
+
+
+def ordered(world, before, after, answer):
+    assert after == before + 1 and answer.data['finished_at'] is None
+
+
 def deleted_one(world, before, after, answer):
     assert [(row['deleted'], row['unread']) for row in after] == [(True, 1), (False, 1)]
 
@@ -528,6 +551,9 @@ VIDEO = {'title': '표에서 만든 영상', 'description': '표를 위한 영�
          'areas': ['language'], 'is_published': True}
 QUESTION = {'category': 'emotional', 'age_range_start': 71, 'age_range_end': 71, 'question_text': '표에서 만든 질문인가요?',
             'answer_type': 'yes_no'}
+PREFERENCES = {'quiet_from': '22:00', 'quiet_until': '07:00',
+               'types': [{'type': 'payment', 'in_app': True, 'email': False, 'push': True}]}
+BROADCAST = {'role': 'admin', 'title': '표의 알림', 'message': '관리자에게만', 'link_url': '/notices'}
 PROGRESS = {'intervals': [{'start': 0, 'end': 10}]}
 
 # operation, path, body, {caller: status}, state that is read before and after, what a success wrote
@@ -653,6 +679,14 @@ MATRIX = [
     ('notifications.delete', '/api/v1/notifications/{notification}', None, {**NOT_FOUND, PARENT: 200, OTHER_PARENT: 404}, inbox,
      deleted_one),
     ('notifications.delete', '/api/v1/notifications/{unknown}', None, NOT_FOUND, None, None),
+    ('notifications.preferences.get', '/api/v1/notifications/preferences', None, MEMBERS_200, None, None),
+    ('notifications.preferences.put', '/api/v1/notifications/preferences', PREFERENCES, MEMBERS_200, preferences, chosen),
+    ('admin.notifications.broadcast', '/api/v1/admin/notifications/broadcast', BROADCAST,
+     {ANYONE: 401, PARENT: 403, THERAPIST: 403, ADMIN: 202}, broadcasts, ordered),
+    ('admin.notifications.broadcasts', '/api/v1/admin/notifications/broadcasts', None, ADMINS_200, None, None),
+    ('admin.notifications.broadcasts.get', '/api/v1/admin/notifications/broadcasts/{broadcast}', None, ADMINS_200, None, None),
+    ('admin.notifications.broadcasts.get', '/api/v1/admin/notifications/broadcasts/{unknown}', None, {**ADMINS_200, ADMIN: 404}, None,
+     None),
     ('videos.list', '/api/v1/videos?limit=5', None, ALL_200, None, None),
     ('videos.categories', '/api/v1/videos/categories', None, ALL_200, None, None),
     ('videos.category', '/api/v1/videos/categories/art-play?limit=5', None, ALL_200, None, None),
@@ -730,7 +764,7 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     assert row is not None, f'the OpenAPI document has no operation {operation}'
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
                                                  'invitation', 'video', 'draft', 'category', 'question',
-                                                 'notification', 'attempt') if f'{{{name}}}' in path}
+                                                 'notification', 'attempt', 'broadcast') if f'{{{name}}}' in path}
     client = world.client(who)
     world.caller = world.person(who) if who != ANYONE else None
     world.body = body(world) if callable(body) else body

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from harness import faults, people
 from harness.emit import Emitter
 from harness.wait import wait_until
 
@@ -158,3 +159,175 @@ def test_nobody_is_told_who_left(newcomer, teller, emitter, database):
     teller.tell(person, aggregate=aggregate)
     wait_until(lambda: emitter.waiting(database) == 0, 20, 'the event')
     assert teller.rows(person) == []
+
+
+# --- what a user wants ----------------------------------------------------------------------------------------------------------
+
+def choose(person, types=(), **quiet):
+    return person.client.request('PUT', f'{NOTIFICATIONS}/preferences', {
+        'types': [{'type': kind, 'in_app': 'i' in channels, 'email': 'e' in channels, 'push': 'p' in channels}
+                  for kind, channels in types], **quiet})
+
+
+def test_preferences(newcomer, teller):
+    person, aggregate = newcomer(), str(uuid.uuid4())
+    before = person.client.get(f'{NOTIFICATIONS}/preferences').expect(200).data
+    assert [row['type'] for row in before['types']] == TYPES and before['quiet_from'] is None
+    after = choose(person, [('system', ''), ('payment', 'ip')], quiet_from='22:30', quiet_until='07:05').expect(200).data
+    assert after == person.client.get(f'{NOTIFICATIONS}/preferences').expect(200).data
+    assert (after['quiet_from'], after['quiet_until']) == ('22:30', '07:05')
+    assert after['types'][:4] == before['types'][:4] and not any(after['types'][10][name] for name in ('in_app', 'email', 'push'))
+    teller.tell(person, 1, 'system', aggregate)
+    teller.tell(person, 2, 'payment', aggregate)
+    rows = teller.told(person, 2)
+    assert [row['in_app'] for row in rows] == [False, True]
+    answer = person.client.get(NOTIFICATIONS).expect(200)
+    assert [row['seq'] for row in answer.data] == [2] and answer.meta['unread'] == answer.meta['total'] == 1
+    person.client.patch(f'{NOTIFICATIONS}/{rows[0]["id"]}/read').expect(404)
+    assert choose(person).expect(200).data == before, 'what is not chosen any more is as at the beginning'
+
+
+@pytest.mark.parametrize('quiet, field', [
+    ({'quiet_from': '22:00'}, 'quiet_until'), ({'quiet_until': '22:00'}, 'quiet_from'),
+    ({'quiet_from': '24:00', 'quiet_until': '07:00'}, 'quiet_from'), ({'quiet_from': '22:00', 'quiet_until': '7:000'}, 'quiet_until'),
+    ({'quiet_from': '22:00', 'quiet_until': '22:00'}, 'quiet_until'), ({'quiet_from': '-1:00', 'quiet_until': '22:00'}, 'quiet_from')])
+def test_bad_quiet_hours(system, quiet, field):
+    answer = choose(people.demo(system, 'parent'), **quiet).expect(400, 'VALIDATION_ERROR')
+    assert [detail['field'] for detail in answer.error['details']] == [field]
+
+
+def test_a_type_stands_once(parent):
+    answer = choose(parent, [('system', 'i'), ('payment', 'i'), ('system', 'i')]).expect(400)
+    assert [detail['field'] for detail in answer.error['details']] == ['types.2.type']
+
+
+@pytest.mark.parametrize('moment, start, end, until', [
+    ('2026-03-01T12:59:59Z', 1320, 420, '2026-03-01T12:59:59Z'),  # 21:59:59 in Seoul
+    ('2026-03-01T13:00:00Z', 1320, 420, '2026-03-01T22:00:00Z'),  # 22:00
+    ('2026-03-01T15:00:00Z', 1320, 420, '2026-03-01T22:00:00Z'),  # midnight
+    ('2026-03-01T21:59:59Z', 1320, 420, '2026-03-01T22:00:00Z'),
+    ('2026-03-01T22:00:00Z', 1320, 420, '2026-03-01T22:00:00Z'),
+    ('2026-03-01T22:00:01Z', 1320, 420, '2026-03-01T22:00:01Z'),
+    ('2026-03-01T04:30:00Z', 780, 840, '2026-03-01T05:00:00Z'),   # 13:30, quiet until 14:00
+    ('2026-03-01T05:00:00Z', 780, 840, '2026-03-01T05:00:00Z'),
+    ('2026-12-31T14:30:00Z', 1320, 0, '2026-12-31T15:00:00Z'),    # until midnight, which is next year
+    ('2026-03-01T15:00:00Z', 0, 420, '2026-03-01T22:00:00Z'),
+    ('2026-03-01T15:00:00Z', None, None, '2026-03-01T15:00:00Z')])
+def test_end_of_quiet_hours(database, moment, start, end, until):
+    assert database.value('SELECT notifications.after_quiet(%s, %s, %s) = %s::timestamptz', moment, start, end, until)
+
+
+# --- mails ----------------------------------------------------------------------------------------------------------------------
+
+def verified(database, person):
+    database.rows('UPDATE accounts.users SET email_verified_at = now() WHERE id = %s', person.id)
+    return person
+
+
+def mails(database, person):
+    return database.rows("SELECT * FROM mailer.mail_jobs WHERE user_id = %s AND template = 'notification'", person.id)
+
+
+def test_mails(newcomer, teller, database):
+    person, unverified, aggregate = verified(database, newcomer()), newcomer(), str(uuid.uuid4())
+    teller.tell(unverified, 1, 'payment', aggregate)
+    teller.tell(person, 1, 'payment', aggregate)
+    teller.tell(person, 2, 'new_video', aggregate)
+    wait_until(lambda: [row['state'] for row in mails(database, person)] == ['sent'], 20, 'the mail of the payment, and no other')
+    assert mails(database, unverified) == [] and database.value('SELECT count(*) FROM notifications.emails') == 0
+
+    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9)))
+    start, end = (now - datetime.timedelta(hours=1)), (now + datetime.timedelta(hours=2))
+    choose(person, quiet_from=f'{start:%H:%M}', quiet_until=f'{end:%H:%M}').expect(200)
+    teller.tell(person, 3, 'payment', aggregate)
+    teller.tell(person, 4, 'consultation_reminder', aggregate)
+    row = teller.told(person, 4)[2]
+    wait_until(lambda: len(mails(database, person)) == 2, 20, 'what is urgent')
+    due = database.value('SELECT next_at FROM notifications.emails WHERE notification_id = %s', row['id'])
+    assert due.astimezone(end.tzinfo) == end.replace(second=0, microsecond=0)
+    database.rows('UPDATE notifications.emails SET next_at = now() WHERE notification_id = %s', row['id'])
+    wait_until(lambda: len(mails(database, person)) == 3, 20, 'the mail after the quiet hours')
+
+
+# --- at a time ------------------------------------------------------------------------------------------------------------------
+
+def schedule(teller, person, reminder, after, number=1, **more):
+    due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=after)
+    teller.emitter.emit(teller.database, 'notification.scheduled', reminder, {
+        'reminder': uuid.UUID(reminder), 'due_at': int(due.timestamp() * 1e6), 'notification': {
+            'user': uuid.UUID(person.id), 'type': TYPES.index('consultation_reminder'), 'title': f'상담 {number}',
+            'message': '곧 상담이 있어요'}, **more})
+
+
+def test_reminders(newcomer, teller, database):
+    person, (first, second, third, late) = newcomer(), [str(uuid.uuid4()) for _ in range(4)]
+    schedule(teller, person, first, 3600)
+    schedule(teller, person, first, 2, 2)  # put off, or brought forward: it is one
+    schedule(teller, person, second, 2, 3)
+    schedule(teller, person, third, 3600)
+    schedule(teller, person, late, -3600, 4, not_after=int(datetime.datetime(2026, 1, 1).timestamp() * 1e6))
+    teller.emitter.emit(database, 'notification.cancelled', second, {'reminder': uuid.UUID(second)})
+    assert [row['title'] for row in teller.told(person, 1)] == ['상담 2']
+    left = wait_until(lambda: [ids for ids in [[row['id'] for row in database.rows(
+        'SELECT id FROM notifications.reminders WHERE user_id = %s', person.id)]] if len(ids) == 1], 20, 'the one that is left')[0]
+    assert left == [third] and len(teller.rows(person)) == 1
+
+
+# --- to many --------------------------------------------------------------------------------------------------------------------
+
+BROADCASTS = '/api/v1/admin/notifications'
+
+
+def whole(admin, identity):
+    return wait_until(lambda: [row for row in [admin.client.get(f'{BROADCASTS}/broadcasts/{identity}').expect(200).data]
+                               if row['finished_at']], 60, 'the whole broadcast', every=0.1)[0]
+
+
+def test_broadcast(admin, therapist, parent, database):
+    body = {'role': 'therapist', 'title': '치료사님께', 'message': '정산 안내', 'title_en': 'To therapists', 'link_url': '/notices/1'}
+    order = admin.client.post(f'{BROADCASTS}/broadcast', body).expect(202).data
+    done = whole(admin, order['id'])
+    assert {name: done[name] for name in body} == body and done['sent'] == done['total'] > 1
+    assert admin.client.get(f'{BROADCASTS}/broadcasts').expect(200).data[0] == done
+    newest = therapist.client.get(NOTIFICATIONS).expect(200).data[0]
+    assert (newest['title'], newest['type'], newest['link_url']) == ('치료사님께', 'system', '/notices/1')
+    assert parent.client.get(NOTIFICATIONS).expect(200).data == []
+    for link in ('https://evil.example/', '//evil.example', 'notices'):
+        admin.client.post(f'{BROADCASTS}/broadcast', {**body, 'link_url': link}).expect(400)
+
+
+# --- whoever dies ---------------------------------------------------------------------------------------------------------------
+
+POINTS = [point for point in faults.points() if point.split('.')[0] in ('broadcast', 'reminder', 'email')]
+
+
+@pytest.fixture(scope='module')
+def own(start_system):
+    return start_system(settings={'notifications': {'broadcast_batch': 40},
+                                  'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'}})
+
+
+@pytest.mark.parametrize('point', POINTS)
+def test_death_at(own, point):
+    """Nobody is left out and nobody told twice: of a broadcast, of reminders, of mails."""
+    admin, person = people.demo(own, 'admin'), people.newcomer(own)
+    with own.database() as database, faults.Fault(own, 'notifications', point, 3) as fault:
+        teller, title = Teller(Emitter(own), database), uuid.uuid4().hex
+        verified(database, person)
+        order = admin.client.post(f'{BROADCASTS}/broadcast', {'role': 'parent', 'title': title, 'message': '모두에게'}).expect(202).data
+        for number in range(50):
+            schedule(teller, person, str(uuid.uuid4()), 0, number)
+        wait_until(lambda: len(mails(database, person)) == 50, 60, 'a mail of each reminder', every=0.1)
+        done = whole(admin, order['id'])
+        wait_until(fault.hit, 20, f'the death at {point}')
+        told = database.row("""
+            SELECT count(*) AS told, count(DISTINCT user_id) AS persons,
+                   (SELECT count(*) FROM accounts.users WHERE role = 'parent' AND status = 'active') AS parents
+            FROM notifications.notifications WHERE title = %s""", title)
+        assert told == {'told': done['sent'], 'persons': done['sent'], 'parents': done['sent']}
+        titles = [row['title'] for row in teller.rows(person)]
+        assert sorted(titles) == sorted([title] + [f'상담 {number}' for number in range(50)])
+        assert len(mails(database, person)) == 50
+        assert database.value('SELECT count(*) FROM notifications.emails') == 0
+        wait_until(lambda: {row['state'] for row in mails(database, person)} == {'sent'}, 60, 'sent mails', every=0.1)
+    own.wait_ready(30)

@@ -1,0 +1,111 @@
+/* broadcast: an administrator tells everybody in a role something. The order is a row; a chore goes through the users by their ids, some
+ * hundred a transaction, which also notes how far it came. So whoever dies leaves what the next one goes on from: nobody is left
+ * out, nobody is told twice, and the order's row always says how many were. Who registers meanwhile is told if the way still leads by. */
+#include "notifications.h"
+#include "../../shared/actor/page.h"
+#include "../../shared/base/fault.h"
+#include "../../shared/base/log.h"
+
+static void link_check(call_t *call, text_t link)
+{
+    if (link.data != NULL && (!text_starts_with(link, TEXT("/")) || text_starts_with(link, TEXT("//"))))
+        call_fail_field(call, ERROR_VALIDATION, "link_url", PROBLEM_FORMAT);
+}
+
+void broadcast_create(call_t *call)
+{
+    const broadcast_create_t *in = call->input;
+    if (message_has(in, link_url))
+        link_check(call, in->link_url);
+    reply_row(call, db_query(call, &SQL_broadcast_create, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
+        BIND(broadcast_create, in, role), BIND(broadcast_create, in, title), BIND(broadcast_create, in, message),
+        BIND(broadcast_create, in, title_en), BIND(broadcast_create, in, message_en), BIND(broadcast_create, in, link_url)));
+}
+
+void broadcast_get(call_t *call)
+{
+    const id_params_t *params = call->params;
+    reply_row(call, db_query(call, &SQL_broadcast_get, bind_uuid(params->id)));
+}
+
+void broadcasts_list(call_t *call)
+{
+    const page_params_t *params = call->params;
+    window_t window = window_of(params->page, params->limit, params->cursor);
+    uuid_t before;
+    memset(&before, 0xff, sizeof(before));
+    if (window.cursor.data && uuid_parse(window.cursor, &before) != 0)
+        call_fail_field(call, ERROR_VALIDATION, "cursor", PROBLEM_FORMAT);
+    const rows_t *rows = db_query(call, &SQL_broadcasts_page, bind_uuid(before), bind_integer(window.fetch),
+        bind_integer(window.offset));
+    size_t shown = window_shown(&window, rows);
+    broadcast_t *broadcasts = arena_allocate(call->arena, (shown + 1) * sizeof(*broadcasts));
+    for (size_t i = 0; i < shown; i++)
+        broadcasts[i] = *(const broadcast_t *)row_at(call, rows, (int)i);
+    int64_t total = window_total(&window, rows);
+    if (window_needs_count(&window, rows))
+        total = ((const total_row_t *)row_first(call, db_query(call, &SQL_broadcasts_count)))->total;
+    char next[UUID_TEXT_SIZE] = "";
+    if (shown > 0)
+        uuid_format(broadcasts[shown - 1].id, next);
+    page_t page = window_page(&window, rows, total, text_of(next));
+    reply_values(call, broadcasts, shown, &page);
+}
+
+/* --- a batch ------------------------------------------------------------------------------------------------------ */
+
+static notification_requested_t notice_of(const broadcast_work_t *work)
+{
+    notification_requested_t notice = {0};
+    message_set(&notice, type, NOTIFY_SYSTEM);
+    message_set(&notice, title, work->title);
+    message_set(&notice, message, work->message);
+    if (work->title_en.data)
+        message_set(&notice, title_en, work->title_en);
+    if (work->message_en.data)
+        message_set(&notice, message_en, work->message_en);
+    if (work->link_url.data)
+        message_set(&notice, link_url, work->link_url);
+    return notice;
+}
+
+static text_t ids_of(call_t *call, const rows_t *rows)
+{
+    buffer_t ids = {0};
+    for (int i = 0; i < rows->count; i++) {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(((const key_row_t *)row_at(call, rows, i))->id, id);
+        buffer_add(&ids, i > 0 ? " " : "", i > 0);
+        buffer_add_string(&ids, id);
+    }
+    text_t copy = arena_copy(call->arena, buffer_text(&ids));
+    buffer_free(&ids);
+    return copy;
+}
+
+void broadcast_step(call_t *call)
+{
+    const broadcast_work_t *work = row_first(call, db_query(call, &SQL_broadcast_take));
+    if (work == NULL) {
+        call_commit(call);
+        return;
+    }
+    int64_t most = call_config(call)->notifications.broadcast_batch, told = 0;
+    const rows_t *users = db_query(call, &SQL_broadcast_users, bind_uuid(work->after_user), bind_text(work->role), bind_integer(most));
+    uuid_t last = work->after_user;
+    if (users->count > 0) {
+        notification_requested_t notice = notice_of(work);
+        last = ((const key_row_t *)row_at(call, users, users->count - 1))->id;
+        told = notice_write(call, &notice, ids_of(call, users), users->count);
+    }
+    fault_point("broadcast.written");
+    bool whole = users->count < most;
+    db_query(call, &SQL_broadcast_advance, bind_uuid(work->id), bind_uuid(last), bind_integer(told), bind_boolean(whole));
+    call_commit(call);
+    fault_point("broadcast.committed");
+    if (whole) {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(work->id, id);
+        log_event(LOG_INFO, "broadcast_whole", LOG_S("broadcast", id));
+    }
+}

@@ -1,0 +1,88 @@
+/* later: what is said at its time: reminders that others ordered, and mails that waited for the end of quiet hours. PostgreSQL holds what
+ * is due and says what time it is, so a restart forgets nothing; a row goes in the transaction that says it, so it is said once. */
+#include "notifications.h"
+#include "../../shared/base/fault.h"
+#include "../../shared/base/log.h"
+
+enum { EMAILS = 20 /* of one transaction */ };
+
+/* --- reminders ---------------------------------------------------------------------------------------------------- */
+
+void reminder_scheduled(call_t *call)
+{
+    const notification_scheduled_t *in = call->input;
+    const notification_requested_t *notice = in->notification;
+    buffer_t packed = {0};
+    message_pack(&notification_requested_message, notice, &packed);
+    text_t body = arena_copy(call->arena, buffer_text(&packed));
+    buffer_free(&packed);
+    db_query(call, &SQL_reminder_set, bind_uuid(in->reminder), bind_uuid(notice->user), bind_time(in->due_at),
+        BIND(notification_scheduled, in, not_after), bind_sealed(call, "notifications.reminders", "body", in->reminder, body));
+    reply_nothing(call);
+}
+
+void reminder_cancelled(call_t *call)
+{
+    const notification_cancelled_t *in = call->input;
+    db_query(call, &SQL_reminder_cancel, bind_uuid(in->reminder));
+    reply_nothing(call);
+}
+
+static void reminder_say(call_t *call, const reminder_row_t *reminder)
+{
+    notification_requested_t *notice = arena_allocate(call->arena, sizeof(*notice));
+    problems_t *problems = arena_allocate(call->arena, sizeof(*problems));
+    char user[UUID_TEXT_SIZE];
+    problems->arena = call->arena;
+    if (!message_read(&notification_requested_message, reminder->body, SOURCE_PEER, notice, problems)) {
+        uuid_format(reminder->id, user);
+        log_event(LOG_ERROR, "reminder_unreadable", LOG_S("reminder", user),
+            LOG_S("next", "written by another release; it was not said: whoever ordered it must say so by hand"));
+        return;
+    }
+    uuid_format(notice->user, user);
+    notice_write(call, notice, text_of(user), 1);
+}
+
+void reminder_step(call_t *call)
+{
+    const reminder_row_t *reminder = row_first(call, db_query(call, &SQL_reminder_take));
+    if (reminder != NULL && !reminder->late)
+        reminder_say(call, reminder);
+    fault_point("reminder.written");
+    call_commit(call);
+    fault_point("reminder.committed");
+}
+
+/* --- mails -------------------------------------------------------------------------------------------------------- */
+
+static void email_request(call_t *call, const email_row_t *row)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(row->id, id);
+    mail_field_t fields[3] = {0};
+    message_set(&fields[0], name, TEXT("id"));
+    message_set(&fields[0], value, text_of(id));
+    message_set(&fields[1], name, TEXT("title"));
+    message_set(&fields[1], value, row->title);
+    message_set(&fields[2], name, TEXT("message"));
+    message_set(&fields[2], value, row->message);
+    mail_requested_t mail = {0};
+    message_set(&mail, template, MAIL_NOTIFICATION);
+    message_set(&mail, user, row->user_id);
+    message_set(&mail, to, row->email);
+    message_set(&mail, name, row->name);
+    message_set(&mail, language, row->language);
+    message_set(&mail, fields, (list_t){.items = fields, .count = ARRAY_SIZE(fields)});
+    event_emit(call, "mail.requested", row->user_id, &mail_requested_message, &mail);
+}
+
+void emails_step(call_t *call)
+{
+    const rows_t *rows = db_query(call, &SQL_emails_take, bind_integer(EMAILS));
+    for (int i = 0; i < rows->count; i++)
+        email_request(call, row_at(call, rows, i));
+    fault_point("email.requested");
+    call_commit(call);
+    fault_point("email.committed");
+}
