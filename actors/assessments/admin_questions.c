@@ -3,6 +3,7 @@
  * question can be live, and only a live one can be changed. */
 #include "assessments.h"
 #include "../../shared/actor/page.h"
+#include "../../shared/base/config.h"
 
 _Static_assert(offsetof(question_change_t, retired_at) == offsetof(question_record_t, retired_at), "a change begins with its row");
 
@@ -206,20 +207,31 @@ static void options_settle(call_t *call, question_change_t *change)
         message_set(change, options_json, list_json(call, &admin_option_message, &change->options));
 }
 
+/* Nobody answers more; attempts and answers are bounded by it. */
+static void most_check(call_t *call, const question_change_t *change)
+{
+    const rows_t *rows = db_query(call, &SQL_questions_most, bind_integer(change->age_range_start),
+        bind_integer(change->age_range_end));
+    if (((const total_row_t *)row_first(call, rows))->total > call_config(call)->assessments.max_questions)
+        call_fail(call, ERROR_CONFLICT);
+}
+
 static void version_write(call_t *call, question_change_t *change)
 {
     change_check(call, change);
     scale_settle(call, change);
     options_settle(call, change);
     call_tag(call, TAG_QUESTIONS, everywhere);
-    question_reply(call, db_query(call, &SQL_question_insert, bind_uuid(change->id), bind_uuid(change->lineage),
+    const rows_t *written = db_query(call, &SQL_question_insert, bind_uuid(change->id), bind_uuid(change->lineage),
         bind_integer(change->version), BIND(question_change, change, category),
         BIND(question_change, change, age_range_start), BIND(question_change, change, age_range_end),
         BIND(question_change, change, question_text), BIND(question_change, change, answer_type),
         BIND(question_change, change, weight), BIND(question_change, change, reverse),
         BIND(question_change, change, is_critical), BIND(question_change, change, order_index),
         BIND(question_change, change, scale_min), BIND(question_change, change, scale_max),
-        BIND(question_change, change, scale_labels), BIND(question_change, change, options_json)));
+        BIND(question_change, change, scale_labels), BIND(question_change, change, options_json));
+    most_check(call, change);
+    question_reply(call, written);
 }
 
 void admin_question_create(call_t *call)

@@ -81,6 +81,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ($9::numeric * 1000)::integer, $10, $11,
      FROM jsonb_array_elements($16::text::jsonb) WITH ORDINALITY o))
 RETURNING {admin_question_columns};
 
+-- questions_most: write -> total_row
+-- How many are asked at that age of $1 to $2 at which most are.
+SELECT coalesce(max(asked.questions), 0) AS total
+FROM (SELECT count(*) AS questions
+      FROM generate_series($1::integer, $2::integer) AS age
+          JOIN assessments.assessment_questions q ON q.retired_at IS NULL AND age BETWEEN q.age_range_start AND q.age_range_end
+      GROUP BY age) AS asked;
+
 -- --- attempts -------------------------------------------------------------------------------------------------------------------
 
 -- attempt_status: part

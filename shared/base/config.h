@@ -131,8 +131,9 @@ typedef struct config {
         int64_t candidates; /* videos that are compared for one child */
     } videos;
     struct {
-        int64_t lifetime;    /* an attempt can be gone on with so long */
-        int64_t reminder_at; /* hour of Seoul's day */
+        int64_t lifetime;      /* an attempt can be gone on with so long */
+        int64_t reminder_at;   /* hour of Seoul's day */
+        int64_t max_questions; /* at one age */
     } assessments;
     struct {
         int64_t broadcast_batch; /* users of one transaction */

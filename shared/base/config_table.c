@@ -289,6 +289,8 @@ const config_row_t config_rows[] = {
         .meaning = "an assessment that was begun can be gone on with so long, then it is expired"},
     {"assessments.reminder_at", CONFIG_INTEGER, AT(assessments.reminder_at), "10", 0, 23,
         .meaning = "hour of Seoul's day from which parents are reminded of an assessment that is due"},
+    {"assessments.max_questions", CONFIG_INTEGER, AT(assessments.max_questions), "200", 1, 500,
+        .meaning = "questions that are asked at one age; a further one is refused"},
 
     {"notifications.broadcast_batch", CONFIG_INTEGER, AT(notifications.broadcast_batch), "500", 1, 5000,
         .meaning = "users to whom one transaction tells what an administrator tells everybody"},

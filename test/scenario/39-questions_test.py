@@ -1,14 +1,16 @@
 """Questions as administrators change them: versions, what is refused, lists and pages; that every frontend asks the new ones at
 once, and that an attempt keeps those that it began with. Every answer is checked against the OpenAPI document by the client."""
 import concurrent.futures
+import datetime
 import itertools
 import uuid
 
 import pytest
 
-from harness import people
+from harness import questions
 from harness.client import Client
 
+ATTEMPTS = '/api/v1/assessments'
 ADMIN, PUBLIC = '/api/v1/admin/assessments/questions', '/api/v1/assessments/questions'
 UNKNOWN = '01890000-0000-7000-8000-000000000000'
 AREAS = ['gross_motor', 'fine_motor', 'cognitive', 'language', 'social', 'emotional']
@@ -221,6 +223,24 @@ def test_missing_fields_and_empty_changes(admin, new_question):
             answer.expect(status)
 
 
+def test_no_more_are_asked_than_anybody_answers(admin, database, new_question):
+    elsewhere = new_question(age_range_start=50, age_range_end=50)
+    there = database.value('SELECT count(*) FROM assessments.assessment_questions WHERE retired_at IS NULL'
+                           ' AND %s BETWEEN age_range_start AND age_range_end', AGE)
+    made = [questions.insert(database, ages=(AGE, AGE)) for _ in range(199 - there)]
+    try:
+        last = new_question()
+        count = 'SELECT count(*) FROM assessments.assessment_questions'
+        before = database.value(count)
+        admin.client.post(ADMIN, description()).expect(409, 'CONFLICT')
+        change(admin, elsewhere, age_range_start=40, age_range_end=AGE).expect(409, 'CONFLICT')
+        assert database.value(count) == before
+        assert admin.client.get(f'{ADMIN}/{elsewhere["id"]}').expect(200).data['retired_at'] is None
+        change(admin, last, weight=2).expect(200)
+    finally:
+        database.rows('DELETE FROM assessments.assessment_questions WHERE id::text = ANY (%s)', made)
+
+
 # --- lists --------------------------------------------------------------------------------------------------------------------
 
 ORDER = f"ORDER BY array_position(ARRAY{AREAS}, category), age_range_start, order_index, id"
@@ -250,3 +270,64 @@ def test_pages_and_cursors_walk_the_same_list(admin, database):
     assert fields(admin.client.get(ADMIN, query={'cursor': 'x'})) == ['cursor']
     assert fields(admin.client.get(ADMIN, query={'age': 3})) == ['age']
     assert admin.client.get(ADMIN, query={'cursor': UNKNOWN}).expect(200).data == []
+
+
+# --- attempts -----------------------------------------------------------------------------------------------------------------
+
+def birth_at(months):
+    """Of a child who is that many months old today."""
+    today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9))).date()
+    year, month = divmod(today.year * 12 + today.month - 1 - months, 12)
+    return datetime.date(year, month + 1, min(today.day, 28)).isoformat()
+
+
+def begin(person, months=AGE):
+    child = person.child(birth_date=birth_at(months), gestational_weeks=40)
+    return person.client.post(ATTEMPTS, {'child_id': child['id']}).expect(201).data
+
+
+def respond(person, attempt, *asked):
+    return person.client.post(f'{ATTEMPTS}/{attempt["id"]}/responses', {'responses': [
+        {'question_id': question['id'], 'response': questions.answer(question)} for question in asked]})
+
+
+def texts(attempt):
+    return {question['id']: question['question_text'] for question in attempt['questions']}
+
+
+def test_an_attempt_keeps_the_questions_that_it_began_with(system, admin, newcomer, new_question):
+    """One is changed, one retired, one added while it is open: it shows and takes those that it began with."""
+    changed, retired = new_question(), new_question(answer_type='multiple_choice', options=OPTIONS)
+    parent = newcomer()
+    attempt = begin(parent)
+    assert {changed['id'], retired['id']} <= set(texts(attempt))
+    next_version = change(admin, changed, question_text='이제는 다르게 물어보나요?').expect(200).data
+    admin.client.delete(f'{ADMIN}/{retired["id"]}').expect(200)
+    added = new_question()
+
+    seen = parent.client.get(f'{ATTEMPTS}/{attempt["id"]}').expect(200).data
+    assert texts(seen) == texts(attempt) and seen['asked'] == attempt['asked']
+    for foreign in (next_version, added):
+        answer = respond(parent, attempt, {**foreign, 'answer_type': 'yes_no'})
+        assert answer.expect(400).fields == ['responses.0.question_id']
+    respond(parent, attempt, *seen['questions']).expect(200)
+    fresh = texts(begin(newcomer()))
+    assert {next_version['id'], added['id']} <= set(fresh) and not {changed['id'], retired['id']} & set(fresh)
+    assert fresh[next_version['id']] == '이제는 다르게 물어보나요?'
+
+
+def test_attempts_that_begin_while_questions_change_have_each_once(system, admin, newcomer, new_question):
+    """Whatever the moment: an attempt has exactly one version of a question that is changed again and again, and it can be answered."""
+    question = new_question()
+    parents = [newcomer() for _ in range(4)]
+    versions = [question]
+    with concurrent.futures.ThreadPoolExecutor(len(parents)) as pool:
+        begun = [pool.submit(lambda one=one: [begin(one) for _ in range(3)]) for one in parents]
+        while not all(future.done() for future in begun):
+            versions.append(change(admin, versions[-1], weight=1 + len(versions) % 5).expect(200).data)
+    new_versions = {version['id'] for version in versions}
+    for person, future in zip(parents, begun):
+        for attempt in future.result():
+            mine = [asked for asked in attempt['questions'] if asked['id'] in new_versions]
+            assert len(mine) == 1
+            respond(person, attempt, *mine).expect(200)
