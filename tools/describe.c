@@ -348,7 +348,8 @@ static void cache_write(FILE *out, const endpoint_t *row)
 static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
 {
     static const char *const rates[] = {[RATE_API] = "RATE_API", [RATE_LOGIN] = "RATE_LOGIN", [RATE_UPLOAD] = "RATE_UPLOAD",
-        [RATE_MAIL] = "RATE_MAIL", [RATE_NONE] = "RATE_NONE"};
+        [RATE_MAIL] = "RATE_MAIL", [RATE_NONE] = "RATE_NONE",
+        [RATE_POLL] = "RATE_POLL"};
     static const char *const bodies[] = {[BODY_NONE] = "BODY_NONE", [BODY_FIELDS] = "BODY_FIELDS", [BODY_RAW] = "BODY_RAW",
         [BODY_FORM] = "BODY_FORM"};
     enum body_kind body = row->input != NULL && row->body == BODY_NONE ? BODY_FIELDS : row->body;

@@ -241,6 +241,15 @@ void connection_condemn(connection_t *connection, bool gently)
         shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
 }
 
+void connection_upgrade(connection_t *connection)
+{
+    connection->upgraded = true;
+    connection->open = connection->unread = 0;
+    connection->header_since = 0;
+    keep(connection, -(ssize_t)held_of(connection));
+    connection->input = connection->owed = connection->bodies = 0;
+}
+
 int64_t connection_sent(connection_t *connection)
 {
     size_t before = connection->sent_before;
@@ -349,7 +358,7 @@ void connection_end_request(connection_t *connection, bool answered, size_t byte
 void connections_end_idle(void)
 {
     for (connection_t *connection = connections.first; connection != NULL; connection = connection->next)
-        if (!connection->http2 && connection->in_flight == 0 && h2o_socket_is_reading(connection->socket) &&
+        if (!connection->http2 && !connection->upgraded && connection->in_flight == 0 && h2o_socket_is_reading(connection->socket) &&
             connection->socket->input->size == 0)
             shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
 }
@@ -434,6 +443,8 @@ static void look_at(connection_t *connection, bool crowded, int64_t now)
         connection_condemn(connection, false); /* libh2o's goodbye finds no reader */
         return;
     }
+    if (connection->upgraded)
+        return;
     if (connection->open > 0)
         connection->asked = now;
     if (header_is_slow(connection, header_before))

@@ -18,6 +18,7 @@ typedef struct connection {
     bool proxied;      /* a PROXY line may have named another peer: ask the socket at the first request */
     bool condemned;    /* it was told to end */
     bool introduced;   /* over TLS: the handshake is done */
+    bool upgraded;     /* it is a WebSocket now, whose rules realtime/ keeps */
 
     struct hpack_token *token; /* hpack.c: the last one; NULL: there was none */
 
@@ -58,6 +59,8 @@ void connection_resolve(connection_t *);
 text_t connection_key(const connection_t *);
 /* Ends it: libh2o finds its socket shut; or, gently, ends it by a GOAWAY because of what our functions return. */
 void connection_condemn(connection_t *, bool gently);
+/* It speaks no HTTP any more. */
+void connection_upgrade(connection_t *);
 /* Bytes written since the last time that this was asked. */
 int64_t connection_sent(connection_t *);
 

@@ -43,6 +43,7 @@ static const struct {
     [COUNTER_RATE_REFUSED_PASSWORD] = {"rate_refused_password", "count", "429: too many passwords tried by a user"},
     [COUNTER_RATE_REFUSED_UPLOAD] = {"rate_refused_upload", "count", "429: too many uploads of a user"},
     [COUNTER_RATE_REFUSED_MAIL] = {"rate_refused_mail", "count", "429: too many mails asked for by a user"},
+    [COUNTER_RATE_REFUSED_POLL] = {"rate_refused_poll", "count", "429: too many realtime polls of an address"},
     [COUNTER_CACHE_HITS] = {"cache_hits_memory", "count", "answers from the cache in shared memory"},
     [COUNTER_CACHE_STALE] = {"cache_hits_stale", "count", "of public answers whose time was over, while one was made anew"},
     [COUNTER_CACHE_MISSES] = {"cache_misses", "count", "requests that asked an actor for what the cache might have had"},
@@ -90,6 +91,19 @@ static const struct {
     [COUNTER_REJECTED_NOISE] = {"rejected_noise", "count", "connections closed: bytes, and no request"},
     [COUNTER_REJECTED_IDLE] = {"rejected_idle", "count",
         "connections closed: idle, while nearly all were in use"},
+    [COUNTER_REALTIME_SESSIONS] = {"realtime_sessions", "now", "realtime sessions"},
+    [COUNTER_REALTIME_OPENED] = {"realtime_opened", "count", "realtime sessions that began"},
+    [COUNTER_REALTIME_UPGRADED] = {"realtime_upgraded", "count", "of these, that went on from polls to a WebSocket"},
+    [COUNTER_REALTIME_SENT] = {"realtime_sent", "count", "realtime messages to clients"},
+    [COUNTER_REALTIME_RECEIVED] = {"realtime_received", "count", "realtime messages from clients"},
+    [COUNTER_REALTIME_SLOW] = {"realtime_slow", "count", "realtime sessions ended: what they were told waited too long"},
+    [COUNTER_REALTIME_TIMEOUTS] = {"realtime_timeouts", "count", "realtime sessions ended: no sign of life, or no token, in time"},
+    [COUNTER_REALTIME_BAD] = {"realtime_bad", "count", "realtime sessions ended: what came was no packet"},
+    [COUNTER_REALTIME_FLOODS] = {"realtime_floods", "count", "realtime sessions ended: too many messages came"},
+    [COUNTER_REALTIME_FULL] = {"realtime_full", "count", "503: as many realtime sessions as there may be, or a stop"},
+    [COUNTER_REALTIME_STRANGERS] = {"realtime_strangers", "count", "503: too many realtime sessions without a token"},
+    [COUNTER_REALTIME_ADDRESS] = {"realtime_address", "count", "503: too many new realtime sessions of one address"},
+    [COUNTER_REALTIME_ADMISSION] = {"realtime_admission", "count", "503: too many new realtime sessions at once"},
 };
 
 int counters_operation(text_t operation)

@@ -6,10 +6,10 @@
 enum { ACCOUNT_LONGEST = 256 };
 
 /* Each with its counter, COUNTER_RATE_REFUSED_API + limit. */
-enum limit { LIMIT_API, LIMIT_LOGIN, LIMIT_ACCOUNT, LIMIT_PASSWORD, LIMIT_UPLOAD, LIMIT_MAIL };
+enum limit { LIMIT_API, LIMIT_LOGIN, LIMIT_ACCOUNT, LIMIT_PASSWORD, LIMIT_UPLOAD, LIMIT_MAIL, LIMIT_POLL };
 static const char *const names[] = {[LIMIT_API] = "api", [LIMIT_LOGIN] = "login", [LIMIT_ACCOUNT] = "account",
-    [LIMIT_PASSWORD] = "password", [LIMIT_UPLOAD] = "upload", [LIMIT_MAIL] = "mail"};
-_Static_assert(COUNTER_RATE_REFUSED_API + (int)LIMIT_MAIL == COUNTER_RATE_REFUSED_MAIL, "a counter for each limit");
+    [LIMIT_PASSWORD] = "password", [LIMIT_UPLOAD] = "upload", [LIMIT_MAIL] = "mail", [LIMIT_POLL] = "poll"};
+_Static_assert(COUNTER_RATE_REFUSED_API + (int)LIMIT_POLL == COUNTER_RATE_REFUSED_POLL, "a counter for each limit");
 
 static struct {
     segment_t *segment;
@@ -41,6 +41,8 @@ bool limits_address(limits_t *all, enum rate_class class, address_t client, int6
     if (!limits.config->rate.enabled || class == RATE_NONE)
         return true;
     text_t key = {.data = (const char *)client.bytes, .length = sizeof(client.bytes)};
+    if (class == RATE_POLL)
+        return check(all, LIMIT_POLL, key, limits.config->rate.poll_per_minute, 60 * CLOCK_SECOND, now);
     if (!check(all, LIMIT_API, key, limits.config->rate.api_per_minute, 60 * CLOCK_SECOND, now))
         return false;
     return class != RATE_LOGIN ||

@@ -1,4 +1,4 @@
-/* limits: request rates per client (product.md, section 9): every request of an address, log-ins of an
+/* limits: request rates per client (product.md, section 9): every request of an address (realtime polls apart), log-ins of an
  * address and into an account, uploads of a user, mails that a user asks for. Counted in shared memory by
  * shm/rate.h, by all frontends together. */
 #pragma once

@@ -201,6 +201,13 @@ void loop_h2o_turn(loop_t *face)
     if (now >= loop->next_due)
         timers_run(loop, now);
     loop->more = false;
-    for (int i = 0; i < loop->hook_count; i++)
-        loop->more |= loop->hooks[i].hook(loop->hooks[i].argument);
+    for (int i = 0; i < loop->hook_count; i++) {
+        bool more = loop->hooks[i].hook(loop->hooks[i].argument);
+        loop->more |= more; /* a hook may ask for another turn by itself */
+    }
+}
+
+void loop_h2o_again(loop_t *face)
+{
+    ((loop_h2o_t *)face)->more = true;
 }

@@ -13,6 +13,7 @@
  *     relay.c pending.c                     waiting for actors: limits, deadlines, instances that come and go
  *     response.c foreign.c builtin.c        how answers look; those that libh2o makes, those that we make ourselves
  *     access_log.c counters.c monitor.c     what is told about it afterwards
+ *     realtime/                             Socket.IO: realtime.h has its own list of files
  *     loop_h2o.c                            base/loop.h over libh2o's loop
  *
  * A stop (SIGTERM) accepts nothing more, says so by GOAWAY and "Connection: close", ends idle connections after a moment, and
@@ -31,6 +32,7 @@
 #include "listener.h"
 #include "loop_h2o.h"
 #include "monitor.h"
+#include "realtime/realtime.h"
 #include "relay.h"
 #include "reload.h"
 #include "request.h"
@@ -128,6 +130,7 @@ static void drain_begin(void)
     drain_began = clock_monotonic();
     process_notify_stopping();
     listeners_close();
+    realtime_drain();
     h2o_context_request_shutdown(&context);
 }
 
@@ -169,6 +172,7 @@ int main(void)
     access_log_open(loop, frontend.segment, &frontend.config, frontend.log_directory, frontend.number);
     relay_open(loop, &frontend);
     cached_open(loop, &frontend);
+    realtime_open(loop);
     SSL_CTX *tls = frontend.https_fd < 0 ? NULL
                                          : tls_open(process_secret("tls_certificate"), process_secret("tls_key"), frontend.segment);
     listeners_open(&context, loop, tls);

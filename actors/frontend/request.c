@@ -9,6 +9,7 @@
 #include "body_field.h"
 #include "cached.h"
 #include "query.h"
+#include "realtime/realtime.h"
 #include "relay.h"
 #include "request_headers.h"
 #include "response.h"
@@ -119,6 +120,9 @@ static bool answer_other_method(exchange_t *exchange)
 static void find_route(exchange_t *exchange)
 {
     match_t match;
+    exchange->destination = realtime_destination(exchange->path);
+    if (exchange->destination != NULL)
+        return;
     exchange->resource = routing_find(exchange->path, &match);
     memcpy(exchange->params, match.params, (size_t)match.param_count * sizeof(match.params[0]));
     enum method method = exchange->method == METHOD_HEAD ? METHOD_GET : exchange->method;
@@ -399,7 +403,7 @@ static void answer(exchange_t *exchange, size_t header_bytes)
     if (!check_rate(exchange) || !check_size(exchange, header_bytes) || !check_framing(exchange) ||
         !check_host(exchange))
         return;
-    if (exchange->resource == NULL) {
+    if (exchange->resource == NULL && exchange->destination == NULL) {
         fail(exchange, ERROR_NOT_FOUND);
         return;
     }

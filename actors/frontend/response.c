@@ -450,6 +450,11 @@ void response_foreign(exchange_t *exchange, size_t bytes)
     finish(exchange, exchange->req->res.status, bytes);
 }
 
+void response_switched(exchange_t *exchange)
+{
+    finish(exchange, 101, 0);
+}
+
 void response_abandoned(exchange_t *exchange)
 {
     if (!exchange->answered)

@@ -23,6 +23,8 @@ void response_unavailable(exchange_t *, enum error_code, int64_t retry_after);
 void response_header(exchange_t *, const h2o_iovec_t *name, text_t value);
 /* A copy that lives as long as the request. */
 text_t response_copy(exchange_t *, text_t);
+/* The connection goes on as something else than HTTP (101): counted and logged; libh2o sends it. */
+void response_switched(exchange_t *);
 /* The client went away before its answer: counted and logged as 499. */
 void response_abandoned(exchange_t *);
 /* Is this response ours, or did libh2o make it by itself? */

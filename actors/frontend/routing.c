@@ -120,6 +120,17 @@ static int service_index(const route_t *row, const route_service_t *services, in
     panic("%s: its service %s has no schema hash", row->operation, row->service);
 }
 
+void routing_builtin(const builtin_t *row, destination_t *out)
+{
+    *out = (destination_t){.operation = text_of(row->operation),
+        .path = text_of(row->path),
+        .builtin = row,
+        .service = -1,
+        .roles = ANYONE,
+        .rate = row->rate};
+    out->answers = counters_operation(out->operation);
+}
+
 void routing_build(const route_t *rows, int row_count, const route_service_t *services, int service_count,
     const builtin_t *builtins, int builtin_count)
 {
@@ -143,11 +154,7 @@ void routing_build(const route_t *rows, int row_count, const route_service_t *se
     for (int i = 0; i < builtin_count; i++) {
         const builtin_t *row = &builtins[i];
         destination_t *destination = memory_zeroed(1, sizeof(*destination));
-        *destination = (destination_t){.operation = text_of(row->operation),
-            .builtin = row,
-            .service = -1,
-            .roles = ANYONE,
-            .rate = row->rate};
+        routing_builtin(row, destination);
         destination_add(matcher, destination, row->method, row->path);
     }
     routing_matcher = matcher;

@@ -63,6 +63,8 @@ typedef struct {
 /* Rows that contradict each other, or a service without a schema hash, are our own inconsistency. */
 void routing_build(const route_t *rows, int row_count, const route_service_t *services, int service_count,
     const builtin_t *builtins, int builtin_count);
+/* The destination of a row that stands beside the table. */
+void routing_builtin(const builtin_t *, destination_t *out);
 extern const matcher_t *routing_matcher;
 /* The path's resource, NULL: none; parameters as they stand in the path. */
 static inline const resource_t *routing_find(text_t path, match_t *match)

@@ -8,7 +8,7 @@
 #pragma once
 #include "call.h"
 
-enum rate_class { RATE_API, RATE_LOGIN, RATE_UPLOAD, RATE_MAIL, RATE_NONE };
+enum rate_class { RATE_API, RATE_LOGIN, RATE_UPLOAD, RATE_MAIL, RATE_NONE, RATE_POLL /* realtime, the frontend's own */ };
 enum shape {
     SHAPE_ONE,
     SHAPE_LIST,

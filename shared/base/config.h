@@ -54,7 +54,7 @@ typedef struct config {
     } cors;
     struct {
         bool enabled;
-        int64_t api_per_minute, login_per_minute, upload_per_hour, mail_per_hour;
+        int64_t api_per_minute, poll_per_minute, login_per_minute, upload_per_hour, mail_per_hour;
     } rate;
     struct {
         bool enabled;
@@ -138,6 +138,18 @@ typedef struct config {
     struct {
         int64_t broadcast_batch; /* users of one transaction */
     } notifications;
+    struct {
+        int64_t ping_interval, ping_timeout;
+        int64_t connect_timeout;  /* a session must say whose it is within */
+        int64_t max_payload;      /* bytes of a message, and of a poll */
+        int64_t max_sessions;     /* of one frontend */
+        int64_t strangers;        /* of these, that have not said whose they are */
+        int64_t sessions_address; /* new ones of an address in ten seconds */
+        int64_t admission;        /* new ones of one frontend in a second */
+        int64_t messages;         /* of one session in ten seconds */
+        int64_t queue_bytes, queue_messages; /* that wait for a slow reader */
+        bool conformance;         /* serve what the protocols' test suites expect, and nothing else */
+    } realtime;
     struct {
         const char *url;
     } redis;

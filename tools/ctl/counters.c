@@ -87,7 +87,7 @@ enum exit_status run_counters(const invocation_t *invocation)
 /* --- routes ------------------------------------------------------------------------------------------------------- */
 
 static const char *const rate_names[] = {
-    [RATE_API] = "api", [RATE_LOGIN] = "login", [RATE_UPLOAD] = "upload", [RATE_MAIL] = "mail",
+    [RATE_API] = "api", [RATE_LOGIN] = "login", [RATE_UPLOAD] = "upload", [RATE_MAIL] = "mail", [RATE_POLL] = "poll",
     [RATE_NONE] = "none"};
 
 static void roles_text(unsigned roles, char *out, size_t out_size)

@@ -1,0 +1,488 @@
+/* session: the table, and three lists by time: who is pinged next or must have answered, who must have said who it is. Each list's
+ * entries wait equally long, so that they stand in order and a look at the first ones is enough. What was queued in a turn is written
+ * at its end, for a slice of time only: the rest of a broadcast goes out in the turns that follow, between other work. */
+#include "session.h"
+#include "frontend/counters.h"
+#include "frontend/loop_h2o.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "crypto/hash.h"
+#include "polling.h"
+#include "shm/rate.h"
+#include "websocket.h"
+#include <stdlib.h>
+
+enum {
+    TICK = 20,             /* milliseconds */
+    SLICE = 2000,          /* microseconds of a turn that may go into writing */
+    SLICE_STEP = 16,       /* sessions between two looks at the time */
+    ENDING_MOST = 2,       /* seconds until a session that ends is closed */
+    WINDOW = 10,           /* seconds, of realtime.messages and realtime.sessions_address */
+    GENERATION_DIGITS = 16,
+    PLACE_DIGITS = 8,
+};
+
+static struct {
+    loop_t *loop;
+    session_t **table;
+    uint32_t capacity, used; /* used: places that were ever taken */
+    uint32_t *free;
+    uint32_t free_count;
+    int64_t count, strangers; /* strangers: those that have not said who they are */
+    session_node_t pings, pongs, endings, joinings;
+    session_t *dirty_first, *dirty_last, *closed;
+    double admission; /* sessions that may begin now */
+    int64_t admission_at;
+    bool draining;
+    int64_t drain_began, drain_count;
+} sessions;
+
+#define SESSION_OF(node, member) ((session_t *)((char *)(node) - offsetof(session_t, member)))
+
+/* --- lists -------------------------------------------------------------------------------------------------------- */
+
+static void node_remove(session_node_t *node)
+{
+    if (node->next == NULL)
+        return;
+    node->previous->next = node->next;
+    node->next->previous = node->previous;
+    node->previous = node->next = NULL;
+}
+
+static void node_append(session_node_t *list, session_node_t *node)
+{
+    node_remove(node);
+    node->previous = list->previous;
+    node->next = list;
+    list->previous->next = node;
+    list->previous = node;
+}
+
+static void list_begin(session_node_t *list)
+{
+    list->previous = list->next = list;
+}
+
+/* --- ids ---------------------------------------------------------------------------------------------------------- */
+
+void session_sid(const session_t *session, char out[static SID_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    int length = snprintf(out, SID_SIZE, "%016llx%08x", (unsigned long long)frontend.generation, session->place);
+    for (int i = 0; i < SID_NONCE; i++) {
+        out[length++] = hex[session->nonce[i] >> 4];
+        out[length++] = hex[session->nonce[i] & 15];
+    }
+    out[length] = '\0';
+}
+
+static bool hex_read(const char *digits, int count, uint64_t *out)
+{
+    *out = 0;
+    for (int i = 0; i < count; i++) {
+        char c = digits[i];
+        int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (value < 0)
+            return false;
+        *out = *out << 4 | (uint64_t)value;
+    }
+    return true;
+}
+
+uint64_t session_owner(text_t sid)
+{
+    uint64_t generation;
+    return sid.length == SID_SIZE - 1 && hex_read(sid.data, GENERATION_DIGITS, &generation) ? generation : 0;
+}
+
+static void expire(session_t *);
+
+session_t *session_find(const service_t *service, text_t sid)
+{
+    char own[SID_SIZE];
+    uint64_t place;
+    if (session_owner(sid) != frontend.generation || !hex_read(sid.data + GENERATION_DIGITS, PLACE_DIGITS, &place) ||
+        place >= sessions.used || sessions.table[place] == NULL)
+        return NULL;
+    session_t *session = sessions.table[place];
+    session_sid(session, own);
+    if (session->service != service || !secret_equal(text_of(own), sid))
+        return NULL;
+    expire(session);
+    return session->closed || session->ending != NULL ? NULL : session;
+}
+
+/* --- begin and end ------------------------------------------------------------------------------------------------ */
+
+static bool admit(void)
+{
+    int64_t now = clock_monotonic(), rate = frontend.config.realtime.admission;
+    sessions.admission += (double)(now - sessions.admission_at) / (double)CLOCK_SECOND * (double)rate;
+    sessions.admission_at = now;
+    if (sessions.admission > (double)rate)
+        sessions.admission = (double)rate;
+    if (sessions.admission < 1)
+        return false;
+    sessions.admission -= 1;
+    return true;
+}
+
+bool session_welcome(address_t client)
+{
+    const config_t *config = &frontend.config;
+    address_t key = address_client(client);
+    text_t address = {(const char *)key.bytes, sizeof(key.bytes)};
+    enum counter reason = COUNTERS;
+    if (sessions.count >= sessions.capacity || sessions.draining)
+        reason = COUNTER_REALTIME_FULL;
+    else if (sessions.strangers >= config->realtime.strangers)
+        reason = COUNTER_REALTIME_STRANGERS;
+    else if (config->rate.enabled && !rate_check(frontend.segment, "realtime", address, config->realtime.sessions_address,
+                                         WINDOW * CLOCK_SECOND, clock_now()).allowed)
+        reason = COUNTER_REALTIME_ADDRESS;
+    else if (!admit())
+        reason = COUNTER_REALTIME_ADMISSION;
+    if (reason == COUNTERS)
+        return true;
+    count(reason, 1);
+    return false;
+}
+
+static void open_packet(session_t *session)
+{
+    static buffer_t packet;
+    char sid[SID_SIZE];
+    const config_t *config = &frontend.config;
+    packet.length = 0;
+    session_sid(session, sid);
+    buffer_format(&packet, "0{\"sid\":\"%s\",\"upgrades\":[%s],\"pingInterval\":%lld,\"pingTimeout\":%lld,\"maxPayload\":%lld}", sid,
+        session->websocket == NULL ? "\"websocket\"" : "", (long long)config->realtime.ping_interval,
+        (long long)config->realtime.ping_timeout, (long long)config->realtime.max_payload);
+    session_send_packet(session, buffer_text(&packet), false);
+}
+
+static void expect_ping(session_t *session, int64_t now)
+{
+    session->pinged = false;
+    session->due = now + frontend.config.realtime.ping_interval * CLOCK_MILLISECOND;
+    node_append(&sessions.pings, &session->beat);
+}
+
+session_t *session_create(const service_t *service, address_t client, bool secure, struct websocket *websocket)
+{
+    int64_t now = clock_monotonic();
+    session_t *session = memory_zeroed(1, sizeof(*session));
+    session->place = sessions.free_count > 0 ? sessions.free[--sessions.free_count] : sessions.used++;
+    insist(sessions.table[session->place] == NULL);
+    sessions.table[session->place] = session;
+    random_bytes(session->nonce, sizeof(session->nonce));
+    session->service = service;
+    session->client = client;
+    session->secure = secure;
+    session->websocket = websocket;
+    session->join_due = now + frontend.config.realtime.connect_timeout * CLOCK_MILLISECOND;
+    node_append(&sessions.joinings, &session->joining);
+    expect_ping(session, now);
+    sessions.count++;
+    sessions.strangers++;
+    count(COUNTER_REALTIME_SESSIONS, 1);
+    count(COUNTER_REALTIME_OPENED, 1);
+    open_packet(session);
+    service->on_open(session);
+    return session;
+}
+
+void session_joined(session_t *session)
+{
+    if (session->joined)
+        return;
+    session->joined = true;
+    sessions.strangers--;
+    node_remove(&session->joining);
+}
+
+void session_close(session_t *session, const char *reason)
+{
+    if (session->closed)
+        return;
+    session->closed = true;
+    session->service->on_close(session, reason);
+    if (!session->joined)
+        sessions.strangers--;
+    node_remove(&session->beat);
+    node_remove(&session->joining);
+    polling_leave(session);
+    websocket_leave(session);
+    queue_clear(&session->queue);
+    sessions.table[session->place] = NULL;
+    sessions.free[sessions.free_count++] = session->place;
+    sessions.count--;
+    count(COUNTER_REALTIME_SESSIONS, -1);
+    if (!session->dirty) { /* else it is in that list still */
+        session->next = sessions.closed;
+        sessions.closed = session;
+    }
+    loop_h2o_again(sessions.loop);
+}
+
+void session_end(session_t *session, const char *reason)
+{
+    if (session->closed || session->ending != NULL)
+        return;
+    session->ending = reason;
+    session->due = clock_monotonic() + ENDING_MOST * CLOCK_SECOND;
+    node_append(&sessions.endings, &session->beat);
+    session_send_packet(session, TEXT("1"), false);
+}
+
+void session_written(session_t *session)
+{
+    if (session->ending != NULL)
+        session_close(session, session->ending);
+}
+
+void session_upgrade(session_t *session)
+{
+    insist(session->probing != NULL && session->websocket == NULL);
+    polling_leave(session);
+    session->websocket = session->probing;
+    session->probing = NULL;
+    session->released = false;
+    count(COUNTER_REALTIME_UPGRADED, 1);
+    if (session->queue.count > 0)
+        websocket_flush(session->websocket);
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------ */
+
+static void dirty_add(session_t *session)
+{
+    if (session->dirty)
+        return;
+    session->dirty = true;
+    session->next = NULL;
+    if (sessions.dirty_last != NULL)
+        sessions.dirty_last->next = session;
+    else
+        sessions.dirty_first = session;
+    sessions.dirty_last = session;
+    loop_h2o_again(sessions.loop);
+}
+
+static bool is_over(const session_t *session)
+{
+    return session->queue.bytes > (size_t)frontend.config.realtime.queue_bytes ||
+           session->queue.count > frontend.config.realtime.queue_messages;
+}
+
+/* It is told that it must look for itself, and let go. */
+static void drop_slow(session_t *session)
+{
+    count(COUNTER_REALTIME_SLOW, 1);
+    queue_clear(&session->queue);
+    session->service->on_slow(session);
+    session_end(session, "slow reader");
+}
+
+void session_send(session_t *session, frame_t *frame)
+{
+    if (session->closed)
+        return;
+    queue_add(&session->queue, frame);
+    count(COUNTER_REALTIME_SENT, 1);
+    dirty_add(session);
+    if (session->ending == NULL && is_over(session))
+        drop_slow(session);
+}
+
+void session_send_packet(session_t *session, text_t packet, bool binary)
+{
+    frame_t *frame = frame_make(packet, binary);
+    session_send(session, frame);
+    frame_release(&frame);
+}
+
+static void flush(session_t *session)
+{
+    if (session->websocket != NULL)
+        websocket_flush(session->websocket);
+    else
+        polling_flush(session);
+}
+
+static session_t *dirty_take(void)
+{
+    session_t *session = sessions.dirty_first;
+    if (session == NULL)
+        return NULL;
+    sessions.dirty_first = session->next;
+    if (sessions.dirty_first == NULL)
+        sessions.dirty_last = NULL;
+    session->dirty = false;
+    session->next = NULL;
+    return session;
+}
+
+static void bury(session_t *session)
+{
+    session->next = sessions.closed;
+    sessions.closed = session;
+}
+
+static bool on_turn(void *argument)
+{
+    (void)argument;
+    int64_t until = sessions.dirty_first != NULL ? clock_monotonic() + SLICE : 0;
+    session_t *session;
+    for (int i = 0; (i % SLICE_STEP != 0 || i == 0 || clock_monotonic() < until) && (session = dirty_take()) != NULL; i++)
+        if (session->closed)
+            bury(session);
+        else
+            flush(session);
+    websockets_bury();
+    while ((session = sessions.closed) != NULL) {
+        sessions.closed = session->next;
+        free(session);
+    }
+    return sessions.dirty_first != NULL;
+}
+
+/* --- receiving ---------------------------------------------------------------------------------------------------- */
+
+static bool is_flood(session_t *session)
+{
+    int64_t window = clock_monotonic() / (WINDOW * CLOCK_SECOND);
+    if (session->window != window) {
+        session->window = window;
+        session->messages = 0;
+    }
+    return ++session->messages > frontend.config.realtime.messages;
+}
+
+bool session_receive(session_t *session, const engine_packet_t *packet)
+{
+    if (session->closed || session->ending != NULL)
+        return false;
+    count(COUNTER_REALTIME_RECEIVED, 1);
+    if (is_flood(session)) {
+        count(COUNTER_REALTIME_FLOODS, 1);
+        session_close(session, "too many messages");
+        return false;
+    }
+    switch (packet->type) {
+    case ENGINE_PONG:
+        if (session->pinged)
+            expect_ping(session, clock_monotonic());
+        break;
+    case ENGINE_MESSAGE:
+        if (!session->service->on_message(session, packet)) {
+            count(COUNTER_REALTIME_BAD, 1);
+            session_close(session, "parse error");
+        }
+        break;
+    case ENGINE_CLOSE:
+        polling_say(session, TEXT("6"));
+        session_close(session, "client");
+        break;
+    default:
+        break; /* an upgrade's words stand on the WebSocket that probes */
+    }
+    return !session->closed;
+}
+
+/* --- time --------------------------------------------------------------------------------------------------------- */
+
+/* What its time brings, if that has come. The deadline of an answer follows from when the ping was due, however late it was sent. */
+static void expire(session_t *session)
+{
+    int64_t now = clock_monotonic();
+    if (session->ending == NULL && !session->pinged && session->due <= now) {
+        session->pinged = true;
+        session->due += frontend.config.realtime.ping_timeout * CLOCK_MILLISECOND;
+        node_append(&sessions.pongs, &session->beat);
+        session_send_packet(session, TEXT("2"), false);
+    }
+    if (!session->closed && (session->pinged || session->ending != NULL) && session->due <= now) {
+        count(COUNTER_REALTIME_TIMEOUTS, session->ending == NULL);
+        session_close(session, session->ending != NULL ? session->ending : "ping timeout");
+    }
+    if (!session->closed && session->ending == NULL && !session->joined && session->join_due <= now) {
+        count(COUNTER_REALTIME_TIMEOUTS, 1);
+        session_end(session, "connect timeout");
+    }
+}
+
+static void list_expire(session_node_t *list, int64_t now)
+{
+    while (list->next != list && SESSION_OF(list->next, beat)->due <= now)
+        expire(SESSION_OF(list->next, beat));
+}
+
+static void drain_some(int64_t now);
+
+static void on_tick(void *argument)
+{
+    int64_t now = clock_monotonic();
+    (void)argument;
+    list_expire(&sessions.pings, now);
+    list_expire(&sessions.pongs, now);
+    list_expire(&sessions.endings, now);
+    while (sessions.joinings.next != &sessions.joinings) {
+        session_t *session = SESSION_OF(sessions.joinings.next, joining);
+        if (session->join_due > now)
+            break;
+        node_remove(&session->joining);
+        expire(session);
+    }
+    if (sessions.draining)
+        drain_some(now);
+}
+
+/* --- all ---------------------------------------------------------------------------------------------------------- */
+
+int64_t sessions_count(void)
+{
+    return sessions.count;
+}
+
+void sessions_each(void (*each)(session_t *, void *argument), void *argument)
+{
+    for (uint32_t place = 0; place < sessions.used; place++)
+        if (sessions.table[place] != NULL)
+            each(sessions.table[place], argument);
+}
+
+void sessions_drain(void)
+{
+    sessions.draining = true;
+    sessions.drain_began = clock_monotonic();
+    sessions.drain_count = sessions.count;
+}
+
+/* Evenly over half of the time that a stop may take. */
+static void drain_some(int64_t now)
+{
+    int64_t whole = frontend.config.http.drain_timeout * CLOCK_MILLISECOND / 2, since = now - sessions.drain_began;
+    int64_t left = since >= whole ? 0 : sessions.drain_count - sessions.drain_count * since / whole;
+    for (uint32_t place = 0; place < sessions.used && sessions.count > left; place++)
+        if (sessions.table[place] != NULL)
+            session_close(sessions.table[place], "server stops");
+}
+
+void sessions_open(loop_t *loop)
+{
+    sessions.loop = loop;
+    sessions.capacity = (uint32_t)frontend.config.realtime.max_sessions;
+    sessions.table = memory_zeroed(sessions.capacity, sizeof(*sessions.table));
+    sessions.free = memory_zeroed(sessions.capacity, sizeof(*sessions.free));
+    sessions.admission = (double)frontend.config.realtime.admission;
+    sessions.admission_at = clock_monotonic();
+    list_begin(&sessions.pings);
+    list_begin(&sessions.pongs);
+    list_begin(&sessions.endings);
+    list_begin(&sessions.joinings);
+    loop->timer(loop, TICK, on_tick, NULL);
+    loop->add_turn_hook(loop, on_turn, NULL);
+}
