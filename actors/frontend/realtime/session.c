@@ -273,8 +273,9 @@ static void dirty_add(session_t *session)
 
 static bool is_over(const session_t *session)
 {
-    return session->queue.bytes > (size_t)frontend.config.realtime.queue_bytes ||
-           session->queue.count > frontend.config.realtime.queue_messages;
+    const queue_t *queue = &session->queue;
+    return (queue->bytes > (size_t)frontend.config.realtime.queue_bytes && queue->count > 1) ||
+           queue->count > frontend.config.realtime.queue_messages;
 }
 
 /* It is told that it must look for itself, and let go. */

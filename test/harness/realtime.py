@@ -1,0 +1,235 @@
+"""realtime: clients of /socket.io/ by hand: WebSocket frames byte for byte, polls, and Engine.IO and Socket.IO on top of both."""
+import base64
+import hashlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import struct
+import subprocess
+
+from .system import ROOT
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+CLIENT = {'socket.io-client': '4.8.1', 'ws': '8.18.0'}  # from npm
+
+
+class Ended(Exception):
+    """The connection is over."""
+
+
+class Refused(Exception):
+    """No WebSocket: status and body of the answer."""
+
+    def __init__(self, status, body):
+        super().__init__(f'{status} {body[:200]}')
+        self.status, self.body = status, body
+
+
+class WebSocket:
+    """One connection. send() masks as clients must; raw() sends whatever it is given."""
+
+    def __init__(self, system, query, path='/socket.io/', headers=(), tls=False, version='13', timeout=20, receive_buffer=None):
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(timeout)
+        self.socket.connect(('127.0.0.1', system.https_port if tls else system.http_port))
+        if tls:
+            context = ssl._create_unverified_context()
+            self.socket = context.wrap_socket(self.socket, server_hostname='localhost')
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = [f'GET {path}?{query} HTTP/1.1', 'Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade',
+                 f'Sec-WebSocket-Key: {key}', f'Sec-WebSocket-Version: {version}', *headers]
+        self.socket.sendall(('\r\n'.join(lines) + '\r\n\r\n').encode())
+        self.bytes = b''
+        while b'\r\n\r\n' not in self.bytes:
+            self.read_more()
+        head, self.bytes = self.bytes.split(b'\r\n\r\n', 1)
+        if not head.startswith(b'HTTP/1.1 101'):
+            try:
+                while True:
+                    self.read_more()
+            except (Ended, TimeoutError):
+                raise Refused(int(head.split()[1]), self.bytes.decode('utf-8', 'replace'))
+        accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest())
+        assert b'sec-websocket-accept: ' + accept in head, head
+
+    def read_more(self):
+        try:
+            more = self.socket.recv(65536)
+        except (ConnectionError, ssl.SSLError, BrokenPipeError) as error:
+            raise Ended from error
+        if not more:
+            raise Ended
+        self.bytes += more
+
+    def raw(self, data):
+        try:
+            self.socket.sendall(data)
+        except (ConnectionError, ssl.SSLError, BrokenPipeError) as error:
+            raise Ended from error
+
+    def frame(self, payload, opcode=TEXT, final=True, mask=True, reserved=0):
+        """Sends one frame, sound or not."""
+        payload = payload.encode() if isinstance(payload, str) else payload
+        head = bytes([(0x80 if final else 0) | reserved << 4 | opcode])
+        bit = 0x80 if mask else 0
+        if len(payload) < 126:
+            head += bytes([bit | len(payload)])
+        elif len(payload) < 65536:
+            head += bytes([bit | 126]) + struct.pack('>H', len(payload))
+        else:
+            head += bytes([bit | 127]) + struct.pack('>Q', len(payload))
+        if mask:
+            key = os.urandom(4)
+            head += key
+            payload = bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
+        self.raw(head + payload)
+
+    def send(self, message):
+        self.frame(message, TEXT if isinstance(message, str) else BINARY)
+
+    def take(self, count):
+        while len(self.bytes) < count:
+            self.read_more()
+        taken, self.bytes = self.bytes[:count], self.bytes[count:]
+        return taken
+
+    def receive_frame(self):
+        head, length = self.take(2)
+        assert not length & 0x80, 'a server masks nothing'
+        if length == 126:
+            length = struct.unpack('>H', self.take(2))[0]
+        elif length == 127:
+            length = struct.unpack('>Q', self.take(8))[0]
+        return head & 15, self.take(length)
+
+    def receive(self):
+        """The next message: str or bytes. Ended when a close frame comes; its code is then in self.code."""
+        while True:
+            opcode, payload = self.receive_frame()
+            if opcode == CLOSE:
+                self.code = struct.unpack('>H', payload[:2])[0] if payload else None
+                raise Ended
+            if opcode in (TEXT, BINARY):
+                return payload.decode() if opcode == TEXT else payload
+
+    def wait_end(self):
+        """Reads until the connection is over: everything that came before."""
+        got = []
+        try:
+            while True:
+                got.append(self.receive())
+        except Ended:
+            return got
+
+    def close(self):
+        self.socket.close()
+
+
+class Engine(WebSocket):
+    """An Engine.IO session over a WebSocket; pings are answered while receiving."""
+
+    def __init__(self, system, sid=None, **options):
+        super().__init__(system, 'EIO=4&transport=websocket' + (f'&sid={sid}' if sid else ''), **options)
+        if not sid:
+            opened = self.receive()
+            assert opened.startswith('0'), opened
+            self.opened = json.loads(opened[1:])
+
+    def next(self):
+        while True:
+            message = self.receive()
+            if message != '2':
+                return message
+            self.send('3')
+
+
+class Socket(Engine):
+    """A Socket.IO client in the namespace "/", with a token."""
+
+    def __init__(self, system, token=None, auth=None, **options):
+        super().__init__(system, **options)
+        auth = auth if auth is not None else {'token': token} if token else None
+        self.send('40' + (json.dumps(auth) if auth is not None else ''))
+        self.answer = self.next()
+        self.sequence = 0
+        self.events = []
+
+    @property
+    def connected(self):
+        return self.answer.startswith('40')
+
+    @property
+    def refusal(self):
+        return json.loads(self.answer[2:])['message']
+
+    def event(self):
+        """The next event: [name, arguments…]."""
+        if self.events:
+            return self.events.pop(0)
+        message = self.next()
+        assert message.startswith('42'), message
+        return json.loads(message[2:])
+
+    def emit(self, *event):
+        self.send('42' + json.dumps(event))
+
+    def ask(self, *event):
+        """What acknowledges the event; events that come before it are kept for event()."""
+        self.sequence += 1
+        self.send(f'42{self.sequence}' + json.dumps(event))
+        while True:
+            message = self.next()
+            if message.startswith(f'43{self.sequence}['):
+                return json.loads(message[2 + len(str(self.sequence)):])[0]
+            assert message.startswith('42'), message
+            self.events.append(json.loads(message[2:]))
+
+
+class Polling:
+    """An Engine.IO session by polls, each over a connection of its own, so that they reach whichever frontend."""
+
+    def __init__(self, system, path='/socket.io/', headers=None):
+        self.system, self.path, self.headers = system, path, headers or {}
+        self.sid = None
+        status, body = self.get()
+        if status == 200:
+            self.opened = json.loads(body[1:].split('\x1e')[0])
+            self.sid = self.opened['sid']
+        self.status, self.body = status, body
+
+    def request(self, method, body=None, query='', timeout=60):
+        connection = http.client.HTTPConnection('127.0.0.1', self.system.http_port, timeout=timeout)
+        sid = f'&sid={self.sid}' if self.sid else ''
+        connection.request(method, f'{self.path}?EIO=4&transport=polling{sid}{query}', body, self.headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        return response.status, text
+
+    def get(self, **options):
+        return self.request('GET', **options)
+
+    def post(self, body, **options):
+        return self.request('POST', body, **options)
+
+
+def node_home():
+    """Where the stock client is; installed once below build/, and again when another version is wanted. None without npm."""
+    home = os.path.join(ROOT, 'build', 'node-realtime')
+    for name, version in CLIENT.items():
+        package = os.path.join(home, 'node_modules', name, 'package.json')
+        if os.path.exists(package) and json.load(open(package, encoding='utf-8'))['version'] == version:
+            continue
+        os.makedirs(home, exist_ok=True)
+        wanted = [f'{name}@{version}' for name, version in CLIENT.items()]
+        try:
+            subprocess.run(['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--prefix', home, *wanted], check=True, timeout=300)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        break
+    return home
