@@ -17,7 +17,9 @@
  *     assessments.questions  tag: questions
  *         question_insert, question_retire
  *     assessments.list       tags: the viewer as guardian, the attempts of each child that may be seen; until one of these expires
- *         attempt_insert, attempt_expire, attempt_note, responses_put, child_attempts_empty
+ *         attempt_insert, attempt_expire, attempt_note, responses_put, attempt_complete, child_attempts_empty
+ *     assessments.results    tags: the attempts of the child, the child, the viewer as guardian
+ *         results_insert with attempt_complete, child_attempts_empty
  *
  * What holds notes, which are sealed, is never kept. Reading by therapists and admins is logged: they are always answered by this
  * actor. */
@@ -44,6 +46,13 @@ static const endpoint_t endpoints[] = {
         .roles = PARENT, .summary = "Answer one question or several; a later answer takes an earlier one's place",
         .params = &id_params_message, .input = &responses_put_message, .output = &responses_answer_message,
         .errors = {ERROR_INVALID_STATE}, .writes = true},
+    {.operation = "assessments.complete", .method = "POST", .path = ASSESSMENTS "/:id/complete", .handler = attempt_complete,
+        .roles = PARENT, .summary = "Score the answers; completing again gives the same answer", .params = &id_params_message,
+        .output = &completion_message, .errors = {ERROR_INVALID_STATE, ERROR_UNPROCESSABLE}, .writes = true},
+    {.operation = "assessments.results", .method = "GET", .path = ASSESSMENTS "/:id/results", .handler = result_show,
+        .roles = MEMBER, .summary = "Scores and words by area, what changed, and the series for a chart",
+        .params = &id_params_message, .output = &results_message, .errors = {ERROR_INVALID_STATE}, .cache = CACHE_PERSONAL,
+        .by_language = true, .logged = THERAPIST | ADMIN},
 
     {.operation = "admin.questions.list", .method = "GET", .path = ADMIN_QUESTIONS, .handler = admin_question_list,
         .roles = ADMIN, .summary = "Questions and their former versions, by category and age",

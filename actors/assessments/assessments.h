@@ -28,6 +28,13 @@ const attempt_record_t *attempt_seen(call_t *, uuid_t id);
 void attempt_list(call_t *);
 /* responses.c */
 void responses_put(call_t *);
+/* complete.c */
+void attempt_complete(call_t *);
+/* results.c */
+void result_show(call_t *);
+/* What a completed attempt came to, as the caller may see it; else the call ends with 404, or 409 for one that is not completed. Tells
+ * the access log, names the tags, and follows the caller's language. */
+const results_t *results_read(call_t *, uuid_t attempt);
 /* personal.c */
 void assessments_personal_data(call_t *);
 void assessments_user_erased(call_t *);

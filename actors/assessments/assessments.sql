@@ -362,6 +362,81 @@ ORDER BY c.child_id
 ON CONFLICT DO NOTHING
 RETURNING child_id;
 
+-- --- completing an attempt ------------------------------------------------------------------------------------------------------
+
+-- attempt_hold: write -> key_row
+-- Until the end of the transaction: those who save answers hold it as well (responses_put), and wait.
+SELECT a.id
+FROM assessments.development_assessments a
+WHERE a.id = $1 AND {attempt_guarded}
+FOR NO KEY UPDATE;
+
+-- attempt_asked: write -> asked_row
+-- The attempt of a child that $2 guards, once for each question of its set, in its order, with the answer as scoring.h wants it.
+-- (The answers are taken by their attempt, whatever PostgreSQL knows of how often a question was answered.)
+WITH answers AS MATERIALIZED (
+    SELECT question_id, response FROM assessments.assessment_responses WHERE assessment_id = $1
+)
+SELECT a.child_id, a.age_in_months, a.completed_at,
+       {attempt_status} AS status,
+       q.id, q.category, q.answer_type, q.weight, q.reverse, q.is_critical, q.scale_min, q.scale_max,
+       CASE q.answer_type
+           WHEN 'yes_no' THEN r.response::boolean::integer
+           WHEN 'scale' THEN r.response::integer
+           ELSE (SELECT (o ->> 'score')::integer FROM jsonb_array_elements(q.options) o WHERE o -> 'key' = r.response)
+       END AS answer
+FROM assessments.development_assessments a
+    CROSS JOIN LATERAL unnest(a.question_ids) WITH ORDINALITY AS asked (id, place)
+    JOIN assessments.assessment_questions q ON q.id = asked.id
+    LEFT JOIN answers r ON r.question_id = q.id
+WHERE a.id = $1 AND {attempt_guarded}
+ORDER BY asked.place;
+
+-- results_insert: write
+-- $2: a JSON list of kept_result.
+INSERT INTO assessments.assessment_results
+    (id, assessment_id, category, score, level, critical, answered, asked, feedback, recommendations, feedback_en, recommendations_en)
+SELECT r.id, $1::uuid, r.category, r.score, r.level, r.critical, r.answered, r.asked, r.feedback, r.recommendations, r.feedback_en,
+       r.recommendations_en
+FROM jsonb_to_recordset($2::text::jsonb)
+    AS r (id uuid, category text, score numeric, level text, critical boolean, answered smallint, asked smallint, feedback text,
+          recommendations text, feedback_en text, recommendations_en text);
+
+-- attempt_complete: write
+UPDATE assessments.development_assessments SET status = 'completed', completed_at = $2, updated_at = $2 WHERE id = $1;
+
+-- result_order: part
+-- Area by area in the order of the founding document (development.h).
+array_position(ARRAY['gross_motor', 'fine_motor', 'cognitive', 'language', 'social', 'emotional'], r.category);
+
+-- results_told: write -> result
+-- $2: in English. (In the transaction of a call that completes again.)
+SELECT r.category, r.score, r.level, r.critical, r.answered, r.asked,
+       CASE WHEN $2 THEN r.feedback_en ELSE r.feedback END AS feedback,
+       CASE WHEN $2 THEN r.recommendations_en ELSE r.recommendations END AS recommendations
+FROM assessments.assessment_results r
+WHERE r.assessment_id = $1
+ORDER BY {result_order};
+
+-- --- results --------------------------------------------------------------------------------------------------------------------
+
+-- results_series: read batched -> series_row
+-- The results of the completed attempt $1, and of those of the same child that were completed before it, newest first; words of the
+-- first alone; $2: in English, $3: so many attempts.
+SELECT a.id AS assessment_id, a.assessment_date, a.age_in_months, a.completed_at,
+       r.category, r.score, r.level, r.critical, r.answered, r.asked,
+       CASE WHEN a.id = $1 THEN CASE WHEN $2 THEN r.feedback_en ELSE r.feedback END END AS feedback,
+       CASE WHEN a.id = $1 THEN CASE WHEN $2 THEN r.recommendations_en ELSE r.recommendations END END AS recommendations
+FROM (SELECT b.id, b.assessment_date, b.age_in_months, b.completed_at
+      FROM assessments.development_assessments s
+          JOIN assessments.development_assessments b ON b.child_id = s.child_id
+              AND (b.completed_at, b.id) <= (s.completed_at, s.id)
+      WHERE s.id = $1 AND b.status = 'completed' AND b.deleted_at IS NULL
+      ORDER BY b.completed_at DESC, b.id DESC
+      LIMIT $3) AS a
+    JOIN assessments.assessment_results r ON r.assessment_id = a.id
+ORDER BY a.completed_at DESC, a.id DESC, {result_order};
+
 -- --- sealed notes ---------------------------------------------------------------------------------------------------------------
 
 -- attempts_stale: write -> sealed_row

@@ -210,6 +210,58 @@ MESSAGE(category_progress, CATEGORY_PROGRESS);
     FIELD(list, categories, .required = true, .message = &category_progress_message)
 MESSAGE(responses_answer, RESPONSES_ANSWER);
 
+/* --- completing, results ------------------------------------------------------------------------------------------ */
+
+#define SCORE(FIELD)                                                                                               \
+    FIELD(choice, category, .required = true, .names = development_areas)                                          \
+    FIELD(decimal, score, .required = true, .scale = 2, .min = 0, .max = 10000, .meaning = "0 to 100")             \
+    FIELD(choice, level, .required = true, .names = development_levels)
+
+#define RESULT(FIELD)                                                                                              \
+    SCORE(FIELD)                                                                                                   \
+    FIELD(boolean, critical, .required = true, .meaning = "An answer that is to be looked at decided the level")   \
+    FIELD(integer, answered, .required = true)                                                                     \
+    FIELD(integer, asked, .required = true)                                                                        \
+    FIELD(text, feedback, .required = true)                                                                        \
+    FIELD(text, recommendations, .required = true)
+MESSAGE(result, RESULT);
+
+#define COMPLETION(FIELD)                                                                                          \
+    FIELD(uuid, id, .required = true)                                                                              \
+    FIELD(uuid, child_id, .required = true)                                                                        \
+    FIELD(choice, status, .required = true, .names = attempt_statuses)                                             \
+    FIELD(integer, age_in_months, .required = true, .meaning = "The age that the questions were for")              \
+    FIELD(time, completed_at, .required = true)                                                                    \
+    FIELD(list, results, .required = true, .message = &result_message, .meaning = "Area by area")
+MESSAGE(completion, COMPLETION);
+
+#define AREA_RESULT(FIELD)                                                                                         \
+    RESULT(FIELD)                                                                                                  \
+    FIELD(decimal, change, .nullable = true, .scale = 2, .min = -10000, .max = 10000,                              \
+        .meaning = "Of the score, since the completed assessment before; null: there is none of this area")
+MESSAGE(area_result, AREA_RESULT);
+
+MESSAGE(series_score, SCORE);
+
+#define SERIES_POINT(FIELD)                                                                                        \
+    FIELD(uuid, assessment_id, .required = true)                                                                   \
+    FIELD(date, assessment_date, .required = true)                                                                 \
+    FIELD(integer, age_in_months, .required = true)                                                                \
+    FIELD(time, completed_at, .required = true)                                                                    \
+    FIELD(list, scores, .required = true, .message = &series_score_message)
+MESSAGE(series_point, SERIES_POINT);
+
+#define RESULTS(FIELD)                                                                                             \
+    FIELD(uuid, id, .required = true)                                                                              \
+    FIELD(uuid, child_id, .required = true)                                                                        \
+    FIELD(date, assessment_date, .required = true)                                                                 \
+    FIELD(integer, age_in_months, .required = true, .meaning = "The age that the questions were for")              \
+    FIELD(time, completed_at, .required = true)                                                                    \
+    FIELD(list, results, .required = true, .message = &area_result_message, .meaning = "Area by area")             \
+    FIELD(list, series, .required = true, .message = &series_point_message,                                        \
+        .meaning = "This one and those completed before it, oldest first: the latest 24")
+MESSAGE(results, RESULTS);
+
 /* --- what is held of a person -------------------------------------------------------------------------------------- */
 
 #define PERSONAL_RESPONSE(FIELD)                                                                                   \
@@ -278,6 +330,49 @@ MESSAGE(key_row, KEY_ROW);
 
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
 MESSAGE(total_row, TOTAL_ROW);
+
+/* An attempt with one of its questions, and the answer as scoring.h wants it. */
+#define ASKED_ROW(FIELD)                                                                                           \
+    FIELD(uuid, child_id)                                                                                          \
+    FIELD(integer, age_in_months)                                                                                  \
+    FIELD(time, completed_at, .nullable = true)                                                                    \
+    FIELD(choice, status, .names = attempt_statuses)                                                               \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(choice, category, .names = development_areas)                                                            \
+    FIELD(choice, answer_type, .names = answer_types)                                                              \
+    FIELD(integer, weight)                                                                                         \
+    FIELD(boolean, reverse)                                                                                        \
+    FIELD(boolean, is_critical)                                                                                    \
+    FIELD(integer, scale_min, .nullable = true)                                                                    \
+    FIELD(integer, scale_max, .nullable = true)                                                                    \
+    FIELD(integer, answer, .nullable = true)
+MESSAGE(asked_row, ASKED_ROW);
+
+/* A result as it is kept, in both languages. */
+#define KEPT_RESULT(FIELD)                                                                                         \
+    FIELD(uuid, id)                                                                                                \
+    SCORE(FIELD)                                                                                                   \
+    FIELD(boolean, critical)                                                                                       \
+    FIELD(integer, answered)                                                                                       \
+    FIELD(integer, asked)                                                                                          \
+    FIELD(text, feedback)                                                                                          \
+    FIELD(text, recommendations)                                                                                   \
+    FIELD(text, feedback_en)                                                                                       \
+    FIELD(text, recommendations_en)
+MESSAGE(kept_result, KEPT_RESULT);
+
+#define SERIES_ROW(FIELD)                                                                                          \
+    FIELD(uuid, assessment_id)                                                                                     \
+    FIELD(date, assessment_date)                                                                                   \
+    FIELD(integer, age_in_months)                                                                                  \
+    FIELD(time, completed_at)                                                                                      \
+    SCORE(FIELD)                                                                                                   \
+    FIELD(boolean, critical)                                                                                       \
+    FIELD(integer, answered)                                                                                       \
+    FIELD(integer, asked)                                                                                          \
+    FIELD(text, feedback, .nullable = true)                                                                        \
+    FIELD(text, recommendations, .nullable = true)
+MESSAGE(series_row, SERIES_ROW);
 
 #define SEALED_ROW(FIELD)                                                                                          \
     FIELD(uuid, id)                                                                                                \

@@ -1,0 +1,180 @@
+/* complete: from answers to results, once. One transaction in three round trips: the attempt is locked and its answers are read; its
+ * results, its state and the event assessment.completed are written; COMMIT. Writers of answers hold the attempt's row as well
+ * (responses.c), and the answers are read by a statement of its own behind the lock: so what was answered as saved before is in the
+ * score, and what comes later finds a completed attempt.
+ *
+ * What always holds: a completed attempt has a result for each area of its questions, and they never change; completing it again
+ * gives the same answer. */
+#include "assessments.h"
+#include "feedback.h"
+#include "../../shared/base/clock.h"
+#include "../../shared/base/fault.h"
+
+/* --- scoring ------------------------------------------------------------------------------------------------------- */
+
+static scoring_item_t item_of(const asked_row_t *row)
+{
+    return (scoring_item_t){.area = (enum development_area)row->category,
+        .type = (enum answer_type)row->answer_type,
+        .weight = (int)row->weight,
+        .reverse = row->reverse,
+        .critical = row->is_critical,
+        .scale_min = (int)row->scale_min,
+        .scale_max = (int)row->scale_max,
+        .answered = message_has(row, answer),
+        .answer = (int)row->answer};
+}
+
+/* 422 that names each question whose answer is missing. */
+static _Noreturn void too_few_fail(call_t *call, const rows_t *rows, const scoring_item_t *items)
+{
+    problems_t *problems = arena_allocate(call->arena, sizeof *problems);
+    problems->arena = call->arena;
+    for (int i = 0; i < rows->count; i++) {
+        if (!items[i].missing)
+            continue;
+        char id[UUID_TEXT_SIZE];
+        uuid_format(((const asked_row_t *)row_at(call, rows, i))->id, id);
+        problem_add(problems, arena_copy(call->arena, text_of(id)), PROBLEM_UNANSWERED, NULL, 0);
+    }
+    call_fail_problems(call, ERROR_UNPROCESSABLE, problems);
+}
+
+static void score(call_t *call, const rows_t *rows, scoring_area_t areas[static AREAS])
+{
+    scoring_item_t *items = arena_allocate(call->arena, (size_t)rows->count * sizeof *items);
+    for (int i = 0; i < rows->count; i++)
+        items[i] = item_of(row_at(call, rows, i));
+    if (!scoring_run(items, rows->count, areas))
+        too_few_fail(call, rows, items);
+}
+
+/* --- what is written -------------------------------------------------------------------------------------------------- */
+
+/* All results as one JSON list, for one statement. */
+static text_t results_json(call_t *call, const scoring_area_t areas[static AREAS])
+{
+    buffer_t json = {0};
+    for (int i = 0; i < AREAS; i++) {
+        if (areas[i].asked == 0)
+            continue;
+        feedback_t korean = feedback_of((enum development_area)i, areas[i].level, areas[i].critical, LANGUAGE_KO);
+        feedback_t english = feedback_of((enum development_area)i, areas[i].level, areas[i].critical, LANGUAGE_EN);
+        kept_result_t row = {0};
+        message_set(&row, id, uuid_new());
+        message_set(&row, category, i);
+        message_set(&row, score, areas[i].score);
+        message_set(&row, level, (int)areas[i].level);
+        message_set(&row, critical, areas[i].critical);
+        message_set(&row, answered, areas[i].answered);
+        message_set(&row, asked, areas[i].asked);
+        message_set(&row, feedback, text_of(korean.feedback));
+        message_set(&row, recommendations, text_of(korean.recommendations));
+        message_set(&row, feedback_en, text_of(english.feedback));
+        message_set(&row, recommendations_en, text_of(english.recommendations));
+        buffer_add_char(&json, json.length ? ',' : '[');
+        message_json(&kept_result_message, &row, &json);
+    }
+    buffer_add_char(&json, ']');
+    text_t text = arena_copy(call->arena, buffer_text(&json));
+    buffer_free(&json);
+    return text;
+}
+
+static void completed_tell(call_t *call, const asked_row_t *attempt, int64_t now, const scoring_area_t areas[static AREAS])
+{
+    const id_params_t *params = call->params;
+    completed_area_t told[AREAS] = {0};
+    size_t count = 0;
+    for (int i = 0; i < AREAS; i++) {
+        if (areas[i].asked == 0)
+            continue;
+        message_set(&told[count], area, i);
+        message_set(&told[count], score, areas[i].score);
+        message_set(&told[count], level, (int)areas[i].level);
+        count++;
+    }
+    assessment_completed_t event = {0};
+    message_set(&event, assessment, params->id);
+    message_set(&event, child, attempt->child_id);
+    message_set(&event, user, call->principal.user);
+    message_set(&event, age, attempt->age_in_months);
+    message_set(&event, completed_at, now);
+    message_set(&event, areas, (list_t){.items = told, .count = count});
+    event_emit_awaited(call, "assessment.completed", attempt->child_id, &assessment_completed_message, &event);
+}
+
+/* --- the answer ------------------------------------------------------------------------------------------------------- */
+
+static void completion_reply(call_t *call, const asked_row_t *attempt, int64_t completed_at, const result_t *results, size_t count)
+{
+    const id_params_t *params = call->params;
+    completion_t completion = {0};
+    message_set(&completion, id, params->id);
+    message_set(&completion, child_id, attempt->child_id);
+    message_set(&completion, status, ATTEMPT_COMPLETED);
+    message_set(&completion, age_in_months, attempt->age_in_months);
+    message_set(&completion, completed_at, completed_at);
+    message_set(&completion, results, (list_t){.items = results, .count = count});
+    reply_value(call, &completion);
+}
+
+static void first_reply(call_t *call, const asked_row_t *attempt, int64_t now, const scoring_area_t areas[static AREAS])
+{
+    result_t results[AREAS] = {0};
+    size_t count = 0;
+    for (int i = 0; i < AREAS; i++) {
+        if (areas[i].asked == 0)
+            continue;
+        feedback_t words = feedback_of((enum development_area)i, areas[i].level, areas[i].critical, call->language);
+        result_t *result = &results[count++];
+        message_set(result, category, i);
+        message_set(result, score, areas[i].score);
+        message_set(result, level, (int)areas[i].level);
+        message_set(result, critical, areas[i].critical);
+        message_set(result, answered, areas[i].answered);
+        message_set(result, asked, areas[i].asked);
+        message_set(result, feedback, text_of(words.feedback));
+        message_set(result, recommendations, text_of(words.recommendations));
+    }
+    completion_reply(call, attempt, now, results, count);
+}
+
+/* As it was told the first time, also when the words of a later release are others. */
+static void again_reply(call_t *call, const asked_row_t *attempt)
+{
+    const id_params_t *params = call->params;
+    const rows_t *rows = db_query(call, &SQL_results_told, bind_uuid(params->id), bind_boolean(call->language == LANGUAGE_EN));
+    result_t *results = arena_allocate(call->arena, ((size_t)rows->count + 1) * sizeof *results);
+    for (int i = 0; i < rows->count; i++)
+        results[i] = *(const result_t *)row_at(call, rows, i);
+    completion_reply(call, attempt, attempt->completed_at, results, (size_t)rows->count);
+}
+
+/* --- the handler ------------------------------------------------------------------------------------------------------ */
+
+void attempt_complete(call_t *call)
+{
+    const id_params_t *params = call->params;
+    param_t id = bind_uuid(params->id), user = bind_uuid(call->principal.user);
+    scoring_area_t areas[AREAS];
+    db_send(call, &SQL_attempt_hold, id, user);
+    const rows_t *rows = db_query(call, &SQL_attempt_asked, id, user);
+    const asked_row_t *attempt = row_or_404(call, rows);
+    fault_point("complete.held");
+    if (attempt->status == ATTEMPT_COMPLETED) {
+        again_reply(call, attempt);
+        return;
+    }
+    if (attempt->status == ATTEMPT_EXPIRED)
+        call_fail(call, ERROR_INVALID_STATE);
+    score(call, rows, areas);
+    int64_t now = clock_now();
+    db_send(call, &SQL_results_insert, id, bind_text(results_json(call, areas)));
+    db_send(call, &SQL_attempt_complete, id, bind_time(now));
+    fault_point("complete.sent");
+    completed_tell(call, attempt, now, areas);
+    call_tag(call, TAG_ATTEMPTS, attempt->child_id);
+    first_reply(call, attempt, now, areas);
+    fault_point("complete.written");
+}
