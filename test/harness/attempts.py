@@ -1,12 +1,11 @@
 """attempts: questions whose score one knows, attempts at them, and what answers must come to, in fractions."""
-import json
 import uuid
 from fractions import Fraction
 
+from . import questions
+
 ASSESSMENTS = '/api/v1/assessments'
-AREAS = ('gross_motor', 'fine_motor', 'cognitive', 'language', 'social', 'emotional')
-OPTIONS = [{'key': 'a', 'label': '아직이에요', 'score': 0}, {'key': 'b', 'label': '가끔이요', 'score': 500},
-           {'key': 'c', 'label': '늘 그래요', 'score': 1000}]
+LONG_AGO = '2020-01-01T00:00:00Z'
 # Columns of an attempt's questions with its answers, in order.
 ANSWERED = """
 SELECT q.id, q.category, q.answer_type, q.weight, q.reverse, q.is_critical, q.scale_min, q.scale_max, q.options, r.response
@@ -16,31 +15,20 @@ FROM assessments.development_assessments a CROSS JOIN unnest(a.question_ids) WIT
 WHERE a.id = %s ORDER BY s.place"""
 
 
-def make_questions(database, questions):
-    """Rows of questions; they are retired already, so that nobody else is asked them: an attempt keeps those it began with.
-    [{'category', 'answer_type', 'weight' …}] -> their ids."""
-    made = []
-    for place, question in enumerate(questions):
-        scale = (question.get('scale_min', 0), question.get('scale_max', 3)) if question['answer_type'] == 'scale' else (None, None)
-        options = json.dumps(question.get('options', OPTIONS)) if question['answer_type'] == 'multiple_choice' else None
-        made.append(str(uuid.uuid4()))
-        database.rows(
-            'INSERT INTO assessments.assessment_questions (id, lineage, category, age_range_start, age_range_end, question_text,'
-            ' answer_type, weight, reverse, is_critical, scale_min, scale_max, options, order_index, retired_at)'
-            ' VALUES (%s, %s, %s, 4, 71, %s, %s, %s, %s, %s, %s, %s, %s, %s, aipoten.app_now())', made[-1], made[-1],
-            question['category'], f'시험 문항 {place}', question['answer_type'], question.get('weight', 1000),
-            question.get('reverse', False), question.get('is_critical', False), *scale, options, place)
-    return made
+def make_questions(database, wanted):
+    """Rows of questions ({'category', 'answer_type', 'weight' …} each); they are retired already, so that nobody else is asked them:
+    an attempt keeps those it began with. Their ids."""
+    return [questions.insert(database, order_index=place, retired_at=LONG_AGO, **columns) for place, columns in enumerate(wanted)]
 
 
-def make_attempt(database, person, child, questions):
+def make_attempt(database, person, child, asked):
     """An attempt in progress at these questions."""
     attempt = str(uuid.uuid4())
     database.rows(
         'INSERT INTO assessments.development_assessments (id, child_id, user_id, assessment_date, age_in_months,'
         ' chronological_age_months, question_ids, expires_at)'
         " VALUES (%s, %s, %s, (aipoten.app_now() AT TIME ZONE 'Asia/Seoul')::date, 24, 24, %s::uuid[],"
-        " aipoten.app_now() + interval '14 days')", attempt, child, person.id, questions)
+        " aipoten.app_now() + interval '14 days')", attempt, child, person.id, asked)
     return attempt
 
 
@@ -72,19 +60,19 @@ def value_of(question):
     return 1 - value if question['reverse'] else value
 
 
-def area_score(questions):
+def area_score(asked):
     """(score in hundredths, level, critical, answered, asked) of the questions of one area."""
-    answered = [question for question in questions if question['response'] is not None]
+    answered = [question for question in asked if question['response'] is not None]
     exact = 100 * sum(question['weight'] * value_of(question) for question in answered) / sum(q['weight'] for q in answered)
     critical = any(question['is_critical'] and value_of(question) == 0 for question in answered)
     level = 'excellent' if exact >= 80 else 'good' if exact >= 60 else 'caution' if exact >= 40 else 'needs_observation'
-    return (int(exact * 100 + Fraction(1, 2)), 'needs_observation' if critical else level, critical, len(answered), len(questions))
+    return (int(exact * 100 + Fraction(1, 2)), 'needs_observation' if critical else level, critical, len(answered), len(asked))
 
 
 def scores(database, attempt):
     """{area: area_score} of what stands in the database."""
     rows = database.rows(ANSWERED, attempt)
-    by_area = {area: [row for row in rows if row['category'] == area] for area in AREAS}
+    by_area = {area: [row for row in rows if row['category'] == area] for area in questions.AREAS}
     return {area: area_score(found) for area, found in by_area.items() if found}
 
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from harness import mail, people, questions
+from harness import attempts, mail, people, questions
 from harness.client import Client
 
 # Who calls. `parent` owns the child, the session and the record that a path names; `guardian` was invited to the child; the
@@ -169,8 +169,36 @@ class World:
     def ask_no_more(self, question):
         self.person(ADMIN).client.delete(f'/api/v1/admin/assessments/questions/{question}').expect(200)
 
+    @property
+    def answered(self):
+        """An attempt of the child, with an answer to its only question."""
+        def make():
+            questions = attempts.make_questions(self.database, [{'category': 'language', 'answer_type': 'yes_no'}])
+            attempt = attempts.make_attempt(self.database, self.parent, self.child, questions)
+            attempts.save(self.parent.client, attempt, {questions[0]: True}).expect(200)
+            return attempt
+        return self.once('answered', make)
+
+    @property
+    def completed(self):
+        def make():
+            self.parent.client.post(f'/api/v1/assessments/{self.answered}/complete').expect(200)
+            return self.answered
+        return self.once('completed', make)
+
 
 # --- what a row may have changed: read before and after in PostgreSQL --------------------------------------------------------
+
+def completions(world, _):
+    return world.database.rows('SELECT a.status, count(r.id) AS results FROM assessments.development_assessments a'
+                               ' LEFT JOIN assessments.assessment_results r ON r.assessment_id = a.id WHERE a.id = %s'
+                               ' GROUP BY a.status', world.answered)
+
+
+def completed_now(world, before, after, answer):
+    assert before == [{'status': 'in_progress', 'results': 0}] and after == [{'status': 'completed', 'results': 1}]
+    assert answer.data['id'] == world.answered and answer.data['results'][0]['score'] == 100
+
 
 def users_of(world, who):
     return world.database.rows('SELECT id, name, language, status, role, phone IS NULL AS no_phone FROM accounts.users'
@@ -670,6 +698,10 @@ MATRIX = [
     ('assessments.update', '/api/v1/assessments/{unknown}', {'notes': '졸려 했어요'}, CHILD_UNKNOWN, None, None),
     ('assessments.respond', '/api/v1/assessments/{attempt}/responses', answering, CHILD_CHANGED, responses_of, wrote_response),
     ('assessments.respond', '/api/v1/assessments/{unknown}/responses', answering, CHILD_UNKNOWN, None, None),
+    ('assessments.complete', '/api/v1/assessments/{answered}/complete', None, CHILD_CHANGED, completions, completed_now),
+    ('assessments.complete', '/api/v1/assessments/{unknown}/complete', None, CHILD_UNKNOWN, None, None),
+    ('assessments.results', '/api/v1/assessments/{completed}/results', None, CHILD_SEEN, None, None),
+    ('assessments.results', '/api/v1/assessments/{unknown}/results', None, NOT_FOUND, None, None),
     ('notifications.list', '/api/v1/notifications', None, MEMBERS_200, None, None),
     ('notifications.list', '/api/v1/notifications?after={notification}', None, {**NOT_FOUND, PARENT: 200}, None, None),
     ('notifications.read', '/api/v1/notifications/{notification}/read', None, {**NOT_FOUND, PARENT: 200, OTHER_PARENT: 404}, inbox,
@@ -764,7 +796,8 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     assert row is not None, f'the OpenAPI document has no operation {operation}'
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
                                                  'invitation', 'video', 'draft', 'category', 'question',
-                                                 'notification', 'attempt', 'broadcast') if f'{{{name}}}' in path}
+                                                 'notification', 'attempt', 'broadcast', 'answered',
+                                                 'completed') if f'{{{name}}}' in path}
     client = world.client(who)
     world.caller = world.person(who) if who != ANYONE else None
     world.body = body(world) if callable(body) else body

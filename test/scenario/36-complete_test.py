@@ -7,9 +7,10 @@ import time
 import pytest
 
 from harness import attempts, faults, people
-from harness.attempts import AREAS, ASSESSMENTS, kept, make_attempt, make_questions, save, scores, told
+from harness.attempts import ASSESSMENTS, kept, make_attempt, make_questions, save, scores, told
 from harness.client import Client
 from harness.killer import seed_of_run
+from harness.questions import AREAS, ensure
 from harness.wait import wait_until
 from harness.workers import Workers
 
@@ -59,8 +60,9 @@ def test_worked_example(database, someone):
 
 
 @pytest.mark.parametrize('age', [4, 5, 11, 12, 23, 24, 35, 36, 41, 66, 71])
-def test_each_age(database, someone, age):
+def test_each_age(system, database, someone, age):
     """Started, answered, completed, looked at, with the questions of the age."""
+    ensure(system, database)
     today = database.value("SELECT (aipoten.app_now() AT TIME ZONE 'Asia/Seoul')::date")
     months = today.year * 12 + today.month - 1 - age
     born = f'{months // 12:04d}-{months % 12 + 1:02d}-{min(today.day, 28):02d}'
