@@ -6,6 +6,8 @@
  * diagnosis. */
 #include "assessments.h"
 #include "../../shared/actor/personal_data.h"
+#include "../../shared/actor/retention.h"
+#include "../../shared/base/config.h"
 
 /* --- the rows ----------------------------------------------------------------------------------------------------- */
 
@@ -17,7 +19,7 @@
  *     assessments.questions  tag: questions
  *         question_insert, question_retire
  *     assessments.list       tags: the viewer as guardian, the attempts of each child that may be seen; until one of these expires
- *         attempt_insert, attempt_expire, attempt_note, responses_put, attempt_complete, child_attempts_empty
+ *         attempt_insert, attempt_expire, attempt_note, responses_put, attempt_complete, attempts_forget, child_attempts_empty
  *     assessments.results    tags: the attempts of the child, the child, the viewer as guardian
  *         results_insert with attempt_complete, child_attempts_empty
  *
@@ -79,6 +81,10 @@ static const endpoint_t endpoints[] = {
         .summary = "Empty a child's assessments", .input = &child_deleted_message, .shape = SHAPE_NOTHING, .writes = true},
 };
 
+static const retention_t retentions[] = {
+    {"unfinished assessments", offsetof(config_t, retention.assessments), .step = attempts_forget},
+};
+
 const actor_t assessments_actor = {.name = "assessments",
     .endpoints = endpoints,
     .endpoint_count = ARRAY_SIZE(endpoints),
@@ -86,5 +92,7 @@ const actor_t assessments_actor = {.name = "assessments",
     .statement_count = assessments_statement_count,
     .data_keys = "data_keys.assessments",
     .chore = assessments_reseal,
+    .retentions = retentions,
+    .retention_count = ARRAY_SIZE(retentions),
     .worker = reminder_work,
     .workers = 1};

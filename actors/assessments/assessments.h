@@ -39,6 +39,8 @@ const results_t *results_read(call_t *, uuid_t attempt);
 void assessments_personal_data(call_t *);
 void assessments_user_erased(call_t *);
 void assessments_child_deleted(call_t *);
+/* A step of retention (retention.h). */
+int64_t attempts_forget(call_t *, int64_t before, int64_t most);
 /* reminders.c */
 int64_t reminder_work(call_t *, int index);
 /* reseal.c */

@@ -272,6 +272,20 @@ FROM open CROSS JOIN unnest(open.question_ids) AS asked (id) JOIN assessments.as
 GROUP BY q.category
 ORDER BY array_position(ARRAY['gross_motor', 'fine_motor', 'cognitive', 'language', 'social', 'emotional'], q.category);
 
+-- attempts_forget: write -> key_row
+-- Unfinished ones that expired before $1, $2 at most, with their answers; gives the children. What is completed stays.
+WITH old AS (
+    SELECT a.id
+    FROM assessments.development_assessments a
+    WHERE a.status <> 'completed' AND a.deleted_at IS NULL AND a.expires_at < $1
+    ORDER BY a.expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), answers AS (
+    DELETE FROM assessments.assessment_responses WHERE assessment_id IN (SELECT id FROM old)
+)
+DELETE FROM assessments.development_assessments a USING old WHERE a.id = old.id RETURNING a.child_id AS id;
+
 -- --- what is held of a person (shared/actor/personal_data.h) --------------------------------------------------------------------
 
 -- person_attempts: slow -> attempt_record

@@ -1,5 +1,5 @@
 /* personal: what this actor holds of a person and of the children that the person guards: told to the person, and forgotten with the
- * account or the child. */
+ * account or the child; what was left unfinished is forgotten after a time. */
 #include "assessments.h"
 #include "../../shared/actor/erasure.h"
 #include "../../shared/actor/personal_data.h"
@@ -12,6 +12,14 @@ void assessments_personal_data(call_t *call)
         {"results", &SQL_person_results},
     };
     personal_data_reply(call, sections, ARRAY_SIZE(sections));
+}
+
+int64_t attempts_forget(call_t *call, int64_t before, int64_t most)
+{
+    const rows_t *children = db_query(call, &SQL_attempts_forget, bind_time(before), bind_integer(most));
+    for (int i = 0; i < children->count; i++)
+        call_tag(call, TAG_ATTEMPTS, ((const key_row_t *)row_at(call, children, i))->id);
+    return children->count;
 }
 
 /* An attempt is the child's: one of a child with another guardian stays, and says by an empty account's id who began it. Those of

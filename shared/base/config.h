@@ -88,6 +88,7 @@ typedef struct config {
         int64_t sessions, tokens; /* after their end */
         int64_t mails;
         int64_t notifications;    /* after they were written, read or not */
+        int64_t assessments;      /* unfinished ones, after they expired */
     } retention;
     struct {
         bool loopback;           /* this machine may read /metrics */

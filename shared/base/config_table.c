@@ -159,6 +159,8 @@ const config_row_t config_rows[] = {
         .meaning = "that a mail was sent, or why not, is kept for so long; its address and words are emptied at once"},
     {"retention.notifications", CONFIG_DURATION, AT(retention.notifications), "1y", SECOND, 10 * YEAR,
         .meaning = "how long notifications are kept, read or not"},
+    {"retention.assessments", CONFIG_DURATION, AT(retention.assessments), "90d", SECOND, 10 * YEAR,
+        .meaning = "an assessment that expired unfinished is kept for so long, with its answers; completed ones are kept"},
 
     {"oauth.redirect_uris", CONFIG_LIST, AT(oauth.redirect_uris), "", .refuse = config_refuse_redirect,
         .meaning = "where a provider may send a user's browser back to, each exactly; a client names one of them"},

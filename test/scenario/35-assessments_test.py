@@ -3,6 +3,7 @@ may see what, and what is left of a deleted child. Every answer is checked again
 import concurrent.futures
 import datetime
 import random
+import threading
 
 import pytest
 
@@ -308,19 +309,101 @@ def test_parallel_starts_after_expiry(system, mother, child, attempt, database):
     assert sorted(found) == [201] + [409] * 7
 
 
-def test_after_fourteen_days(start_system):
-    """On every clock of the system: the attempt is expired, the child is older, and the next attempt is for that age."""
-    system = start_system(demo=False)
+# --- deaths, and what time does -----------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def own(start_system):
+    """A system of one's own to kill and break, which also forgets what expired five minutes ago."""
+    system = start_system(demo=False, settings={'retention': {'every': '1s', 'assessments': '5m'}, 'supervisor': {
+        'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'}})
     with system.database() as database:
         questions.ensure(system, database)
-    mother = people.newcomer(system)
+    return system
+
+
+def insist(call, seconds=40):
+    """As an app does: what could not be served is asked again. It must come to an end, and never be a 500."""
+    def once():
+        try:
+            answer = call()
+        except OSError:
+            return None
+        assert answer.status != 500, str(answer)
+        return answer if answer.status < 500 else None
+    return wait_until(once, seconds, every=0.05)
+
+
+def test_killed_while_answers_come(own):
+    """Four devices begin and answer while every instance dies again and again, and PostgreSQL once: there is one attempt, and what
+    was answered with 200 is there."""
+    mother = people.newcomer(own)
+    child, ending = mother.child(birth_date=months_ago(24), gestational_weeks=40), threading.Event()
+
+    def device(number):
+        client = Client(own, mother.token)
+        answer = insist(lambda: client.post(ASSESSMENTS, {'child_id': child['id']}))
+        assert answer.status in (201, 409)
+        attempt = {'id': answer.data['id'] if answer.status == 201 else answer.error['details'][0]['field']}
+        asked = insist(lambda: client.get(path_of(attempt))).expect(200).data['questions']
+        for question in asked if number % 2 else asked[::-1]:
+            insist(lambda: client.post(path_of(attempt, '/responses'), put(question))).expect(200)
+        return attempt['id']
+
+    def killer():
+        killed = 0
+        while not ending.wait(0.3):
+            for pid in own.pids('assessments')[:1]:
+                own.kill(pid)
+                killed += 1
+        return killed
+
+    def restart():
+        own.services('postgres_stop')
+        own.services('postgres_start')
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        deaths, found = pool.submit(killer), [pool.submit(device, number) for number in range(4)]
+        try:
+            pool.submit(restart).result()
+            ids = {device.result() for device in found}
+        finally:
+            ending.set()
+        assert deaths.result() > 0
+    own.wait_ready(60)
+    attempt, = ids
+    seen = insist(lambda: mother.client.get(path_of({'id': attempt}))).expect(200).data
+    assert seen['answered'] == seen['asked'] and [question['response'] for question in seen['questions']] == [
+        questions.answer(question) for question in seen['questions']]
+    assert [row['id'] for row in insist(lambda: mother.client.get(ASSESSMENTS)).data] == [attempt]
+
+
+def test_unfinished_ones_are_forgotten(own):
+    """A time after they expired, with their answers; completed ones stay."""
+    mother, kept = people.newcomer(own), []
+    with own.database() as database:
+        for status in ('in_progress', 'expired', 'completed', 'in_progress'):
+            attempt = begin(mother, mother.child(birth_date=months_ago(24), gestational_weeks=40))
+            respond(mother, attempt, put(attempt['questions'][0])).expect(200)
+            kept.append(attempt['id'])
+            database.rows("UPDATE assessments.development_assessments SET status = %s, completed_at = CASE WHEN %s = 'completed' THEN"
+                          " now() END, expires_at = now() - %s * interval '1 minute' WHERE id = %s", status, status,
+                          10 if len(kept) < 4 else 0, attempt['id'])
+        wait_until(lambda: database.value('SELECT count(*) FROM assessments.development_assessments WHERE id = ANY (%s::uuid[])',
+                                          kept) == 2, 30)
+        assert {row['id'] for row in mother.client.get(ASSESSMENTS).expect(200).data} == {kept[2], kept[3]}
+        left = database.rows('SELECT assessment_id FROM assessments.assessment_responses WHERE assessment_id = ANY (%s::uuid[])', kept)
+        assert {row['assessment_id'] for row in left} == {kept[2], kept[3]}
+
+
+def test_after_fourteen_days(own):
+    """On every clock of the system: the attempt is expired, the child is older, and the next attempt is for that age."""
+    mother = people.newcomer(own)
     child = mother.child(birth_date=months_ago(24, 20), gestational_weeks=40)
     attempt = begin(mother, child)
     respond(mother, attempt, put(attempt['questions'][0])).expect(200)
-    system.stop()
-    system.environment['AIPOTEN_CLOCK_SHIFT'] = str(14 * 86400 + 60)
-    system.start()
-    mother = people.log_in(system, mother.email, mother.password)
+    own.stop()
+    own.environment['AIPOTEN_CLOCK_SHIFT'] = str(14 * 86400 + 5)
+    own.start()
+    mother = people.log_in(own, mother.email, mother.password)
     assert mother.client.get(path_of(attempt)).expect(200).data['status'] == 'expired'
     respond(mother, attempt, put(attempt['questions'][0])).expect(409, 'INVALID_STATE')
     again = begin(mother, child)

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from harness import people
+from harness import people, questions
 from harness.client import Client
 from harness.wait import kill, wait_until
 
@@ -177,6 +177,17 @@ def watch(person, child):
     return video
 
 
+def assess(database, person, child):
+    """An attempt at questions for any age, with an answer and notes; its id."""
+    database.rows("UPDATE children.children SET birth_date = current_date - 900, gestational_weeks = 40 WHERE id = %s", child['id'])
+    attempt = person.client.post('/api/v1/assessments', {'child_id': child['id']}).expect(201).data
+    question = attempt['questions'][0]
+    person.client.post(f'/api/v1/assessments/{attempt["id"]}/responses',
+                       {'question_id': question['id'], 'response': questions.answer(question)}).expect(200)
+    person.client.patch(f'/api/v1/assessments/{attempt["id"]}', {'notes': f'{person.name} 적음'}).expect(200)
+    return attempt['id']
+
+
 def live(own, database, admin, person):
     """Everything that leaves traces: mails, a child, guardians, invitations, an export, reads by an admin, mistakes."""
     other = verified(database, people.newcomer(own))
@@ -191,6 +202,9 @@ def live(own, database, admin, person):
     Client(own).post('/api/v1/auth/password/reset', {'email': person.email}).expect(202)
     Client(own).post('/api/v1/auth/register', people.registration(email=person.email)).expect(409)
     Client(own).get(f'/api/v1/nowhere?email={urllib.parse.quote(person.email)}', check=False)
+    questions.ensure(own, database)
+    assess(database, person, child)
+    assess(database, person, shared)
     video = watch(person, child)
     assert database.value('SELECT bookmark_count FROM videos.videos WHERE id = %s', video) >= 1
     admin.client.get('/api/v1/admin/users', query={'q': person.email}).expect(200)
@@ -228,6 +242,13 @@ def test_nothing_is_left(own, database, admin):
     assert gone['deleted_at'] and gone['name'] == '' and gone['notes'] is None and gone['medical_history'] is None
     assert database.value('SELECT count(*) FROM children.child_measurements WHERE child_id = %s', child['id']) == 0
     other.client.get(f'/api/v1/children/{child["id"]}').expect(404)
+    # So it is with their assessments.
+    attempts = {row['child_id']: row for row in database.rows(
+        """SELECT a.child_id, a.deleted_at IS NOT NULL AS empty, a.notes IS NOT NULL AS noted,
+                  (SELECT count(*) FROM assessments.assessment_responses r WHERE r.assessment_id = a.id) AS answers
+           FROM assessments.development_assessments a WHERE a.child_id IN (%s, %s)""", child['id'], shared['id'])}
+    assert attempts == {child['id']: {'child_id': child['id'], 'empty': True, 'noted': False, 'answers': 0},
+                        shared['id']: {'child_id': shared['id'], 'empty': False, 'noted': True, 'answers': 1}}
     assert other.client.get(f'/api/v1/children/{shared["id"]}').expect(200).data['name'] == '함께돌봄'
     assert [(row['user_id'], row['relation']) for row in other.client.get(f'/api/v1/children/{shared["id"]}/guardians').data] == [
         (other.id, 'owner')]

@@ -12,7 +12,7 @@ import h2.connection
 import h2.settings
 import pytest
 
-from harness import people
+from harness import people, questions
 from harness.client import Client
 from harness.wait import kill, wait_until
 
@@ -56,6 +56,14 @@ def test_everything_in_one_file(own, person):
     person.client.post(f'/api/v1/children/{child["id"]}/guardians', {'email': 'second@example.org'}).expect(201)
     video = person.client.get('/api/v1/videos', query={'limit': 1}).data[0]
     person.client.post(f'/api/v1/videos/{video["id"]}/view', {'child_id': child['id']}).expect(200)
+    with own.database() as database:
+        questions.ensure(own, database)
+        database.rows('UPDATE children.children SET birth_date = current_date - 900, gestational_weeks = 40 WHERE id = %s', child['id'])
+    attempt = person.client.post('/api/v1/assessments', {'child_id': child['id']}).expect(201).data
+    question = attempt['questions'][0]
+    person.client.post(f'/api/v1/assessments/{attempt["id"]}/responses',
+                       {'question_id': question['id'], 'response': questions.answer(question)}).expect(200)
+    person.client.patch(f'/api/v1/assessments/{attempt["id"]}', {'notes': '졸려 했어요'}).expect(200)
     people.demo(own, 'admin').client.patch(f'/api/v1/admin/users/{person.id}', {'role': 'parent'}).expect(200)
     with own.database() as database:
         wait_until(lambda: database.value('SELECT count(*) FROM admin.access_log WHERE record = %s', person.id), 20)
@@ -77,6 +85,10 @@ def test_everything_in_one_file(own, person):
     assert [row['relation'] for row in children['guardianships']] == ['owner']
     assert [row['height'] for row in children['measurements']] == [72.5]
     assert [row['email'] for row in children['invitations']] == ['second@example.org']
+    assessments = export['data']['assessments']
+    assert [(row['id'], row['notes'], row['answered']) for row in assessments['assessments']] == [(attempt['id'], '졸려 했어요', 1)]
+    assert [(row['question_text'], row['response']) for row in assessments['responses']] == [
+        (question['question_text'], questions.answer(question))]
     videos = export['data']['videos']
     assert [(row['title'], row['child_id'], row['watched']) for row in videos['interactions']] == [(video['title'], child['id'], '{}')]
     assert [row['video_id'] for row in videos['views']] == [video['id']]
