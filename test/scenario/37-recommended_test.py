@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from harness import events, faults, people
+from harness.attempts import make_attempt, make_questions, save
 from harness.client import Client
 from harness.ranking import AREAS, DIFFICULTIES, LEVELS, REASONS, ranked
 from harness.wait import wait_until
@@ -189,6 +190,52 @@ def test_video_of_several_areas_and_widening(system, database, mother, child, ne
     assert stored(database, child) == expected(
         database, child, {'language': (3500, 'needs_observation'), 'social': (3499, 'needs_observation')})
     assert '28~30개월' in shown(mother, child)[1]['recommendation_reason']
+
+
+# --- the whole way: answers, results, recommendations -----------------------------------------------------------------------------
+
+def answer_all(database, person, child):
+    """An attempt of 25 months, answered so that language has 35.00 and social 65.00."""
+    questions = make_questions(database, [
+        {'category': area, 'answer_type': 'scale', 'scale_min': 0, 'scale_max': 20} for area in ('language', 'social')])
+    attempt_id = make_attempt(database, person, child, questions)
+    database.rows('UPDATE assessments.development_assessments SET age_in_months = 25 WHERE id = %s', attempt_id)
+    save(person.client, attempt_id, dict(zip(questions, (7, 13)))).expect(200)
+    return attempt_id
+
+
+ANSWERED = {'language': (3500, 'needs_observation'), 'social': (6500, 'good')}
+
+
+def test_there_when_complete_answers(system, database, mother, child, new_video):
+    """The worked example once more, by nothing but what clients do; and nobody waits for anything after the answer."""
+    video, other = new_video(), new_video(areas=['social', 'emotional'])
+    database.rows('UPDATE videos.videos SET view_count = 100, completion_count = 40 WHERE id = %s', video['id'])
+    only(database, mother, child, video['id'], other['id'])
+    assert shown(mother, child) == []
+    attempt_id = answer_all(database, mother, child)
+    mother.client.post(f'/api/v1/assessments/{attempt_id}/complete').expect(200)
+    rows = shown(mother, child)
+    assert [(row['video_id'], row['development_area'], row['priority_score'], row['assessment_id']) for row in rows] == [
+        (video['id'], 'language', 58, attempt_id), (other['id'], 'social', rows[1]['priority_score'], attempt_id)]
+    assert stored(database, child) == expected(database, child, ANSWERED)
+    mother.client.post(f'/api/v1/assessments/{attempt_id}/complete').expect(200)
+    assert shown(mother, child) == rows
+
+
+def test_complete_without_videos(system, database, mother, child):
+    """It answers in time although nobody recommends anything; once somebody does again, it is there."""
+    attempt_id = answer_all(database, mother, child)
+    system.ctl('stop', 'videos')
+    try:
+        mother.client.post(f'/api/v1/assessments/{attempt_id}/complete').expect(200)
+        assert stored(database, child) == []
+    finally:
+        system.ctl('start', 'videos')
+    settled(database, child, 60)
+    system.wait_ready()
+    assert stored(database, child) == expected(database, child, ANSWERED)
+    assert order(shown(mother, child)) == [row[0] for row in stored(database, child)] != []
 
 
 # --- events: late, twice, interrupted ------------------------------------------------------------------------------------------
