@@ -296,7 +296,7 @@ def texts(attempt):
 
 
 def test_an_attempt_keeps_the_questions_that_it_began_with(system, admin, newcomer, new_question):
-    """One is changed, one retired, one added while it is open: it shows and takes those that it began with."""
+    """One is changed, one retired, one added while it is open: it shows, takes and is completed with those that it began with."""
     changed, retired = new_question(), new_question(answer_type='multiple_choice', options=OPTIONS)
     parent = newcomer()
     attempt = begin(parent)
@@ -311,6 +311,11 @@ def test_an_attempt_keeps_the_questions_that_it_began_with(system, admin, newcom
         answer = respond(parent, attempt, {**foreign, 'answer_type': 'yes_no'})
         assert answer.expect(400).fields == ['responses.0.question_id']
     respond(parent, attempt, *seen['questions']).expect(200)
+    done = parent.client.post(f'{ATTEMPTS}/{attempt["id"]}/complete').expect(200).data
+    social = next(row for row in done['results'] if row['category'] == 'social')
+    assert social['asked'] == social['answered'] == sum(question['category'] == 'social' for question in seen['questions'])
+    assert texts(parent.client.get(f'{ATTEMPTS}/{attempt["id"]}').expect(200).data) == texts(attempt), 'afterwards too'
+
     fresh = texts(begin(newcomer()))
     assert {next_version['id'], added['id']} <= set(fresh) and not {changed['id'], retired['id']} & set(fresh)
     assert fresh[next_version['id']] == '이제는 다르게 물어보나요?'
