@@ -33,10 +33,11 @@ static void part(const sheet_t *page, const char *name, const char *class, text_
     markup_close(page->out, name);
 }
 
-static void section_open(const sheet_t *page, const char *class, enum report_word heading)
+/* `rank` of its heading: "h2", "h3" within another one. */
+static void section_open(const sheet_t *page, const char *class, const char *rank, enum report_word heading)
 {
     markup_open_class(page->out, "section", class);
-    markup_element(page->out, "h2", word(page, heading));
+    markup_element(page->out, rank, word(page, heading));
 }
 
 static void column_heading(const sheet_t *page, const char *class, text_t text)
@@ -159,7 +160,7 @@ static void talk_write(const sheet_t *page)
     int count = 0;
     for (int i = 0; i < report->answer_count; i++)
         count += report->answers[i].talk;
-    section_open(page, "talk", WORD_TALK);
+    section_open(page, "talk", "h3", WORD_TALK);
     markup_element(page->out, "p", word(page, count > 0 ? WORD_TALK_WHY : WORD_TALK_NONE));
     if (count > 0)
         markup_open(page->out, "ul");
@@ -186,7 +187,7 @@ static void talk_write(const sheet_t *page)
 
 static void levels_write(const sheet_t *page)
 {
-    section_open(page, "levels", WORD_LEVELS);
+    section_open(page, "levels", "h3", WORD_LEVELS);
     markup_open(page->out, "ul");
     for (int level = 0; level < LEVELS; level++) {
         markup_open(page->out, "li");
@@ -201,7 +202,7 @@ static void levels_write(const sheet_t *page)
 
 static void glance_write(const sheet_t *page)
 {
-    section_open(page, "glance", WORD_GLANCE);
+    section_open(page, "glance", "h2", WORD_GLANCE);
     markup_open_class(page->out, "div", "sides");
     radar_write(page);
     markup_open_class(page->out, "div", "side");
@@ -268,7 +269,7 @@ static void areas_write(const sheet_t *page)
         const char *class;
     } columns[] = {{WORD_AREA, "narrow"}, {WORD_SCORE, "score"}, {WORD_LEVEL, "of-level"}, {WORD_CHANGE, "change"},
         {WORD_FEEDBACK, "wide"}, {WORD_RECOMMENDATION, "wide"}};
-    section_open(page, "areas", WORD_AREAS);
+    section_open(page, "areas", "h2", WORD_AREAS);
     markup_open(page->out, "table");
     markup_open(page->out, "thead");
     markup_open(page->out, "tr");
@@ -288,7 +289,7 @@ static void areas_write(const sheet_t *page)
 
 static void trend_write(const sheet_t *page)
 {
-    section_open(page, "over-time", WORD_TREND);
+    section_open(page, "over-time", "h2", WORD_TREND);
     markup_open(page->out, "figure");
     chart_trend(page->out, page->arena, page->report);
     markup_open(page->out, "figcaption");
@@ -349,7 +350,7 @@ static void area_answers(const sheet_t *page, enum development_area area)
 
 static void answers_write(const sheet_t *page)
 {
-    section_open(page, "answers", WORD_ANSWERS);
+    section_open(page, "answers", "h2", WORD_ANSWERS);
     part(page, "p", "key-star", word(page, WORD_CRITICAL_KEY));
     markup_open_class(page->out, "div", "columns");
     for (int area = 0; area < AREAS; area++)
