@@ -55,6 +55,9 @@ static const endpoint_t endpoints[] = {
         .roles = MEMBER, .summary = "Scores and words by area, what changed, and the series for a chart",
         .params = &id_params_message, .output = &results_message, .errors = {ERROR_INVALID_STATE}, .cache = CACHE_PERSONAL,
         .by_language = true, .logged = THERAPIST | ADMIN},
+    {.operation = "assessments.report", .method = "GET", .path = ASSESSMENTS "/:id/report.html", .handler = report_show,
+        .roles = MEMBER, .summary = "The results as a page to print and to take to a paediatrician", .params = &id_params_message,
+        .shape = SHAPE_PAGE, .errors = {ERROR_INVALID_STATE}, .logged = THERAPIST | ADMIN},
 
     {.operation = "admin.questions.list", .method = "GET", .path = ADMIN_QUESTIONS, .handler = admin_question_list,
         .roles = ADMIN, .summary = "Questions and their former versions, by category and age",

@@ -3,10 +3,15 @@
 #include "messages.h"
 #include "assessments.sql.h"
 
+/* Attempts that results tell of: there are twenty bands of ages. */
+enum { SERIES_MOST = 24 };
+
 /* questions.c */
 void question_list(call_t *);
 /* A question as those who answer see it. It lives as long as the call. */
 question_t question_of(call_t *, const question_row_t *);
+/* What the steps of a scale from 0 to 3 mean that has no labels of its own, as JSON. */
+text_t scale_labels_default(void);
 /* admin_questions.c */
 void admin_question_list(call_t *);
 void admin_question_get(call_t *);
@@ -43,5 +48,7 @@ void assessments_child_deleted(call_t *);
 int64_t attempts_forget(call_t *, int64_t before, int64_t most);
 /* reminders.c */
 int64_t reminder_work(call_t *, int index);
+/* report.c */
+void report_show(call_t *);
 /* reseal.c */
 int64_t assessments_reseal(call_t *);

@@ -451,6 +451,46 @@ FROM (SELECT b.id, b.assessment_date, b.age_in_months, b.completed_at
     JOIN assessments.assessment_results r ON r.assessment_id = a.id
 ORDER BY a.completed_at DESC, a.id DESC, {result_order};
 
+-- --- the report -----------------------------------------------------------------------------------------------------------------
+
+-- report_facts: read -> report_facts
+-- Who may see it was asked before (results_read).
+SELECT n.name, b.birth_date, a.assessment_date, a.chronological_age_months, a.corrected_age_months, a.age_in_months
+FROM assessments.development_assessments a
+     JOIN children.names n ON n.child_id = a.child_id
+     JOIN children.ages b ON b.child_id = a.child_id
+WHERE a.id = $1 AND a.deleted_at IS NULL;
+
+-- report_answers: read -> report_answer_row
+-- The attempt's questions in their order, with the answer in words where there are any: $2 are those of a scale that has none of its
+-- own. `talk`: the answer to a critical question has the value 0 (product.md, section 4).
+WITH responses AS MATERIALIZED ( -- a plan over all that was ever answered to a question is never wanted
+    SELECT question_id, response FROM assessments.assessment_responses WHERE assessment_id = $1
+)
+SELECT q.category, q.question_text, q.scale_min, q.scale_max, q.is_critical,
+       CASE q.answer_type WHEN 'scale' THEN r.response::integer END AS step,
+       CASE q.answer_type WHEN 'yes_no' THEN r.response::boolean END AS said,
+       CASE q.answer_type
+           WHEN 'scale' THEN
+               CASE WHEN q.scale_labels IS NULL AND (q.scale_min, q.scale_max) = (0, 3) THEN $2::text::jsonb ELSE q.scale_labels END
+               ->> (r.response::integer - q.scale_min)
+           WHEN 'multiple_choice' THEN o.value ->> 'label'
+       END AS label,
+       q.is_critical AND coalesce(
+           CASE q.answer_type
+               WHEN 'yes_no' THEN r.response::boolean = q.reverse
+               WHEN 'scale' THEN r.response::integer = CASE WHEN q.reverse THEN q.scale_max ELSE q.scale_min END
+               ELSE (o.value ->> 'score')::integer = CASE WHEN q.reverse THEN 1000 ELSE 0 END
+           END, false) AS talk
+FROM assessments.development_assessments a
+     CROSS JOIN unnest(a.question_ids) WITH ORDINALITY AS s (id, place)
+     JOIN assessments.assessment_questions q ON q.id = s.id
+     LEFT JOIN responses r ON r.question_id = q.id
+     LEFT JOIN LATERAL (SELECT p.value FROM jsonb_array_elements(q.options) AS p (value) WHERE p.value -> 'key' = r.response) o
+         ON q.answer_type = 'multiple_choice'
+WHERE a.id = $1
+ORDER BY s.place;
+
 -- --- sealed notes ---------------------------------------------------------------------------------------------------------------
 
 -- attempts_stale: write -> sealed_row

@@ -374,6 +374,29 @@ MESSAGE(kept_result, KEPT_RESULT);
     FIELD(text, recommendations, .nullable = true)
 MESSAGE(series_row, SERIES_ROW);
 
+/* What the report says of the child and the day. */
+#define REPORT_FACTS(FIELD)                                                                                        \
+    FIELD(text, name)                                                                                              \
+    FIELD(date, birth_date)                                                                                        \
+    FIELD(date, assessment_date)                                                                                   \
+    FIELD(integer, chronological_age_months)                                                                       \
+    FIELD(integer, corrected_age_months, .nullable = true)                                                         \
+    FIELD(integer, age_in_months)
+MESSAGE(report_facts, REPORT_FACTS);
+
+/* A question and its answer: in words, or else one of `said` and `step`; none of them: there is none. */
+#define REPORT_ANSWER_ROW(FIELD)                                                                                   \
+    FIELD(choice, category, .names = development_areas)                                                            \
+    FIELD(text, question_text)                                                                                     \
+    FIELD(integer, scale_min, .nullable = true)                                                                    \
+    FIELD(integer, scale_max, .nullable = true)                                                                    \
+    FIELD(boolean, is_critical)                                                                                    \
+    FIELD(integer, step, .nullable = true)                                                                         \
+    FIELD(boolean, said, .nullable = true)                                                                         \
+    FIELD(text, label, .nullable = true)                                                                           \
+    FIELD(boolean, talk)
+MESSAGE(report_answer_row, REPORT_ANSWER_ROW);
+
 #define SEALED_ROW(FIELD)                                                                                          \
     FIELD(uuid, id)                                                                                                \
     FIELD(bytes, notes)

@@ -7,6 +7,11 @@
 #define SCALE_MAX 3
 #define SCALE_LABELS "[\"전혀 그렇지 않아요\",\"가끔 그래요\",\"자주 그래요\",\"항상 그래요\"]"
 
+text_t scale_labels_default(void)
+{
+    return TEXT(SCALE_LABELS);
+}
+
 static const question_scale_t *scale_of(call_t *call, const question_row_t *row)
 {
     question_scale_t *scale = arena_allocate(call->arena, sizeof(*scale));
@@ -16,7 +21,7 @@ static const question_scale_t *scale_of(call_t *call, const question_row_t *row)
     if (message_has(row, scale_labels))
         message_set(scale, labels, row->scale_labels);
     else if (row->scale_min == SCALE_MIN && row->scale_max == SCALE_MAX)
-        message_set(scale, labels, TEXT(SCALE_LABELS));
+        message_set(scale, labels, scale_labels_default());
     return scale;
 }
 

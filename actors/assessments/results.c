@@ -3,8 +3,6 @@
 #include "assessments.h"
 #include "../../shared/base/panic.h"
 
-enum { SERIES_MOST = 24 }; /* attempts: there are twenty bands of ages */
-
 /* What is made of the rows, which come attempt by attempt, newest first, and area by area. */
 typedef struct {
     area_result_t *areas; /* of the first attempt */

@@ -702,6 +702,8 @@ MATRIX = [
     ('assessments.complete', '/api/v1/assessments/{unknown}/complete', None, CHILD_UNKNOWN, None, None),
     ('assessments.results', '/api/v1/assessments/{completed}/results', None, CHILD_SEEN, None, None),
     ('assessments.results', '/api/v1/assessments/{unknown}/results', None, NOT_FOUND, None, None),
+    ('assessments.report', '/api/v1/assessments/{completed}/report.html', None, CHILD_SEEN, None, None),
+    ('assessments.report', '/api/v1/assessments/{unknown}/report.html', None, NOT_FOUND, None, None),
     ('notifications.list', '/api/v1/notifications', None, MEMBERS_200, None, None),
     ('notifications.list', '/api/v1/notifications?after={notification}', None, {**NOT_FOUND, PARENT: 200}, None, None),
     ('notifications.read', '/api/v1/notifications/{notification}/read', None, {**NOT_FOUND, PARENT: 200, OTHER_PARENT: 404}, inbox,
