@@ -5,6 +5,7 @@
   mixed      2,000 requests a second of all kinds, open loop: latencies and errors
   logins     reads while eight clients log in without pause
   abuse      reads while other addresses flood: rapid resets, PING, SETTINGS, CONTINUATION
+  assessments  questions and recommendations from shared memory beside bare libh2o; completing attempts beside commits and reads
   writes     POST children and events, beside pgbench (more of it: tools/bench writes --help)
 
 Prints each round, then the medians and their ratios with what they are to be. An answer that is not 2xx voids its figure and fails
@@ -19,6 +20,7 @@ import time
 import yaml
 
 import abuse
+import assessments
 import logins
 import memory
 import mixed
@@ -29,7 +31,8 @@ from harness.system import BUILD, ROOT, System
 from peers import Absent, Peers
 from report import Report
 
-PARTS = {'memory': memory.run, 'reads': reads.run, 'mixed': mixed.run, 'logins': logins.run, 'abuse': abuse.run, 'writes': writes.run_part}
+PARTS = {'memory': memory.run, 'reads': reads.run, 'mixed': mixed.run, 'logins': logins.run, 'abuse': abuse.run,
+         'assessments': assessments.run, 'writes': writes.run_part}
 OUT = os.path.join(ROOT, 'build', 'bench')
 DEMO = {'AIPOTEN_DEMO_USERS': '10000', 'AIPOTEN_DEMO_CHILDREN': '16000', 'AIPOTEN_DEMO_VIDEOS': '2000'}
 

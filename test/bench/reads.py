@@ -105,18 +105,22 @@ def peer_sides(bench, work, path, with_token=False):
             for name, title in NAMES.items()]
 
 
-def children_cached(bench):
-    parent = people.demo(bench.system, 'parent')
-    headers = {'authorization': f'Bearer {parent.token}'}
-    seconds, report, server, limit = bench.options.seconds, bench.report, Server(bench.system), Limit(bench.system, CHILDREN, headers)
+def beside_bare(bench, work, path, headers, most, least=None):
+    """An answer from shared memory beside the limit: its CPU at most `most` times that of bare libh2o, its rate at least `least`."""
+    seconds, report, server, limit = bench.options.seconds, bench.report, Server(bench.system), Limit(bench.system, path, headers)
     try:
-        report.say(f'{CACHED}: {limit.bare.bytes:,} bytes')
-        alternate(report, bench.options.rounds, [(CACHED, OURS, lambda t: server.measure(CHILDREN, t or seconds, limit.headers)),
-                                                 (CACHED, BARE, lambda t: limit.measure(t or seconds))])
+        report.say(f'{work}: {limit.bare.bytes:,} bytes')
+        alternate(report, bench.options.rounds, [(work, OURS, lambda t: server.measure(path, t or seconds, limit.headers)),
+                                                 (work, BARE, lambda t: limit.measure(t or seconds))])
     finally:
         limit.bare.stop()
-    report.compare(CACHED, OURS, BARE, 'server', "CPU to bare libh2o's", 1.6, most=True)
-    report.compare(CACHED, OURS, BARE, 'rate', "rate to bare libh2o's")
+    report.compare(work, OURS, BARE, 'server', "CPU to bare libh2o's", most, most=True)
+    report.compare(work, OURS, BARE, 'rate', "rate to bare libh2o's", least)
+
+
+def children_cached(bench):
+    parent = people.demo(bench.system, 'parent')
+    beside_bare(bench, CACHED, CHILDREN, {'authorization': f'Bearer {parent.token}'}, 1.6)
 
 
 def children_uncached(bench):
