@@ -14,7 +14,7 @@ ATTEMPTS = '/api/v1/assessments'
 ADMIN, PUBLIC = '/api/v1/admin/assessments/questions', '/api/v1/assessments/questions'
 UNKNOWN = '01890000-0000-7000-8000-000000000000'
 AREAS = ['gross_motor', 'fine_motor', 'cognitive', 'language', 'social', 'emotional']
-OPTIONS = [{'key': 'a', 'label': '아직 못 해요', 'score': 0}, {'key': 'b', 'label': '가끔 해요', 'score': 0.45},
+OPTIONS = [{'key': 'a', 'label': '아직 못 해요', 'score': 0}, {'key': 'b', 'label': '가끔 "이렇게" \\ 해요', 'score': 0.45},
            {'key': 'c', 'label': '잘해요', 'score': 1}]
 AGE = 70  # where these tests ask
 
