@@ -12,6 +12,7 @@
 #include "process_reload.h"
 #include "../base/log.h"
 #include "../base/panic.h"
+#include "priority.h"
 #include "services.h"
 
 #include <errno.h>
@@ -210,10 +211,13 @@ static void join_notify(void)
 void process_join(process_t *process)
 {
     *process = (process_t){.https_fd = -1, .http_fd = -1};
-    join_guard();
     process->service = join_environment("AIPOTEN_SERVICE");
     process->number = (int)join_number("AIPOTEN_INSTANCE", 1, INT16_MAX);
     log_identify(process->service, process->number);
+    int service = service_find(process->service);
+    if (service >= 0 && services[service].nice)
+        priority_lower(services[service].nice);
+    join_guard();
     prctl(PR_SET_NAME, process->service, 0, 0,
         0); /* executed by descriptor, it would be called by a number in ps(1) */
     process->run_directory = join_environment("AIPOTEN_RUN");
@@ -221,10 +225,6 @@ void process_join(process_t *process)
     process->files_directory = join_environment("AIPOTEN_FILES_DIR");
     process->mail_directory = join_environment("AIPOTEN_MAIL_DIR");
     join_notify();
-    int service = service_find(process->service);
-    if (service >= 0 && services[service].nice && setpriority(PRIO_PROCESS, 0, services[service].nice) != 0)
-        log_event(LOG_WARNING, "priority", LOG_S("reason", strerror(errno)),
-            LOG_S("next", "it runs, with its usual priority"));
 
     char error[512];
     if (config_load_fd(join_descriptor("AIPOTEN_CONFIG_FD"), "configuration", &process->config, error,

@@ -12,7 +12,7 @@ typedef struct {
     bool told;           /* SIGURG tells it that the instance table has changed (the broker, who tells the others) */
     const char *const *secrets; /* names it is given (secrets.h), NULL-terminated: nothing else */
     const char *role;           /* PostgreSQL role, NULL: none */
-    int nice; /* setpriority(2): what keeps processors busy for long gives way to everybody else */
+    int nice; /* what keeps processors busy for long gives way to everybody else (priority.h) */
 } service_t;
 
 extern const service_t services[];

@@ -1,0 +1,7 @@
+/* priority: how a process that keeps a processor busy for long gives way to all others. */
+#pragma once
+
+/* Weighs this process less than others, by nice(2)'s scale, and lets whoever wakes up run before it at once. It still gets on when all
+ * processors are busy. What the kernel does not let it do is a line in the log, and it goes on with its usual priority.
+ * Before the process makes itself undumpable, for then its files in /proc are root's, and before it has threads: they inherit it. */
+void priority_lower(int nice);
