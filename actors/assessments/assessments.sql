@@ -218,21 +218,35 @@ LIMIT $7 OFFSET $8;
 SELECT count(*) AS total
 FROM (SELECT FROM assessments.development_assessments a WHERE a.child_id IN ({seen_ids}) AND {attempt_wanted} LIMIT 10001) AS few;
 
--- admin_wanted: part
--- As attempt_wanted, of all children that are not deleted; $1: of this one alone, $2: nothing.
-($1::uuid IS NULL OR a.child_id = $1) AND $2::uuid IS NOT NULL
-  AND EXISTS (SELECT FROM children.ages k WHERE k.child_id = a.child_id) AND {attempt_wanted};
+-- of_child: part
+-- As attempt_wanted, of child $1, who is not deleted; $2: nothing.
+a.child_id = $1 AND $2::uuid IS NOT NULL AND {attempt_wanted};
+
+-- of_all: part
+-- As attempt_wanted, of all children that are not deleted; $1, $2: nothing. A child is looked up for each row that is shown: a join could
+-- begin with all of them.
+$1::uuid IS NULL AND $2::uuid IS NOT NULL AND {attempt_wanted}
+  AND (SELECT true FROM children.ages k WHERE k.child_id = a.child_id);
+
+-- attempts_page_child: read batched -> attempt
+SELECT {attempt_columns}
+FROM assessments.development_assessments a
+WHERE {of_child} AND a.id < $6
+ORDER BY a.id DESC
+LIMIT $7 OFFSET $8;
+
+-- attempts_count_child: read batched -> total_row
+SELECT count(*) AS total FROM (SELECT FROM assessments.development_assessments a WHERE {of_child} LIMIT 10001) AS few;
 
 -- attempts_page_all: read -> attempt
 SELECT {attempt_columns}
 FROM assessments.development_assessments a
-WHERE {admin_wanted} AND a.id < $6
+WHERE {of_all} AND a.id < $6
 ORDER BY a.id DESC
 LIMIT $7 OFFSET $8;
 
--- attempts_count_all: read -> total_row
-SELECT count(*) AS total
-FROM (SELECT FROM assessments.development_assessments a WHERE {admin_wanted} LIMIT 10001) AS few;
+-- attempts_count_all: slow -> total_row
+SELECT count(*) AS total FROM (SELECT FROM assessments.development_assessments a WHERE {of_all} LIMIT 10001) AS few;
 
 -- --- answers --------------------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ typedef struct {
     window_t window;
     uuid_t before; /* the page begins behind it; no id is as large as the first */
     param_t child, status, from, to;
+    const statement_t *page, *count;
 } search_t;
 
 static const uuid_t last_id = {
@@ -14,7 +15,10 @@ static const uuid_t last_id = {
 
 static search_t search_of(call_t *call, const attempts_params_t *in)
 {
-    search_t search = {.window = window_of(in->page, in->limit, in->cursor),
+    bool all = attempt_for_admin(call), one = message_has(in, child_id);
+    search_t search = {.page = !all ? &SQL_attempts_page : one ? &SQL_attempts_page_child : &SQL_attempts_page_all,
+        .count = !all ? &SQL_attempts_count : one ? &SQL_attempts_count_child : &SQL_attempts_count_all,
+        .window = window_of(in->page, in->limit, in->cursor),
         .before = last_id,
         .child = BIND(attempts_params, in, child_id),
         .status = BIND(attempts_params, in, status),
@@ -27,15 +31,14 @@ static search_t search_of(call_t *call, const attempts_params_t *in)
 
 static const rows_t *page_query(call_t *call, const search_t *search)
 {
-    return db_query(call, attempt_for_admin(call) ? &SQL_attempts_page_all : &SQL_attempts_page, search->child,
-        bind_uuid(call->principal.user), search->status, search->from, search->to, bind_uuid(search->before),
-        bind_integer(search->window.fetch), bind_integer(search->window.offset));
+    return db_query(call, search->page, search->child, bind_uuid(call->principal.user), search->status, search->from, search->to,
+        bind_uuid(search->before), bind_integer(search->window.fetch), bind_integer(search->window.offset));
 }
 
 static int64_t total_query(call_t *call, const search_t *search)
 {
-    const rows_t *rows = db_query(call, attempt_for_admin(call) ? &SQL_attempts_count_all : &SQL_attempts_count, search->child,
-        bind_uuid(call->principal.user), search->status, search->from, search->to);
+    const rows_t *rows = db_query(call, search->count, search->child, bind_uuid(call->principal.user), search->status, search->from,
+        search->to);
     return ((const total_row_t *)row_first(call, rows))->total;
 }
 

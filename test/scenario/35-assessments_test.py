@@ -506,6 +506,7 @@ def test_admin_sees_and_is_written_down(admin, mother, child, attempt, database)
     seen = mother.client.get(f'/api/v1/children/{child["id"]}/access-log').expect(200).data
     assert {row['operation'] for row in seen} == {'assessments.get', 'assessments.list'}
     admin.client.patch(path_of(attempt), {'notes': ''}).expect(403)
+    assert listed(admin, child_id=child['id'], status='completed') == [] and admin.client.get(ASSESSMENTS, query={'limit': 1}).meta['total']
     admin.client.get(ASSESSMENTS, query={'child_id': UNKNOWN}).expect(404, 'NOT_FOUND')
 
 
