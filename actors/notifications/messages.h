@@ -62,6 +62,84 @@ MESSAGE(preferences_put, PREFERENCES_PUT);
     FIELD(integer, quiet_until)
 MESSAGE(quiet_row, QUIET_ROW);
 
+/* --- devices -------------------------------------------------------------------------------------------------------- */
+
+enum platform { PLATFORM_WEB, PLATFORM_FCM, PLATFORM_APNS, PLATFORMS };
+static const char *const platforms[] __attribute__((unused)) = {"web", "fcm", "apns", NULL};
+
+/* As PushSubscription.toJSON() gives it. */
+#define DEVICE_KEYS(FIELD)                                                                                         \
+    FIELD(text, p256dh, .required = true, .min = 87, .max = 88, .format = FORMAT_TOKEN, .secret = true)            \
+    FIELD(text, auth, .required = true, .min = 22, .max = 24, .format = FORMAT_TOKEN, .secret = true)
+MESSAGE(device_keys, DEVICE_KEYS);
+
+#define DEVICE_CREATE(FIELD)                                                                                       \
+    FIELD(choice, platform, .required = true, .names = platforms)                                                  \
+    FIELD(text, token, .required = true, .min = 8, .max = 1000, .format = FORMAT_TOKEN, .secret = true,            \
+        .meaning = "Of FCM or APNs; of a browser the endpoint of its subscription")                                \
+    FIELD(object, keys, .message = &device_keys_message, .secret = true, .meaning = "Of a browser's subscription") \
+    FIELD(text, name, .min = 1, .max = 50, .format = FORMAT_LINE, .meaning = "For the list of one's devices")
+MESSAGE(device_create, DEVICE_CREATE);
+
+#define DEVICE(FIELD)                                                                                              \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(choice, platform, .names = platforms)                                                                    \
+    FIELD(text, name, .nullable = true)                                                                            \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(time, updated_at)
+MESSAGE(device, DEVICE);
+
+#define PUSH_PUBLIC(FIELD)                                                                                         \
+    FIELD(text, public_key, .meaning = "applicationServerKey of a browser's subscription, base64url")
+MESSAGE(push_public, PUSH_PUBLIC);
+
+/* Whose a device is. */
+#define DEVICE_OWNER(FIELD)                                                                                        \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(uuid, user_id)
+MESSAGE(device_owner, DEVICE_OWNER);
+
+/* A claimed push; `id` is the device's. Whoever settles it names the attempt, so that one whose lease has ended changes nothing. */
+#define PUSH_JOB(FIELD)                                                                                            \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(integer, job)                                                                                            \
+    FIELD(integer, attempts)                                                                                       \
+    FIELD(integer, failures)                                                                                       \
+    FIELD(choice, platform, .names = platforms)                                                                    \
+    FIELD(text, token, .sealed = "notifications.devices")                                                          \
+    FIELD(text, p256dh, .nullable = true, .sealed = "notifications.devices")                                       \
+    FIELD(text, auth, .nullable = true, .sealed = "notifications.devices")                                         \
+    FIELD(uuid, notification)                                                                                      \
+    FIELD(text, type)                                                                                              \
+    FIELD(text, title)                                                                                             \
+    FIELD(text, message)                                                                                           \
+    FIELD(text, link_url, .nullable = true)                                                                        \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(boolean, wanted, .meaning = "false: read or deleted meanwhile, or its user is gone")
+MESSAGE(push_job, PUSH_JOB);
+
+#define PUSH_FAILED(FIELD) FIELD(boolean, dead)
+MESSAGE(push_failed, PUSH_FAILED);
+
+#define PUSH_DUE(FIELD) FIELD(boolean, due)
+MESSAGE(push_due, PUSH_DUE);
+
+#define SEALED_DEVICE(FIELD)                                                                                       \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(bytes, token)                                                                                            \
+    FIELD(bytes, p256dh, .nullable = true)                                                                         \
+    FIELD(bytes, auth, .nullable = true)
+MESSAGE(sealed_device, SEALED_DEVICE);
+
+#define OWN_DEVICE(FIELD)                                                                                          \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, platform)                                                                                          \
+    FIELD(text, token, .sealed = "notifications.devices")                                                          \
+    FIELD(text, name, .nullable = true)                                                                            \
+    FIELD(time, created_at)                                                                                        \
+    FIELD(time, updated_at)
+MESSAGE(own_device, OWN_DEVICE);
+
 /* --- to many -------------------------------------------------------------------------------------------------------- */
 
 static const char *const broadcast_roles[] __attribute__((unused)) = {"parent", "therapist", "admin", "all", NULL};

@@ -77,6 +77,17 @@ static const endpoint_t endpoints[] = {
         .handler = preferences_put, .roles = MEMBER, .summary = "Choose them anew, all of them", .input = &preferences_put_message,
         .output = &preferences_message, .writes = true},
 
+    {.operation = "notifications.push_key", .method = "GET", .path = NOTIFICATIONS "/push-key", .handler = push_key_get,
+        .roles = MEMBER, .summary = "The key that a browser subscribes to pushes with", .output = &push_public_message},
+    {.operation = "notifications.devices", .method = "GET", .path = NOTIFICATIONS "/devices", .handler = devices_list,
+        .roles = MEMBER, .summary = "One's devices that pushes go to", .output = &device_message, .shape = SHAPE_LIST},
+    {.operation = "notifications.devices.create", .method = "POST", .path = NOTIFICATIONS "/devices", .handler = device_create,
+        .roles = MEMBER, .summary = "Register a device for pushes; one that somebody else had registered changes hands",
+        .input = &device_create_message, .output = &device_message, .status = 201, .errors = {ERROR_CONFLICT}, .writes = true},
+    {.operation = "notifications.devices.delete", .method = "DELETE", .path = NOTIFICATIONS "/devices/:id",
+        .handler = device_delete, .roles = MEMBER, .summary = "Send it no more pushes", .params = &id_params_message,
+        .shape = SHAPE_NOTHING, .writes = true},
+
     {.operation = "admin.notifications.broadcast", .method = "POST", .path = ADMIN_NOTIFICATIONS "/broadcast",
         .handler = broadcast_create, .roles = ADMIN, .summary = "Tell everybody in a role something",
         .input = &broadcast_create_message, .output = &broadcast_message, .status = 202, .writes = true},
@@ -112,6 +123,7 @@ static const endpoint_t endpoints[] = {
 
 static const retention_t retentions[] = {
     {"notifications", offsetof(config_t, retention.notifications), .step = notifications_purge},
+    {"pushes", offsetof(config_t, retention.pushes), .statement = &SQL_pushes_purge},
 };
 
 const actor_t notifications_actor = {.name = "notifications",
@@ -120,6 +132,9 @@ const actor_t notifications_actor = {.name = "notifications",
     .statements = notifications_statements,
     .statement_count = notifications_statement_count,
     .data_keys = "data_keys.notifications",
+    .start = push_open,
     .chore = notifications_chore,
+    .worker = push_work,
+    .workers = PUSH_WORKERS,
     .retentions = retentions,
     .retention_count = ARRAY_SIZE(retentions)};

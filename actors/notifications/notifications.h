@@ -38,6 +38,17 @@ void reminder_cancelled(call_t *);
 void reminder_step(call_t *);
 void emails_step(call_t *);
 
+/* devices.c */
+void device_create(call_t *);
+void devices_list(call_t *);
+void device_delete(call_t *);
+void push_key_get(call_t *);
+
+/* push.c: one push from its claim to its end. */
+enum { PUSH_WORKERS = 4 /* pushes that one instance sends at a time */ };
+void push_open(call_t *);
+int64_t push_work(call_t *, int worker);
+
 /* personal.c */
 void notifications_personal_data(call_t *);
 void notifications_user_erased(call_t *);

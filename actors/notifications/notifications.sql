@@ -248,6 +248,114 @@ SELECT count(*) AS total FROM notifications.reminders WHERE substring(body FROM 
 -- reminder_reseal: write
 UPDATE notifications.reminders SET body = $2 WHERE id = $1;
 
+-- --- devices and pushes ---------------------------------------------------------------------------------------------------------
+
+-- devices_of: read -> device
+SELECT id, platform, name, created_at, updated_at FROM notifications.devices WHERE user_id = $1 ORDER BY created_at, id LIMIT 100;
+
+-- device_find: write -> device_owner
+-- Whoever had it before, until the end of the transaction.
+SELECT id, user_id FROM notifications.devices WHERE token_digest = $1 FOR UPDATE;
+
+-- device_set: write -> device
+INSERT INTO notifications.devices AS d (id, user_id, platform, token, token_digest, p256dh, auth, name)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id) DO UPDATE
+SET user_id = excluded.user_id, token = excluded.token, p256dh = excluded.p256dh, auth = excluded.auth, name = excluded.name,
+    updated_at = aipoten.app_now()
+RETURNING d.id, d.platform, d.name, d.created_at, d.updated_at;
+
+-- device_forget_pushes: write
+-- What was on its way to its user before.
+DELETE FROM notifications.push_jobs WHERE device_id = $1;
+
+-- devices_trim: write
+-- Those over the $2 that were registered last.
+WITH old AS (
+    SELECT id FROM notifications.devices WHERE user_id = $1 ORDER BY updated_at DESC, id DESC OFFSET $2
+), unpushed AS (
+    DELETE FROM notifications.push_jobs WHERE device_id IN (SELECT id FROM old)
+)
+DELETE FROM notifications.devices WHERE id IN (SELECT id FROM old);
+
+-- device_delete: write -> key_row
+WITH theirs AS (
+    SELECT id FROM notifications.devices WHERE id = $1 AND user_id = $2 FOR UPDATE
+), unpushed AS (
+    DELETE FROM notifications.push_jobs WHERE device_id IN (SELECT id FROM theirs)
+)
+DELETE FROM notifications.devices WHERE id IN (SELECT id FROM theirs) RETURNING id;
+
+-- device_gone: write
+-- Its push service knows it no more; unless it was registered again since the time $2.
+WITH old AS (
+    SELECT id FROM notifications.devices WHERE id = $1 AND updated_at < $2 FOR UPDATE
+), unpushed AS (
+    DELETE FROM notifications.push_jobs WHERE device_id IN (SELECT id FROM old)
+)
+DELETE FROM notifications.devices WHERE id IN (SELECT id FROM old);
+
+-- push_look: read -> push_due
+SELECT EXISTS (SELECT FROM notifications.push_jobs WHERE state <> 'dead' AND next_at <= aipoten.app_now()) AS due;
+
+-- push_claim: write -> push_job
+-- For $1 milliseconds the next one belongs to who claims it. One whose last claim was never settled died with its process.
+WITH next AS (
+    SELECT id
+    FROM notifications.push_jobs
+    WHERE state <> 'dead' AND next_at <= aipoten.app_now()
+    ORDER BY next_at
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE notifications.push_jobs j
+    SET state = 'sending', attempts = j.attempts + 1, failures = j.failures + (j.state = 'sending')::integer,
+        next_at = aipoten.app_now() + $1::bigint * interval '1 millisecond'
+    FROM next WHERE j.id = next.id
+    RETURNING j.*
+)
+SELECT d.id, t.id AS job, t.attempts::bigint, t.failures::bigint, d.platform, d.token, d.p256dh, d.auth, n.id AS notification, n.type,
+       CASE WHEN r.language = 'en' THEN coalesce(n.title_en, n.title) ELSE n.title END AS title,
+       CASE WHEN r.language = 'en' THEN coalesce(n.message_en, n.message) ELSE n.message END AS message,
+       n.link_url, n.created_at,
+       r.user_id IS NOT NULL AND d.user_id = n.user_id AND n.deleted_at IS NULL AND NOT n.is_read AS wanted
+FROM taken t JOIN notifications.devices d ON d.id = t.device_id JOIN notifications.notifications n ON n.id = t.notification_id
+    LEFT JOIN accounts.recipients r ON r.user_id = n.user_id;
+
+-- push_done: write
+DELETE FROM notifications.push_jobs WHERE id = $1 AND attempts = $2 AND state = 'sending';
+
+-- push_fail: write -> push_failed
+-- $3: counts as a refusal; with $4 of them it is dead. $5: the pause in milliseconds.
+UPDATE notifications.push_jobs
+SET failures = failures + $3::integer, last_error = $6, next_at = aipoten.app_now() + $5::bigint * interval '1 millisecond',
+    state = CASE WHEN failures + $3::integer >= $4::integer THEN 'dead' ELSE 'waiting' END
+WHERE id = $1 AND attempts = $2 AND state = 'sending'
+RETURNING state = 'dead' AS dead;
+
+-- pushes_purge: write
+DELETE FROM notifications.push_jobs
+WHERE id IN (SELECT id FROM notifications.push_jobs WHERE state = 'dead' AND created_at < $1 LIMIT $2);
+
+-- devices_stale: write -> sealed_device
+SELECT id, token, p256dh, auth
+FROM notifications.devices
+WHERE id > $2
+  AND (substring(token FROM 1 FOR octet_length($1::bytea)) <> $1 OR substring(p256dh FROM 1 FOR octet_length($1::bytea)) <> $1
+       OR substring(auth FROM 1 FOR octet_length($1::bytea)) <> $1)
+ORDER BY id
+LIMIT 50
+FOR UPDATE SKIP LOCKED;
+
+-- devices_stale_count: slow -> total_row
+SELECT count(*) AS total
+FROM notifications.devices
+WHERE substring(token FROM 1 FOR octet_length($1::bytea)) <> $1 OR substring(p256dh FROM 1 FOR octet_length($1::bytea)) <> $1
+   OR substring(auth FROM 1 FOR octet_length($1::bytea)) <> $1;
+
+-- device_reseal: write
+UPDATE notifications.devices SET token = $2, p256dh = $3, auth = $4 WHERE id = $1;
+
 -- --- what other actors ask ------------------------------------------------------------------------------------------------------
 
 -- call_party: read batched -> key_row
@@ -349,3 +457,10 @@ FROM (SELECT $1::uuid AS id) AS u
 WHERE u.id > $2 AND $3::bigint > 0
   AND (EXISTS (SELECT FROM notifications.notification_preferences p WHERE p.user_id = u.id)
        OR EXISTS (SELECT FROM notifications.quiet_hours q WHERE q.user_id = u.id));
+
+-- own_devices: slow -> own_device
+SELECT id, platform, token, name, created_at, updated_at
+FROM notifications.devices
+WHERE user_id = $1 AND id > $2
+ORDER BY id
+LIMIT $3;

@@ -9,6 +9,7 @@ void notifications_personal_data(call_t *call)
     static const personal_section_t sections[] = {
         {"notifications", &SQL_own_notifications},
         {"notification_preferences", &SQL_own_preferences},
+        {"devices", &SQL_own_devices},
     };
     personal_data_reply(call, sections, ARRAY_SIZE(sections));
 }

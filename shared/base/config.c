@@ -353,10 +353,12 @@ static int oauth_check(reader_t *reader)
 
     for (int i = 0; i < config_row_count; i++) {
         const config_row_t *row = &config_rows[i];
-        if (row->refuse != config_refuse_url || config->oauth.plain_loopback)
+        bool push = strncmp(row->name, "push.", 5) == 0;
+        if (row->refuse != config_refuse_url || (push ? config->push.plain_loopback : config->oauth.plain_loopback))
             continue;
         if (strncmp(*(const char **)row_member(row, config), "http:", 5) == 0)
-            return refuse(reader, (size_t)reader->lines[i], "%s: https is wanted, unless oauth.plain_loopback is on", row->name);
+            return refuse(reader, (size_t)reader->lines[i], "%s: https is wanted, unless %s.plain_loopback is on", row->name,
+                push ? "push" : "oauth");
     }
     if (config->oauth.apple.client_id[0] != '\0' && (team[0] == '\0' || key[0] == '\0'))
         return refuse(reader, (size_t)reader->lines[row_find("oauth.apple.client_id")],

@@ -89,6 +89,7 @@ typedef struct config {
         int64_t mails;
         int64_t notifications;    /* after they were written, read or not */
         int64_t assessments;      /* unfinished ones, after they expired */
+        int64_t pushes;           /* those that could not be delivered */
     } retention;
     struct {
         bool loopback;           /* this machine may read /metrics */
@@ -138,6 +139,7 @@ typedef struct config {
     } assessments;
     struct {
         int64_t broadcast_batch; /* users of one transaction */
+        int64_t max_devices;     /* of one user */
     } notifications;
     struct {
         int64_t ping_interval, ping_timeout;
@@ -151,6 +153,19 @@ typedef struct config {
         int64_t queue_bytes, queue_messages; /* that wait for a slow reader */
         bool conformance;         /* serve what the protocols' test suites expect, and nothing else */
     } realtime;
+    struct {
+        const char *subject;      /* who runs this, for push services: mailto: or https: */
+        const char *web_hosts;    /* of push services that browsers may name, separated by spaces; *.NAME: all below it */
+        bool plain_loopback;      /* plain http to this machine is fine: tests, development */
+        int64_t ttl;              /* later a push is worth nothing */
+        int64_t timeout, attempts, retry_first, retry_most;
+        struct {
+            const char *url, *token_url, *project, *client_email;
+        } fcm;
+        struct {
+            const char *url, *topic, *team_id, *key_id;
+        } apns;
+    } push;
     struct {
         const char *url;
     } redis;

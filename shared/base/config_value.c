@@ -234,6 +234,14 @@ const char *config_refuse_line(const char *value)
     return NULL;
 }
 
+const char *config_refuse_token(const char *value)
+{
+    for (const char *p = value; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~' || *p == '"' || *p == '\\')
+            return "printable ASCII without spaces and quotes";
+    return NULL;
+}
+
 const char *config_refuse_redis(const char *value)
 {
     text_t url = text_of(value);

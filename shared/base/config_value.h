@@ -56,3 +56,4 @@ const char *config_refuse_mail_tls(const char *value);
 const char *config_refuse_host(const char *value);
 const char *config_refuse_email(const char *value);
 const char *config_refuse_line(const char *value);
+const char *config_refuse_token(const char *value);

@@ -62,9 +62,10 @@ static CURL *handle_of(const http_request_t *request, struct curl_slist *headers
                 curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_WRITEDATA, sink) == CURLE_OK;
-    if (request->form.data != NULL)
-        good = good && curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->form.length) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->form.data) == CURLE_OK;
+    text_t posted = request->body.data != NULL ? request->body : request->form;
+    if (posted.data != NULL)
+        good = good && curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)posted.length) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_POSTFIELDS, posted.data) == CURLE_OK;
     if (!good)
         panic("libcurl refuses a request");
     return easy;

@@ -9,6 +9,7 @@ enum { HTTP_HEADERS_MAX = 8 };
 typedef struct {
     const char *url;
     text_t form;                           /* POST as application/x-www-form-urlencoded; data NULL: GET */
+    text_t body;                           /* POST of this, whose content-type is among the headers; data NULL: form decides */
     const char *headers[HTTP_HEADERS_MAX]; /* "authorization: Bearer …", up to the first NULL */
     size_t max_bytes;                      /* of the answer's body */
     int64_t deadline;                      /* clock_monotonic() */

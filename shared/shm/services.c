@@ -14,7 +14,8 @@ static const char *const admin_secrets[] = {"database_url", "data_keys.admin", N
 static const char *const videos_secrets[] = {"database_url", "data_keys.videos", NULL};
 static const char *const mailer_secrets[] = {"database_url", "data_keys.mailer", "smtp_password", NULL};
 static const char *const assessments_secrets[] = {"database_url", "data_keys.assessments", NULL};
-static const char *const notifications_secrets[] = {"database_url", "data_keys.notifications", NULL};
+static const char *const notifications_secrets[] = {"database_url", "data_keys.notifications", "push_vapid", "push_fcm",
+    "push_apns", NULL};
 static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", "metrics_token", NULL};
 
 const service_t services[] = {

@@ -113,6 +113,11 @@ class World:
         return self.once('notification', make)
 
     @property
+    def device(self):
+        return self.once('device', lambda: self.parent.client.post(
+            '/api/v1/notifications/devices', {'platform': 'fcm', 'token': uuid.uuid4().hex}).expect(201).data['id'])
+
+    @property
     def broadcast(self):
         return self.once('broadcast', lambda: self.person(ADMIN).client.post(
             '/api/v1/admin/notifications/broadcast', BROADCAST).expect(202).data['id'])
@@ -554,6 +559,23 @@ def chosen(world, before, after, answer):
     assert len(answer.data['types']) == 11
 
 
+def devices(world, who):
+    return world.database.value('SELECT count(*) FROM notifications.devices WHERE user_id = %s',
+                                world.person(who).id) if who != ANYONE else 0
+
+
+def registered_device(world, before, after, answer):
+    assert after == 1 and answer.data['platform'] == 'fcm'
+
+
+def devices_of_parent(world, _):
+    return world.device and devices(world, PARENT)
+
+
+def removed_device(world, before, after, answer):
+    assert (before, after) == (1, 0)
+
+
 def broadcasts(world, _):
     return world.database.value('SELECT count(*) FROM notifications.broadcasts')
 
@@ -579,6 +601,7 @@ VIDEO = {'title': '표에서 만든 영상', 'description': '표를 위한 영�
          'areas': ['language'], 'is_published': True}
 QUESTION = {'category': 'emotional', 'age_range_start': 71, 'age_range_end': 71, 'question_text': '표에서 만든 질문인가요?',
             'answer_type': 'yes_no'}
+DEVICE = {'platform': 'fcm', 'token': 'matrix:' + uuid.uuid4().hex}
 PREFERENCES = {'quiet_from': '22:00', 'quiet_until': '07:00',
                'types': [{'type': 'payment', 'in_app': True, 'email': False, 'push': True}]}
 BROADCAST = {'role': 'admin', 'title': '표의 알림', 'message': '관리자에게만', 'link_url': '/notices'}
@@ -715,6 +738,12 @@ MATRIX = [
     ('notifications.delete', '/api/v1/notifications/{unknown}', None, NOT_FOUND, None, None),
     ('notifications.preferences.get', '/api/v1/notifications/preferences', None, MEMBERS_200, None, None),
     ('notifications.preferences.put', '/api/v1/notifications/preferences', PREFERENCES, MEMBERS_200, preferences, chosen),
+    ('notifications.push_key', '/api/v1/notifications/push-key', None, MEMBERS_200, None, None),
+    ('notifications.devices', '/api/v1/notifications/devices', None, MEMBERS_200, None, None),
+    ('notifications.devices.create', '/api/v1/notifications/devices', DEVICE, MEMBERS_201, devices, registered_device),
+    ('notifications.devices.delete', '/api/v1/notifications/devices/{device}', None, {**NOT_FOUND, PARENT: 200, OTHER_PARENT: 404},
+     devices_of_parent, removed_device),
+    ('notifications.devices.delete', '/api/v1/notifications/devices/{unknown}', None, NOT_FOUND, None, None),
     ('admin.notifications.broadcast', '/api/v1/admin/notifications/broadcast', BROADCAST,
      {ANYONE: 401, PARENT: 403, THERAPIST: 403, ADMIN: 202}, broadcasts, ordered),
     ('admin.notifications.broadcasts', '/api/v1/admin/notifications/broadcasts', None, ADMINS_200, None, None),
@@ -799,7 +828,7 @@ def test_matrix(system, database, operation, path, body, who, status, state, wro
     names = {name: getattr(world, name) for name in ('child', 'session', 'user', 'caller_id', 'unknown', 'guardian_id',
                                                  'invitation', 'video', 'draft', 'category', 'question',
                                                  'notification', 'attempt', 'broadcast', 'answered',
-                                                 'completed') if f'{{{name}}}' in path}
+                                                 'completed', 'device') if f'{{{name}}}' in path}
     client = world.client(who)
     world.caller = world.person(who) if who != ANYONE else None
     world.body = body(world) if callable(body) else body
