@@ -41,21 +41,22 @@ static void every_template(void **state)
 {
     static const struct {
         enum mail_template template;
-        const char *fields[2], *link;
+        const char *fields[3], *link;
     } cases[] = {
         {MAIL_EMAIL_VERIFICATION, {"token"}, BASE "/verify-email#token=va%20l%2Bue"},
         {MAIL_PASSWORD_RESET, {"token"}, BASE "/reset-password#token=va%20l%2Bue"},
         {MAIL_ACCOUNT_DELETED, {"until"}, BASE "/login"},
         {MAIL_GUARDIAN_INVITATION, {"child", "token"}, BASE "/guardian-invitation#child=va%20l%2Bue&token=va%20l%2Bue"},
         {MAIL_EXPORT_READY, {NULL}, BASE "/account/export"},
+        {MAIL_NOTIFICATION, {"id", "title", "message"}, BASE "/notifications#id=va%20l%2Bue"},
     };
     (void)state;
     assert_int_equal(ARRAY_SIZE(cases), ARRAY_SIZE(mail_templates) - 1);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         for (int language = 0; language < LANGUAGES; language++) {
-            mail_field_t fields[2] = {{{0}}};
+            mail_field_t fields[3] = {{{0}}};
             size_t count = 0;
-            while (count < 2 && cases[i].fields[count]) {
+            while (count < 3 && cases[i].fields[count]) {
                 fields[count] = field_make(cases[i].fields[count], "va l+ue");
                 count++;
             }
