@@ -84,16 +84,17 @@ def test_second_run_takes_seconds(own):
     assert sorted(own.pids()) == pids
 
 
-def test_the_five_commands(own):
+def test_the_commands_to_try(own):
     """Those that tools/run prints, pasted into a shell as they are."""
     said = own.start()
     commands = re.findall(r'^  ((?:curl|TOKEN=).*)$', said, re.MULTILINE)
-    assert len(commands) == 5, said
+    assert len(commands) == 6, said
     script = '\n'.join(f'{command}; echo; echo "status $?"' for command in commands)
-    done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, errors='replace', timeout=60, check=True)
     answers = re.split(r'status 0\n', done.stdout)
-    assert len(answers) == 6, done.stdout + done.stderr
-    assert '"parent@example.com"' in answers[2] and '"success":true' in answers[3].replace(' ', '') and 'openapi' in answers[4]
+    assert len(answers) == 7, done.stdout + done.stderr
+    assert '"parent@example.com"' in answers[2] and '"success":true' in answers[3].replace(' ', '')
+    assert '"question_text"' in answers[4] and 'openapi' in answers[5]
 
 
 def test_a_visitors_journey(own):
