@@ -532,6 +532,7 @@ def test_therapist_by_relation_and_consent(mother, therapist, child, attempt, da
     def seen():
         status = therapist.client.get(path_of(attempt)).status
         assert therapist.client.get(ASSESSMENTS, query={'child_id': child['id']}).status == status
+        therapist.client.get(path_of(attempt) + '/results').expect(409 if status == 200 else 404)  # there are none yet
         return status == 200
     mother.consent('sharing')
     assert not seen()
