@@ -104,11 +104,10 @@ text_t notice_arguments(call_t *call, const notification_t *notification)
     return copy;
 }
 
-void notifications_missed(call_t *call)
+static list_t missed_after(call_t *call, int64_t seq, bool *complete)
 {
-    const missed_after_t *in = call->input;
     const rows_t *rows = db_query(call, &SQL_notifications_after, bind_uuid(call->principal.user),
-        bind_boolean(call->language == LANGUAGE_EN), bind_boolean(false), bind_integer(in->seq), bind_integer(MISSED_MOST + 1),
+        bind_boolean(call->language == LANGUAGE_EN), bind_boolean(false), bind_integer(seq), bind_integer(MISSED_MOST + 1),
         bind_integer(0));
     size_t count = rows->count > MISSED_MOST ? MISSED_MOST : (size_t)rows->count;
     missed_event_t *events = arena_allocate(call->arena, (count + 1) * sizeof(*events));
@@ -118,9 +117,26 @@ void notifications_missed(call_t *call)
         message_set(&events[i], seq, notification->seq);
         message_set(&events[i], arguments, notice_arguments(call, notification));
     }
+    *complete = rows->count <= MISSED_MOST;
+    return (list_t){.items = events, .count = count};
+}
+
+/* The newest number is asked for first: what comes in between is then among the events, and never behind a number that was told. */
+void notifications_missed(call_t *call)
+{
+    const missed_after_t *in = call->input;
+    const rows_t *rows = db_query(call, &SQL_newest_seq, bind_uuid(call->principal.user));
+    int64_t newest = ((const seq_row_t *)row_first(call, rows))->seq;
+    bool complete = true;
+    list_t events = {0};
+    if (message_has(in, seq))
+        events = missed_after(call, in->seq, &complete);
+    if (events.count > 0 && ((const missed_event_t *)events.items)[events.count - 1].seq > newest)
+        newest = ((const missed_event_t *)events.items)[events.count - 1].seq;
     missed_t answer = {0};
-    message_set(&answer, complete, rows->count <= MISSED_MOST);
-    message_set(&answer, events, (list_t){.items = events, .count = count});
+    message_set(&answer, complete, complete);
+    message_set(&answer, newest, newest);
+    message_set(&answer, events, events);
     reply_value(call, &answer);
 }
 

@@ -38,6 +38,9 @@ FROM (SELECT FROM notifications.notifications n
 -- unread_count: read batched -> unread_row
 SELECT coalesce((SELECT c.unread FROM notifications.counters c WHERE c.user_id = $1), 0) AS unread;
 
+-- newest_seq: read batched -> seq_row
+SELECT coalesce((SELECT c.seq FROM notifications.counters c WHERE c.user_id = $1), 0) AS seq;
+
 -- notification_seq: read batched -> seq_row
 -- Also of one that was deleted.
 SELECT seq FROM notifications.notifications WHERE id = $1 AND user_id = $2;

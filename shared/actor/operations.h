@@ -19,7 +19,8 @@ MESSAGE(personal_data, PERSONAL_DATA);
 
 /* notifications.missed: what the principal was told after the notification of this number, as its sockets would have got it. */
 enum { MISSED_MOST = 100 };
-#define MISSED_AFTER(FIELD) FIELD(integer, seq, .required = true, .min = 0, .meaning = "0: from the beginning")
+#define MISSED_AFTER(FIELD)                                                                                        \
+    FIELD(integer, seq, .nullable = true, .min = 0, .meaning = "0: from the beginning; null: no events, only the newest number")
 MESSAGE(missed_after, MISSED_AFTER);
 #define MISSED_EVENT(FIELD)                                                                                        \
     FIELD(uuid, id, .required = true)                                                                              \
@@ -28,6 +29,7 @@ MESSAGE(missed_after, MISSED_AFTER);
 MESSAGE(missed_event, MISSED_EVENT);
 #define MISSED(FIELD)                                                                                              \
     FIELD(boolean, complete, .required = true, .meaning = "false: there are more than MISSED_MOST")                \
+    FIELD(integer, newest, .required = true, .meaning = "number of the user's newest notification; 0: there is none") \
     FIELD(list, events, .required = true, .max = MISSED_MOST, .message = &missed_event_message, .meaning = "oldest first")
 MESSAGE(missed, MISSED);
 
