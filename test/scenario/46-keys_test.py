@@ -1,11 +1,12 @@
 """Changing keys while the system serves: not one request fails, and an old key goes only when nothing needs it any more."""
+import datetime
 import itertools
 import time
 import uuid
 
 import pytest
 
-from harness import people
+from harness import people, questions
 from harness.client import Client
 from harness.load import Load
 from harness.wait import wait_until
@@ -122,6 +123,23 @@ def test_old_data_key_goes_when_nothing_needs_it(own):
     own.ctl('secrets', 'retire', 'data_keys.children', timeout=90)
     newest, = keys(own, 'data_keys.children')
     assert newest != first and sealed_with(own) == {newest}
+
+
+def test_notes_of_assessments_are_sealed_anew(own):
+    """The older key goes, and they are read as before."""
+    mother = people.newcomer(own)
+    child = mother.child(birth_date=(datetime.date.today() - datetime.timedelta(900)).isoformat(), gestational_weeks=40)
+    with own.database() as database:
+        questions.ensure(own, database)
+        attempt = mother.client.post('/api/v1/assessments', {'child_id': child['id']}).expect(201).data
+        path = f'/api/v1/assessments/{attempt["id"]}'
+        mother.client.patch(path, {'notes': '졸려 했어요'}).expect(200)
+        own.ctl('secrets', 'rotate', 'data_keys.assessments', timeout=RESTART)
+        own.ctl('secrets', 'retire', 'data_keys.assessments', timeout=90)
+        newest, = keys(own, 'data_keys.assessments')
+        sealed = bytes(database.value('SELECT notes FROM assessments.development_assessments WHERE id = %s', attempt['id']))
+    assert sealed[1:1 + sealed[0]].decode() == newest
+    assert mother.client.get(path).expect(200).data['notes'] == '졸려 했어요'
 
 
 def test_answers_kept_for_repeated_requests(own):
