@@ -2,8 +2,10 @@
 supervisor, Redis; everything replaced, by itself and by another release with other rows. Each answer is held against the database.
 
 Some seconds each, a minute with --long. AIPOTEN_SEED repeats a run."""
+import contextlib
 import os
 import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +21,9 @@ from harness.release import make_release
 from harness.traffic import CHILDREN, UNKNOWN, Traffic
 from harness.wait import wait_until
 
-SHORT, LONG = {'rate': 60, 'read_rate': 140, 'readers': 8}, {'rate': 250, 'read_rate': 750, 'readers': 24}
+# A second; with --long h2load makes most of the reads, since a thousand requests a second are more than Python can follow.
+SHORT, LONG = {'rate': 60, 'read_rate': 140, 'readers': 8}, {'rate': 150, 'read_rate': 50, 'readers': 4}
+SWARM = {'rate': 800, 'clients': 16, 'streams': 10}
 DURATIONS = [4, pytest.param(60, marks=pytest.mark.long)]
 FRONT = ('frontend', 'broker')
 
@@ -36,24 +40,59 @@ def own(start_system):
 class Run:
     """Traffic, somebody to kill, and seconds until the end."""
 
-    def __init__(self, own, seconds):
+    def __init__(self, own, seconds, swarm=True):
+        """swarm: with --long, also h2load's reads; not where frontends are replaced or killed, since its connections end then."""
         self.own, self.seconds = own, seconds
         self.seed = seed_of_run()
         self.killer = Killer(own, random.Random(self.seed))
-        self.traffic = Traffic(own, seed=self.seed, **(LONG if seconds >= 60 else SHORT))
+        long = seconds >= 60
+        self.traffic = Traffic(own, seed=self.seed, **(LONG if long else SHORT))
+        self.swarm = Swarm(own, seconds) if long and swarm else contextlib.nullcontext()
 
     def __enter__(self):
         self.traffic.__enter__()
+        self.swarm.__enter__()
         return self
 
     def __exit__(self, kind, *rest):
+        self.swarm.__exit__(kind, *rest)
         self.traffic.__exit__(kind, *rest)
+        print(f'{len(self.traffic.attempts) / self.traffic.took:.0f} requests a second by Python')
         if kind is None:
             check_all(self.own, self.traffic, self.killer)
 
     def goes_on(self, more=40):
         target = len(self.traffic.attempts) + more
         wait_until(lambda: len(self.traffic.attempts) >= target, 30, 'the traffic to go on')
+
+
+class Swarm:
+    """800 reads a second over HTTP/2 and TLS by h2load, for so long; its connections must not be ended, for it makes no new ones."""
+
+    def __init__(self, own, seconds):
+        self.person, self.seconds = people.newcomer(own), seconds
+        child = self.person.child()['id']
+        self.uris = tempfile.NamedTemporaryFile('w', suffix='.uris')  # pylint: disable=consider-using-with
+        for path in (CHILDREN, f'{CHILDREN}/{child}', '/api/v1/videos?age=24', '/api/v1/users/me', f'{CHILDREN}/{child}/measurements'):
+            self.uris.write(f'https://127.0.0.1:{own.https_port}{path}\n')
+        self.uris.flush()
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            ['h2load', '-c', str(SWARM['clients']), '-m', str(SWARM['streams']), '--rps', str(SWARM['rate'] / SWARM['clients']),
+             '--duration', str(self.seconds), '-H', f'authorization: Bearer {self.person.token}', '-i', self.uris.name],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return self
+
+    def __exit__(self, kind, *_):
+        said = self.process.communicate(timeout=self.seconds + 60)[0]
+        self.uris.close()
+        if kind is not None:
+            return
+        good = int(re.search(r'status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx', said).group(1))
+        assert re.search(r', 0 failed, 0 errored, 0 timeout', said), said
+        print(f'{good} reads by h2load, all answered')
+        assert good > SWARM['rate'] * self.seconds / 3, said
 
 
 class Dialer:
@@ -99,7 +138,7 @@ def replaced(own, before):
 @pytest.mark.parametrize('seconds', DURATIONS)
 def test_rolling_restart(own, seconds):
     """Of everything, again and again: 0 failed requests, 0 refused connections."""
-    with Run(own, seconds) as run, Dialer(own, people.demo(own, 'parent').token) as dialer:
+    with Run(own, seconds, swarm=False) as run, Dialer(own, people.demo(own, 'parent').token) as dialer:
         ends = time.monotonic() + (seconds if seconds >= 60 else 0)
         while True:
             before = own.pids()
@@ -169,7 +208,7 @@ def test_every_actor_instance_in_turn(own, seconds):
 @pytest.mark.parametrize('seconds', DURATIONS)
 def test_frontends_killed(own, seconds):
     """Only connections of the killed one notice (ledger.excused), and only by their end."""
-    with Run(own, seconds) as run:
+    with Run(own, seconds, swarm=False) as run:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends or not run.killer.killed:
             time.sleep(1)
