@@ -64,6 +64,8 @@ void attempt_get(call_t *call)
 
 /* --- beginning one ------------------------------------------------------------------------------------------------ */
 
+enum { TRIES = 3 }; /* each but the last meets an attempt that another device begins or ends just then */
+
 static const rows_t *insert(call_t *call, uuid_t child, int32_t today, age_t age)
 {
     bool corrected = age.corrected != age.chronological;
@@ -83,17 +85,18 @@ _Noreturn static void open_fail(call_t *call, uuid_t open)
     call_fail_problems(call, ERROR_CONFLICT, problems);
 }
 
-/* One that has run out makes way for a new one; another one is gone on with. */
+/* One that has run out makes way for a new one, as does one that was completed meanwhile; another one is gone on with. */
 static const rows_t *insert_again(call_t *call, uuid_t child, int32_t today, age_t age)
 {
-    if (db_query(call, &SQL_attempt_expire, bind_uuid(child))->count > 0) {
+    for (int tries = 0; tries < TRIES; tries++) {
+        db_query(call, &SQL_attempt_expire, bind_uuid(child));
+        const key_row_t *open = row_first(call, db_query(call, &SQL_attempt_open, bind_uuid(child)));
+        if (open != NULL)
+            open_fail(call, open->id);
         const rows_t *rows = insert(call, child, today, age);
         if (rows->count > 0)
             return rows;
     }
-    const key_row_t *open = row_first(call, db_query(call, &SQL_attempt_open, bind_uuid(child)));
-    if (open != NULL)
-        open_fail(call, open->id);
     call_fail(call, ERROR_AGE_NOT_SUPPORTED); /* there are no questions for it */
 }
 

@@ -309,6 +309,20 @@ def test_parallel_starts_after_expiry(system, mother, child, attempt, database):
     assert sorted(found) == [201] + [409] * 7
 
 
+def test_begun_while_the_one_before_is_completed(system, mother, child, attempt, database):
+    """It ran out just when it was completed: who begins another one waits for that, and is not told that nothing can be asked."""
+    run_out(system, database, attempt)
+    with system.database() as other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other.connection.autocommit = False
+        other.rows('SELECT FROM assessments.development_assessments WHERE id = %s FOR NO KEY UPDATE', attempt['id'])
+        started = pool.submit(mother.client.post, ASSESSMENTS, {'child_id': child['id']})
+        wait_until(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"), 30, 'it waits')
+        other.rows("UPDATE assessments.development_assessments SET status = 'completed', completed_at = now() WHERE id = %s",
+                   attempt['id'])
+        other.connection.commit()
+        started.result().expect(201)
+
+
 # --- deaths, and what time does -----------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope='module')
