@@ -55,6 +55,8 @@ void session_list(call_t *);
 void session_revoke(call_t *);
 /* Makes the revocation of these sessions (rows of only_id) work from the next request on. */
 void sessions_refuse(call_t *, const rows_t *);
+/* Their realtime sockets end, on all machines; those of this one find it in shared memory as well. `session` NULL: all of them. */
+void sockets_end(call_t *, uuid_t user, const uuid_t *session, text_t reason);
 /* A token issued until now is refused for as long as it could live. */
 void subject_refuse(segment_t *, const config_t *, uuid_t session_or_user);
 

@@ -100,10 +100,10 @@ UPDATE accounts.auth_sessions
 SET refresh_hash = $2, rotation = $3, delivery = $4, expires_at = $5, last_used_at = aipoten.app_now()
 WHERE id = $1;
 
--- session_end: write -> only_id
+-- session_end: write -> session_ended
 UPDATE accounts.auth_sessions SET revoked_at = aipoten.app_now(), revoked_reason = $2
 WHERE id = $1 AND revoked_at IS NULL
-RETURNING id;
+RETURNING id, user_id;
 
 -- session_end_own: write -> only_id
 -- Somebody else's, and one that is over, is not there.

@@ -224,6 +224,11 @@ MESSAGE(family, FAMILY);
 #define ONLY_ID(FIELD) FIELD(uuid, id)
 MESSAGE(only_id, ONLY_ID);
 
+#define SESSION_ENDED(FIELD) \
+    FIELD(uuid, id)          \
+    FIELD(uuid, user_id)
+MESSAGE(session_ended, SESSION_ENDED);
+
 /* --- consents ----------------------------------------------------------------------------------------------------- */
 
 #define CONSENT(FIELD)                                                                                       \

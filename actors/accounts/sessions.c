@@ -6,6 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "shm/revocation.h"
+#include "wire/hint.h"
+#include "wire/realtime.h"
+#include <stdio.h>
 
 /* A second more than a token's lifetime: its claim exp is in whole seconds, rounded up (crypto/token.c). */
 void subject_refuse(segment_t *segment, const config_t *config, uuid_t session_or_user)
@@ -23,10 +26,38 @@ void sessions_refuse(call_t *call, const rows_t *rows)
     }
 }
 
+void sockets_end(call_t *call, uuid_t user, const uuid_t *session, text_t reason)
+{
+    char name[HINT_TOPIC_MAX + 1], id[UUID_TEXT_SIZE];
+    buffer_t packed = {0};
+    realtime_end_t end = {0};
+    message_set(&end, user, user);
+    if (session != NULL)
+        message_set(&end, session, *session);
+    message_set(&end, reason, reason);
+    realtime_pack_end(&end, &packed);
+    uuid_format(user, id);
+    snprintf(name, sizeof(name), TOPIC_USER "%s", id);
+    call_hint(call, text_of(name), arena_copy(call->arena, buffer_text(&packed)));
+    buffer_free(&packed);
+}
+
+/* Nothing when it is over already. */
+static void session_end(call_t *call, uuid_t session, text_t reason)
+{
+    const rows_t *rows = db_query(call, &SQL_session_end, bind_uuid(session), bind_text(reason));
+    if (rows->count == 0)
+        return;
+    const session_ended_t *ended = row_at(call, rows, 0);
+    subject_refuse(call_segment(call), call_config(call), ended->id);
+    sockets_end(call, ended->user_id, &ended->id, reason);
+}
+
 void user_sessions_end(call_t *call, uuid_t user, text_t reason)
 {
     db_query(call, &SQL_sessions_end_all, bind_uuid(user), bind_text(reason));
     subject_refuse(call_segment(call), call_config(call), user);
+    sockets_end(call, user, NULL, reason);
 }
 
 /* --- refresh ------------------------------------------------------------------------------------------------------ */
@@ -46,7 +77,7 @@ static void family_end(call_t *call, const family_t *family, const shown_token_t
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(family->id, id);
-    sessions_refuse(call, db_query(call, &SQL_session_end, bind_uuid(family->id), bind_text(TEXT("reuse"))));
+    session_end(call, family->id, TEXT("reuse"));
     log_event(LOG_WARNING, "refresh_token_reused", LOG_S("session", id), LOG_I("rotation", family->rotation),
         LOG_I("shown", shown->token.rotation),
         LOG_S("next", "the session was revoked; its user must log in again"));
@@ -103,7 +134,7 @@ void session_logout(call_t *call)
     uuid_t session = shown.text.data != NULL ? shown.token.session : call->principal.session;
     if (uuid_is_zero(session))
         call_fail(call, ERROR_UNAUTHENTICATED);
-    sessions_refuse(call, db_query(call, &SQL_session_end, bind_uuid(session), bind_text(TEXT("logout"))));
+    session_end(call, session, TEXT("logout"));
     tokens_cookie_clear(call);
     reply_nothing(call);
 }
@@ -123,5 +154,6 @@ void session_revoke(call_t *call)
         db_query(call, &SQL_session_end_own, bind_uuid(params->id), bind_uuid(call->principal.user));
     row_or_404(call, rows);
     sessions_refuse(call, rows);
+    sockets_end(call, call->principal.user, &params->id, TEXT("logout"));
     reply_nothing(call);
 }

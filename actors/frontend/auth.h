@@ -12,6 +12,8 @@ enum auth_result {
 
 /* Takes the secret jwt_keys; exits when that is no ring of keys. */
 void auth_open(segment_t *, const config_t *);
+/* The same of a token that came in another way. */
+bool auth_check_token(text_t token, int64_t now, token_t *out, const char **reason);
 /* `authorization` is the header's value (data NULL: absent); `now` is clock_now(). On AUTH_REFUSED *reason is a short word for
  * the log. A revocation works on the next call. */
 enum auth_result auth_check(text_t authorization, int64_t now, token_t *out, const char **reason);

@@ -189,6 +189,7 @@ int main(void)
             drain_begin();
     }
     relay_close();
+    realtime_close();
     access_log_close();
     log_event(LOG_INFO, "stopped");
     return 0;

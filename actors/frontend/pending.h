@@ -9,6 +9,7 @@ typedef struct {
     void *connection; /* on whose account it is counted */
     void *upstream;   /* who is to answer */
     void *fill;       /* others wait for the answer; NULL: none */
+    void *question;   /* it is one of our own, without exchange and connection; NULL: a client's */
     int64_t deadline; /* clock_monotonic() */
     uint32_t generation, previous, next;
     bool taken;

@@ -17,6 +17,7 @@
 #include "net/broker.h"
 #include "net/upstream.h"
 #include "wire/link.h"
+#include <stdlib.h>
 
 enum { EXPIRE_MILLISECONDS = 50, RETRY_SOON = 1, PROBLEM_BYTES = 64 << 10, PACKED_KEPT = 256 << 10 };
 
@@ -32,6 +33,13 @@ typedef struct {
     int64_t ticket;
 } guard_t;
 
+/* What was asked by relay_ask. */
+typedef struct {
+    uuid_t call;
+    void (*on_answer)(void *argument, int status, text_t body);
+    void *argument;
+} asked_t;
+
 /* The place is free again, on all three accounts. */
 static void entry_release(pending_entry_t *entry)
 {
@@ -42,7 +50,8 @@ static void entry_release(pending_entry_t *entry)
     connection_t *connection = entry->connection;
     fill_t *fill = entry->fill;
     pending_release(&relay.pending, entry);
-    connection_release(connection);
+    if (connection != NULL)
+        connection_release(connection);
     cached_end_fill(fill);
     count(COUNTER_PENDING, -1);
 }
@@ -143,6 +152,61 @@ void relay_send(exchange_t *exchange, request_t *request)
         entry_send(entry, upstream, exchange);
 }
 
+/* --- our own questions -------------------------------------------------------------------------------------------- */
+
+static void question_answer(asked_t *asked, int status, text_t body)
+{
+    asked_t copy = *asked;
+    free(asked);
+    copy.on_answer(copy.argument, status, body);
+}
+
+static void question_pack(const question_t *question, uuid_t call, int64_t ticket)
+{
+    static buffer_t input;
+    char trace[UUID_TEXT_SIZE];
+    request_t request = {0};
+    input.length = 0;
+    message_pack(question->input_message, question->input, &input);
+    uuid_format(call, trace);
+    message_set(&request, version, ENVELOPE_VERSION);
+    message_set(&request, ticket, ticket);
+    message_set(&request, call_id, call);
+    message_set(&request, trace, text_of(trace));
+    message_set(&request, operation, text_of(question->operation));
+    message_set(&request, left, frontend.config.http.request_timeout);
+    message_set(&request, user, question->principal->user);
+    message_set(&request, session, question->principal->session);
+    message_set(&request, role, question->principal->role);
+    message_set(&request, language, question->language);
+    message_set(&request, resent, false);
+    message_set(&request, caller, TEXT("frontend"));
+    message_set(&request, body_kind, BODY_FIELDS);
+    message_set(&request, body, buffer_text(&input));
+    pack(&request);
+}
+
+bool relay_ask(const question_t *question, void (*on_answer)(void *argument, int status, text_t body), void *argument)
+{
+    upstream_t *upstream;
+    int64_t ticket, deadline = clock_monotonic() + frontend.config.http.request_timeout * CLOCK_MILLISECOND;
+    int service = upstream_service(question->service);
+    if (service < 0 || upstream_choose(service, &upstream) != UPSTREAM_CHOSEN)
+        return false;
+    pending_entry_t *entry = pending_take(&relay.pending, deadline, &ticket);
+    if (entry == NULL)
+        return false;
+    asked_t *asked = memory_allocate(sizeof(*asked));
+    *asked = (asked_t){.call = uuid_new(), .on_answer = on_answer, .argument = argument};
+    entry->question = asked;
+    entry->upstream = upstream;
+    upstream->in_flight++;
+    count(COUNTER_PENDING, 1);
+    question_pack(question, asked->call, ticket);
+    upstream_send(upstream, buffer_text(&relay.packed));
+    return true;
+}
+
 /* --- from the actor ----------------------------------------------------------------------------------------------- */
 
 /* Reads an envelope into the arena; false when it is none. */
@@ -170,12 +234,16 @@ static void on_reply(text_t packed)
         return;
     }
     exchange_t *exchange = entry->exchange;
-    if (exchange != NULL && !uuid_equal(exchange->call, reply.call_id)) {
+    asked_t *asked = entry->question;
+    if ((exchange != NULL && !uuid_equal(exchange->call, reply.call_id)) ||
+        (asked != NULL && !uuid_equal(asked->call, reply.call_id))) {
         count(COUNTER_BAD_REPLIES, 1);
         return;
     }
     fault_point("relay.answered");
     entry_release(entry);
+    if (asked != NULL)
+        question_answer(asked, (int)reply.status, reply.body);
     if (exchange == NULL)
         return;
     text_t file = reply.headers.length > 0 ? pairs_get(reply.headers, TEXT(REPLY_FILE_HEADER)) : (text_t){.data = NULL};
@@ -198,7 +266,10 @@ static void on_expire_time(void *argument)
     pending_entry_t *entry;
     while ((entry = pending_first(&relay.pending)) != NULL && entry->deadline <= now) {
         exchange_t *exchange = entry->exchange;
+        asked_t *asked = entry->question;
         entry_release(entry);
+        if (asked != NULL)
+            question_answer(asked, 0, (text_t){.data = NULL});
         if (exchange == NULL)
             continue;
         count(COUNTER_TIMEOUTS, 1);
@@ -279,7 +350,10 @@ static void on_lost(upstream_t *upstream)
             resent++;
             continue;
         }
+        asked_t *asked = entry->question;
         entry_release(entry);
+        if (asked != NULL)
+            question_answer(asked, 0, (text_t){.data = NULL});
         failed += exchange != NULL;
         if (exchange != NULL)
             refuse(exchange, COUNTER_INSTANCE_LOST);

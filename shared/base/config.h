@@ -151,6 +151,9 @@ typedef struct config {
         int64_t admission;        /* new ones of one frontend in a second */
         int64_t messages;         /* of one session in ten seconds */
         int64_t queue_bytes, queue_messages; /* that wait for a slow reader */
+        int64_t recovery;         /* who was away for no longer is told what was missed */
+        config_list_t turn_urls;  /* "turn:host:3478" */
+        int64_t turn_lifetime;    /* of credentials for them */
         bool conformance;         /* serve what the protocols' test suites expect, and nothing else */
     } realtime;
     struct {

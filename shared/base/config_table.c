@@ -325,6 +325,12 @@ const config_row_t config_rows[] = {
         .meaning = "what waits for a realtime client to read it; with more it is told to resync, and ends"},
     {"realtime.queue_messages", CONFIG_INTEGER, AT(realtime.queue_messages), "1000", 4, 1000000,
         .meaning = "likewise, messages"},
+    {"realtime.recovery", CONFIG_DURATION, AT(realtime.recovery), "2m", 0, HOUR,
+        .meaning = "a realtime client that was away no longer than this is told what it missed, 100 notifications at most"},
+    {"realtime.turn_urls", CONFIG_LIST, AT(realtime.turn_urls), "", .refuse = config_refuse_line,
+        .meaning = "TURN servers for video calls (turn:host:3478), with var/secrets/turn_secret as coturn's static-auth-secret"},
+    {"realtime.turn_lifetime", CONFIG_DURATION, AT(realtime.turn_lifetime), "10m", SECOND, DAY,
+        .meaning = "of the credentials for them"},
     {"realtime.conformance", CONFIG_SWITCH, AT(realtime.conformance), "false",
         .meaning = "serve the echoes that the public test suites of Engine.IO and Socket.IO expect, instead of the realtime API"},
 

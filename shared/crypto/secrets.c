@@ -49,6 +49,7 @@ static const struct {
     {"db.assessments", KIND_TEXT},
     {"db.notifications", KIND_TEXT},
     {"metrics_token", KIND_TEXT},
+    {"turn_secret", KIND_TEXT},
     {"smtp_password", KIND_GIVEN},
     {"push_fcm", KIND_GIVEN},
     {"push_apns", KIND_GIVEN},

@@ -16,7 +16,7 @@ static const char *const mailer_secrets[] = {"database_url", "data_keys.mailer",
 static const char *const assessments_secrets[] = {"database_url", "data_keys.assessments", NULL};
 static const char *const notifications_secrets[] = {"database_url", "data_keys.notifications", "push_vapid", "push_fcm",
     "push_apns", NULL};
-static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", "metrics_token", NULL};
+static const char *const frontend_secrets[] = {"jwt_keys", "tls_certificate", "tls_key", "metrics_token", "turn_secret", NULL};
 
 const service_t services[] = {
     {.name = "accounts", .program = "accounts", .stage = 1, .secrets = accounts_secrets, .role = "accounts"},

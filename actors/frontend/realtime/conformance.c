@@ -44,12 +44,6 @@ const service_t echo_service = {.path = TEXT("/engine.io/"),
 
 /* --- Socket.IO ---------------------------------------------------------------------------------------------------- */
 
-static bool anybody_connects(socket_t *socket, const json_t *auth, const char **refusal)
-{
-    (void)socket, (void)auth, (void)refusal;
-    return true;
-}
-
 /* The suite listens for one packet after the other, so that "auth" must not arrive together with the packet before it. */
 typedef struct later {
     struct later *next;
@@ -80,13 +74,16 @@ void conformance_open(loop_t *loop)
     loop->timer(loop, LATER, on_time, NULL);
 }
 
-static void tell_auth(socket_t *socket, const json_t *auth)
+static bool anybody_connects(socket_t *socket, const json_t *auth, buffer_t *refusal)
 {
+    (void)refusal;
+    socket_accept(socket, NULL);
     later_t *later = memory_zeroed(1, sizeof(*later));
     *later = (later_t){.next = first, .namespace = socket->namespace};
     session_sid(socket->session, later->sid);
     later->auth = auth != NULL ? json_dumps(auth, JSON_COMPACT) : memory_string("{}");
     first = later;
+    return true;
 }
 
 /* The arguments as they stand behind the name: an array's text without its brackets. */
@@ -119,11 +116,7 @@ static const handler_t handlers[] = {
 };
 
 const namespace_t conformance_namespaces[] = {
-    {.name = "/", .on_connect = anybody_connects, .on_connected = tell_auth, .handlers = handlers, .handler_count = ARRAY_SIZE(handlers)},
-    {.name = "/custom",
-        .on_connect = anybody_connects,
-        .on_connected = tell_auth,
-        .handlers = handlers,
-        .handler_count = ARRAY_SIZE(handlers)},
+    {.name = "/", .on_connect = anybody_connects, .handlers = handlers, .handler_count = ARRAY_SIZE(handlers)},
+    {.name = "/custom", .on_connect = anybody_connects, .handlers = handlers, .handler_count = ARRAY_SIZE(handlers)},
 };
 const int conformance_namespace_count = ARRAY_SIZE(conformance_namespaces);

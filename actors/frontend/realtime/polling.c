@@ -1,9 +1,10 @@
 /* polling: see the header. A request that waits is remembered by its session, and a guard in the request's pool tells when it dies
  * unanswered: what was on its way to its client cannot be known to have arrived, so the session ends, as its client will think too. */
 #include "polling.h"
+#include "forward.h"
 #include "frontend/counters.h"
 #include "frontend/response.h"
-#include "base/panic.h"
+#include "base/clock.h"
 #include <stdlib.h>
 
 typedef struct asker_guard {
@@ -16,6 +17,10 @@ static const text_t nothing = {.data = NULL};
 
 static void answer(asker_t asker, int status, text_t type, text_t body)
 {
+    if (asker.exchange == NULL) {
+        forward_answer(asker.peer, asker.ticket, status, type, body);
+        return;
+    }
     if (asker.guard != NULL)
         asker.guard->session = NULL;
     response_send(asker.exchange, status, type, nothing, response_copy(asker.exchange, body));
@@ -71,6 +76,15 @@ static void poll_park(asker_t asker, session_t *session)
     *session->poll = asker;
 }
 
+void polling_lost(session_t *session, asker_t asker)
+{
+    if (session->poll != NULL && session->poll->exchange == NULL && session->poll->ticket == asker.ticket) {
+        free(session->poll);
+        session->poll = NULL;
+    }
+    session_close(session, "transport close");
+}
+
 /* As much of the queue as one payload may hold, at least one packet. */
 void polling_flush(session_t *session)
 {
@@ -102,7 +116,7 @@ void polling_say(session_t *session, text_t packet)
 
 void polling_release(session_t *session)
 {
-    session->released = true;
+    session->released = clock_monotonic() + frontend.config.realtime.connect_timeout * CLOCK_MILLISECOND;
     polling_say(session, TEXT("6"));
 }
 
@@ -136,7 +150,7 @@ void polling_ask(asker_t asker, session_t *session)
     poll_park(asker, session);
     if (session->queue.count > 0)
         polling_flush(session);
-    else if (session->released)
+    else if (session->released > clock_monotonic())
         polling_say(session, TEXT("6"));
 }
 
@@ -175,5 +189,5 @@ void polling_begin(exchange_t *exchange, const service_t *service)
         response_unavailable(exchange, ERROR_UNAVAILABLE, 1);
         return;
     }
-    polling_ask((asker_t){.exchange = exchange}, session_create(service, exchange->client, exchange->secure, NULL));
+    polling_ask((asker_t){.exchange = exchange}, session_create(service, exchange->client, exchange->language, NULL));
 }

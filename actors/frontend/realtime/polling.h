@@ -14,6 +14,8 @@ void polling_flush(session_t *);
 void polling_say(session_t *, text_t packet);
 /* A WebSocket takes over: whoever waits is sent away, and so is who comes. */
 void polling_release(session_t *);
+/* Another frontend's client did not wait for this answer, or its frontend is gone. */
+void polling_lost(session_t *, asker_t);
 /* The session goes away, or on without polls. */
 void polling_leave(session_t *);
 

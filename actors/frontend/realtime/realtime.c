@@ -3,7 +3,9 @@
 #include "frontend/query.h"
 #include "frontend/response.h"
 #include "base/panic.h"
+#include "api.h"
 #include "conformance.h"
+#include "forward.h"
 #include "polling.h"
 #include "socket.h"
 #include "websocket.h"
@@ -17,7 +19,7 @@ static struct {
     arena_t *arena;
 } realtime;
 
-static const service_t *service_of(text_t path)
+const service_t *service_of_path(text_t path)
 {
     for (int i = 0; i < realtime.service_count; i++) {
         text_t own = realtime.services[i]->path;
@@ -29,7 +31,7 @@ static const service_t *service_of(text_t path)
 
 const destination_t *realtime_destination(text_t path)
 {
-    return service_of(path) != NULL ? &realtime.destination : NULL;
+    return service_of_path(path) != NULL ? &realtime.destination : NULL;
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
@@ -97,8 +99,16 @@ static void handshake(exchange_t *exchange, const service_t *service, const wish
 static void go_on(exchange_t *exchange, const service_t *service, const wish_t *wish, bool by_websocket)
 {
     asker_t asker = {.exchange = exchange};
+    uint64_t owner = session_owner(wish->sid);
     session_t *session = session_find(service, wish->sid);
-    if (session == NULL)
+    bool elsewhere = owner != 0 && owner != frontend.generation;
+    if (elsewhere && !by_websocket && (exchange->method == METHOD_GET || exchange->method == METHOD_POST)) {
+        bool tells = exchange->method == METHOD_POST;
+        text_t body = exchange->req->entity.base != NULL ? text_of_iovec(exchange->req->entity) : TEXT("");
+        forward_poll(exchange, service, wish->sid, tells ? body : (text_t){.data = NULL});
+        return;
+    }
+    if (session == NULL && !elsewhere)
         engine_fail(asker, ENGINE_UNKNOWN_SID);
     else if (by_websocket && (exchange->method != METHOD_GET || !websocket_accept_probe(exchange, service, wish->sid)))
         engine_fail(asker, ENGINE_BAD_REQUEST);
@@ -116,7 +126,7 @@ static void answer(exchange_t *exchange)
 {
     wish_t wish;
     asker_t asker = {.exchange = exchange};
-    const service_t *service = service_of(exchange->path);
+    const service_t *service = service_of_path(exchange->path);
     if (!wish_read(exchange->query, &wish)) {
         engine_fail(asker, ENGINE_BAD_REQUEST);
         return;
@@ -141,12 +151,23 @@ void realtime_open(loop_t *loop)
     realtime.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
     routing_builtin(&row, &realtime.destination);
     sessions_open(loop);
-    if (!frontend.config.realtime.conformance)
+    forward_open(loop);
+    if (!frontend.config.realtime.conformance) {
+        realtime.services[realtime.service_count++] = &socket_service;
+        topics_open();
+        sockets_open(api_namespaces, api_namespace_count);
+        api_open(loop);
         return;
+    }
     realtime.services[realtime.service_count++] = &echo_service;
     realtime.services[realtime.service_count++] = &socket_service;
     conformance_open(loop);
     sockets_open(conformance_namespaces, conformance_namespace_count);
+}
+
+void realtime_close(void)
+{
+    forward_close();
 }
 
 void realtime_drain(void)

@@ -2,14 +2,19 @@
  *
  *     packet.c frame.c            packets and shared frames, pure
  *     websocket.c polling.c       transports
+ *     forward.c                   what belongs to a session of another frontend
  *     session.c                   Engine.IO sessions: ids, heartbeats, queues
  *     socket.c                    Socket.IO: namespaces, events, acknowledgements
+ *     topics.c news.c             who is told what is said of a user, a role, a room; what was missed is asked for
+ *     api.c video_call.c turn.c   the realtime API: tokens, events, video calls
  *     conformance.c               echoes for the public test suites */
 #pragma once
 #include "frontend/exchange.h"
 
 /* After relay_open: before its hooks have run nothing is written. */
 void realtime_open(loop_t *);
+/* The last thing before the process ends: it ends ZeroMQ. */
+void realtime_close(void);
 /* Told to stop. */
 void realtime_drain(void);
 /* The destination of a path of ours, whatever the method; NULL: it is none. */

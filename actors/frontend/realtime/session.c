@@ -21,6 +21,7 @@ enum {
     WINDOW = 10,           /* seconds, of realtime.messages and realtime.sessions_address */
     GENERATION_DIGITS = 16,
     PLACE_DIGITS = 8,
+    MOVED_BYTES = 64 << 20,
 };
 
 static struct {
@@ -170,7 +171,7 @@ static void expect_ping(session_t *session, int64_t now)
     node_append(&sessions.pings, &session->beat);
 }
 
-session_t *session_create(const service_t *service, address_t client, bool secure, struct websocket *websocket)
+static session_t *session_make(const service_t *service, address_t client, enum language language, struct websocket *websocket)
 {
     int64_t now = clock_monotonic();
     session_t *session = memory_zeroed(1, sizeof(*session));
@@ -180,7 +181,7 @@ session_t *session_create(const service_t *service, address_t client, bool secur
     random_bytes(session->nonce, sizeof(session->nonce));
     session->service = service;
     session->client = client;
-    session->secure = secure;
+    session->language = language;
     session->websocket = websocket;
     session->join_due = now + frontend.config.realtime.connect_timeout * CLOCK_MILLISECOND;
     node_append(&sessions.joinings, &session->joining);
@@ -188,9 +189,85 @@ session_t *session_create(const service_t *service, address_t client, bool secur
     sessions.count++;
     sessions.strangers++;
     count(COUNTER_REALTIME_SESSIONS, 1);
+    service->on_open(session);
+    return session;
+}
+
+session_t *session_create(const service_t *service, address_t client, enum language language, struct websocket *websocket)
+{
+    session_t *session = session_make(service, client, language, websocket);
     count(COUNTER_REALTIME_OPENED, 1);
     open_packet(session);
-    service->on_open(session);
+    return session;
+}
+
+/* --- to another frontend ------------------------------------------------------------------------------------------ */
+
+#define QUEUED_PACKET(FIELD)                  \
+    FIELD(boolean, binary, .required = true)  \
+    FIELD(bytes, packet, .required = true)
+MESSAGE_POSITIONAL(queued_packet, QUEUED_PACKET);
+
+#define MOVED(FIELD)                                                                                               \
+    FIELD(bytes, spoken, .required = true)                                                                         \
+    FIELD(list, queue, .required = true, .message = &queued_packet_message)
+MESSAGE_POSITIONAL(moved, MOVED);
+
+bool session_pack(session_t *session, buffer_t *out)
+{
+    static buffer_t spoken;
+    moved_t moved = {0};
+    spoken.length = 0;
+    if (session->service->pack == NULL || !session->service->pack(session, &spoken))
+        return false;
+    queued_packet_t *packets = memory_zeroed(session->queue.count + 1, sizeof(*packets));
+    size_t packet_count = 0;
+    queue_t all = session->queue;
+    frame_t **frames = memory_zeroed(all.count + 1, sizeof(*frames));
+    session->queue = (queue_t){0};
+    for (frame_t *frame; (frame = queue_take(&all)) != NULL; packet_count++) {
+        frames[packet_count] = frame;
+        message_set(&packets[packet_count], binary, frame_is_binary(frame));
+        message_set(&packets[packet_count], packet, frame_packet(frame));
+    }
+    message_set(&moved, spoken, buffer_text(&spoken));
+    message_set(&moved, queue, (list_t){.items = packets, .count = packet_count});
+    message_pack(&moved_message, &moved, out);
+    for (size_t i = 0; i < packet_count; i++)
+        frame_release(&frames[i]);
+    free(frames);
+    free(packets);
+    return true;
+}
+
+static _Noreturn void on_limit(void *argument)
+{
+    (void)argument;
+    panic("a session that came from another frontend takes more than %d bytes", MOVED_BYTES);
+}
+
+session_t *session_unpack(
+    const service_t *service, address_t client, enum language language, struct websocket *websocket, text_t packed)
+{
+    static arena_t *arena;
+    moved_t moved;
+    problems_t problems;
+    if (arena == NULL)
+        arena = arena_create(MOVED_BYTES, on_limit, NULL);
+    problems.arena = arena;
+    problems.count = 0;
+    session_t *session = NULL;
+    if (message_read(&moved_message, packed, SOURCE_PEER, &moved, &problems) && sessions.count < sessions.capacity) {
+        session = session_make(service, client, language, websocket);
+        const queued_packet_t *packets = moved.queue.items;
+        for (size_t i = 0; i < moved.queue.count; i++)
+            session_send_packet(session, packets[i].packet, packets[i].binary);
+        if (!service->unpack(session, moved.spoken)) {
+            session_close(session, "it cannot be gone on with here");
+            session = NULL;
+        }
+    }
+    arena_reset(arena);
     return session;
 }
 
@@ -249,7 +326,7 @@ void session_upgrade(session_t *session)
     polling_leave(session);
     session->websocket = session->probing;
     session->probing = NULL;
-    session->released = false;
+    session->released = 0;
     count(COUNTER_REALTIME_UPGRADED, 1);
     if (session->queue.count > 0)
         websocket_flush(session->websocket);
@@ -437,6 +514,7 @@ static void on_tick(void *argument)
         node_remove(&session->joining);
         expire(session);
     }
+    websockets_look();
     if (sessions.draining)
         drain_some(now);
 }

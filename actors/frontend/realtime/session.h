@@ -20,12 +20,17 @@ typedef struct {
     bool (*on_message)(session_t *, const engine_packet_t *);
     void (*on_slow)(session_t *); /* it reads too slowly: what it is to hear before it ends */
     void (*on_close)(session_t *, const char *reason);
+    /* A session goes to another frontend: what it is, and back. NULL: it cannot. False: not just now; it is nothing of ours. */
+    bool (*pack)(session_t *, buffer_t *out);
+    bool (*unpack)(session_t *, text_t packed);
 } service_t;
 
 /* Who waits for an answer to a poll. */
 typedef struct asker {
-    exchange_t *exchange;
+    exchange_t *exchange;      /* NULL: it is at another frontend (forward.c) */
     struct asker_guard *guard; /* tells when the request dies; NULL: none */
+    uint32_t peer;             /* of forward.c, likewise */
+    int64_t ticket;
 } asker_t;
 
 typedef struct session_node {
@@ -38,6 +43,7 @@ struct session {
     const service_t *service;
     void *spoken;      /* the service's own */
     address_t client;
+    enum language language;
     struct websocket *websocket; /* NULL: it polls */
     struct websocket *probing;   /* a WebSocket that wants to take over; NULL: none */
     asker_t *poll;     /* that waits for something to say; NULL: none */
@@ -45,15 +51,18 @@ struct session {
     session_node_t beat, joining; /* by the time of the next ping, or its answer; by the time to join by */
     session_t *next;   /* that is to be written to, or to be freed */
     int64_t due, join_due; /* clock_monotonic() */
+    int64_t released;  /* clock_monotonic(): until then polls are answered at once, since a WebSocket takes over */
     int64_t window;    /* seconds of clock_monotonic() / 10, that `messages` are counted in */
     uint32_t messages;
     bool dirty, closed;
     bool pinged;       /* a ping waits for its answer */
-    bool released;     /* polls are answered at once, since a WebSocket takes over */
+    bool moved;        /* it lives on at another frontend */
     bool joined;       /* it is somebody's: no deadline to say whose */
-    bool secure;
     const char *ending; /* it ends when its queue has left, or at `due`; NULL: it does not */
 };
+
+/* NULL: nothing is spoken below this path. */
+const service_t *service_of_path(text_t path);
 
 void sessions_open(loop_t *);
 /* Told to stop: they end one after the other, so that not all come back at once. */
@@ -63,7 +72,7 @@ int64_t sessions_count(void);
 /* May one more begin, of this client? False: try again later (503). */
 bool session_welcome(address_t client);
 /* A new one; its first packet is queued. */
-session_t *session_create(const service_t *, address_t client, bool secure, struct websocket *);
+session_t *session_create(const service_t *, address_t client, enum language, struct websocket *);
 void session_sid(const session_t *, char out[static SID_SIZE]);
 /* NULL: there is none (any more), or it is of another path. */
 session_t *session_find(const service_t *, text_t sid);
@@ -85,6 +94,10 @@ void session_close(session_t *, const char *reason);
 void session_upgrade(session_t *);
 /* Nothing more is to be written to its WebSocket. */
 void session_written(session_t *);
+
+/* With what is queued, for another frontend, which makes it anew for a WebSocket of its own. False: it cannot go. NULL: it is none. */
+bool session_pack(session_t *, buffer_t *out);
+session_t *session_unpack(const service_t *, address_t client, enum language, struct websocket *, text_t packed);
 
 /* All of them; `each` may close the one it is given. */
 void sessions_each(void (*each)(session_t *, void *argument), void *argument);

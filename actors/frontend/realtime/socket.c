@@ -1,10 +1,10 @@
 /* socket: see the header. A session's sockets are its list; a packet with attachments is kept until the last of them has come. */
 #include "socket.h"
 #include "base/panic.h"
-#include "crypto/hash.h"
+#include "topics.h"
 #include <stdlib.h>
 
-enum { NAMESPACES_MOST = 8 /* of one session */ };
+enum { NAMESPACES_MOST = 8 /* of one session */, MOVED_BYTES = 256 << 10 };
 
 /* A packet whose attachments are still coming. */
 typedef struct {
@@ -47,6 +47,12 @@ socket_t *socket_of(const session_t *session, const namespace_t *namespace)
     while (socket != NULL && socket->namespace != namespace)
         socket = socket->next;
     return socket;
+}
+
+static _Noreturn void on_limit(void *argument)
+{
+    (void)argument;
+    panic("sockets that came from another frontend take more than %d bytes", MOVED_BYTES);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
@@ -111,25 +117,10 @@ void socket_acknowledge(const event_t *event, text_t arguments)
 
 /* --- connecting --------------------------------------------------------------------------------------------------- */
 
-static void refuse(session_t *session, text_t namespace, const char *message)
+static void refuse(session_t *session, text_t namespace, text_t refusal)
 {
-    static buffer_t json;
-    json.length = 0;
-    buffer_format(&json, "{\"message\":\"%s\"}", message);
-    text_t packet = packet_text(SOCKET_CONNECT_ERROR, namespace, SOCKET_NO_ID, 0, buffer_text(&json));
+    text_t packet = packet_text(SOCKET_CONNECT_ERROR, namespace, SOCKET_NO_ID, 0, refusal);
     session_send_packet(session, packet, false);
-}
-
-static void id_make(char out[static SOCKET_ID_SIZE])
-{
-    static const char hex[] = "0123456789abcdef";
-    uint8_t bytes[(SOCKET_ID_SIZE - 1) / 2];
-    random_bytes(bytes, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        out[2 * i] = hex[bytes[i] >> 4];
-        out[2 * i + 1] = hex[bytes[i] & 15];
-    }
-    out[SOCKET_ID_SIZE - 1] = '\0';
 }
 
 static void socket_remove(socket_t *socket)
@@ -145,33 +136,38 @@ static void socket_remove(socket_t *socket)
     free(socket);
 }
 
+void socket_accept(socket_t *socket, const char *pid)
+{
+    char json[192], id[UUID_TEXT_SIZE];
+    uuid_format(socket->id, id);
+    snprintf(json, sizeof(json), pid != NULL ? "{\"sid\":\"%s\",\"pid\":\"%s\"}" : "{\"sid\":\"%s\"}", id, pid);
+    socket->accepted = true;
+    session_joined(socket->session);
+    send_packet(socket, SOCKET_CONNECT, SOCKET_NO_ID, text_of(json), NULL, 0);
+}
+
 static bool socket_connect(session_t *session, text_t name, const json_t *auth)
 {
+    static buffer_t refusal;
     spoken_t *spoken = session->spoken;
     const namespace_t *namespace = namespace_find(name);
-    const char *refusal = NULL;
-    char json[64];
     if (namespace == NULL) {
-        refuse(session, name, "Invalid namespace");
+        refuse(session, name, TEXT("{\"message\":\"Invalid namespace\"}"));
         return true;
     }
     if (socket_of(session, namespace) != NULL || spoken->count == NAMESPACES_MOST)
         return false;
     socket_t *socket = memory_zeroed(1, sizeof(*socket));
-    *socket = (socket_t){.session = session, .namespace = namespace};
-    id_make(socket->id);
+    *socket = (socket_t){.session = session, .namespace = namespace, .id = uuid_random(), .seq = -1};
+    refusal.length = 0;
     if (!namespace->on_connect(socket, auth, &refusal)) {
-        refuse(session, name, refusal);
+        refuse(session, name, buffer_text(&refusal));
         free(socket);
         return true;
     }
     socket->next = spoken->sockets;
     spoken->sockets = socket;
     spoken->count++;
-    session_joined(session);
-    snprintf(json, sizeof(json), "{\"sid\":\"%s\"}", socket->id);
-    send_packet(socket, SOCKET_CONNECT, SOCKET_NO_ID, text_of(json), NULL, 0);
-    namespace->on_connected(socket, auth);
     return true;
 }
 
@@ -215,6 +211,8 @@ static bool packet_take(session_t *session, const socket_packet_t *packet, const
     socket_t *socket = namespace != NULL ? socket_of(session, namespace) : NULL;
     if (packet->type == SOCKET_CONNECT)
         good = socket_connect(session, packet->namespace, data);
+    else if (socket != NULL && !socket->accepted)
+        good = false; /* it must wait for its answer */
     else if (socket == NULL)
         good = spoken->sockets != NULL; /* it may have been disconnected just now; who never was connected breaks the rules */
     else if (packet->type == SOCKET_DISCONNECT)
@@ -309,8 +307,102 @@ static void on_close(session_t *session, const char *reason)
     session->spoken = NULL;
 }
 
+/* --- to another frontend ------------------------------------------------------------------------------------------ */
+
+#define MOVED_SOCKET(FIELD)                                                                                        \
+    FIELD(text, namespace, .required = true)                                                                       \
+    FIELD(uuid, id, .required = true)                                                                              \
+    FIELD(uuid, user, .required = true)                                                                            \
+    FIELD(uuid, session, .required = true)                                                                         \
+    FIELD(integer, role, .required = true)                                                                         \
+    FIELD(integer, issued, .required = true)                                                                       \
+    FIELD(integer, expires, .required = true)                                                                      \
+    FIELD(integer, seq, .required = true)                                                                          \
+    FIELD(text, topics, .required = true, .meaning = "their names, a space before each")
+MESSAGE_POSITIONAL(moved_socket, MOVED_SOCKET);
+#define MOVED_SOCKETS(FIELD) FIELD(list, sockets, .required = true, .max = NAMESPACES_MOST, .message = &moved_socket_message)
+MESSAGE_POSITIONAL(moved_sockets, MOVED_SOCKETS);
+
+static void on_pack_socket(const socket_t *socket, moved_socket_t *out, buffer_t *topics)
+{
+    topics->length = 0;
+    for (const membership_t *one = socket->topics; one != NULL; one = one->other)
+        buffer_format(topics, " %s", one->topic->name);
+    message_set(out, namespace, text_of(socket->namespace->name));
+    message_set(out, id, socket->id);
+    message_set(out, user, socket->token.user);
+    message_set(out, session, socket->token.session);
+    message_set(out, role, (int64_t)socket->token.role);
+    message_set(out, issued, socket->token.issued);
+    message_set(out, expires, socket->token.expires);
+    message_set(out, seq, socket->seq);
+    message_set(out, topics, buffer_text(topics));
+}
+
+/* Not in the middle of something. */
+static bool pack(session_t *session, buffer_t *out)
+{
+    const spoken_t *spoken = session->spoken;
+    moved_socket_t sockets[NAMESPACES_MOST] = {0};
+    buffer_t topics[NAMESPACES_MOST] = {0};
+    moved_sockets_t moved = {0};
+    bool good = spoken->assembly == NULL;
+    int count = 0;
+    for (const socket_t *socket = spoken->sockets; socket != NULL && good; socket = socket->next, count++) {
+        good = socket->accepted;
+        on_pack_socket(socket, &sockets[count], &topics[count]);
+    }
+    message_set(&moved, sockets, (list_t){.items = sockets, .count = (size_t)count});
+    if (good)
+        message_pack(&moved_sockets_message, &moved, out);
+    for (int i = 0; i < count; i++)
+        buffer_free(&topics[i]);
+    return good;
+}
+
+static bool unpack_socket(session_t *session, const moved_socket_t *in)
+{
+    spoken_t *spoken = session->spoken;
+    const namespace_t *namespace = namespace_find(in->namespace);
+    text_t rest = in->topics, name;
+    if (namespace == NULL || in->role < 0 || in->role >= ROLES)
+        return false;
+    socket_t *socket = memory_zeroed(1, sizeof(*socket));
+    *socket = (socket_t){.session = session, .namespace = namespace, .id = in->id, .seq = in->seq, .accepted = true,
+        .token = {.user = in->user, .session = in->session, .role = (enum role)in->role, .issued = in->issued, .expires = in->expires},
+        .next = spoken->sockets};
+    spoken->sockets = socket;
+    spoken->count++;
+    session_joined(session);
+    while (text_split(&rest, ' ', &name))
+        if (name.length > 0 && name.length <= HINT_TOPIC_MAX)
+            topic_join(socket, name);
+    if (namespace->on_moved != NULL)
+        namespace->on_moved(socket);
+    return true;
+}
+
+static bool unpack(session_t *session, text_t packed)
+{
+    static arena_t *arena;
+    moved_sockets_t moved;
+    problems_t problems;
+    if (arena == NULL)
+        arena = arena_create(MOVED_BYTES, on_limit, NULL);
+    problems.arena = arena;
+    problems.count = 0;
+    bool good = message_read(&moved_sockets_message, packed, SOURCE_PEER, &moved, &problems);
+    const moved_socket_t *sockets = good ? moved.sockets.items : NULL;
+    for (size_t i = 0; good && i < moved.sockets.count; i++)
+        good = unpack_socket(session, &sockets[i]);
+    arena_reset(arena);
+    return good;
+}
+
 const service_t socket_service = {.path = TEXT("/socket.io/"),
     .on_open = on_open,
     .on_message = on_message,
     .on_slow = on_slow,
-    .on_close = on_close};
+    .on_close = on_close,
+    .pack = pack,
+    .unpack = unpack};

@@ -4,8 +4,6 @@
 #include "crypto/token.h"
 #include "session.h"
 
-enum { SOCKET_ID_SIZE = 25 };
-
 typedef struct socket socket_t;
 
 /* An event as a handler is given it, which keeps none of it. */
@@ -25,10 +23,10 @@ typedef struct {
 
 typedef struct namespace {
     const char *name; /* "/" */
-    /* Asked before a socket is. False: *refusal is why, one JSON object's text "message". */
-    bool (*on_connect)(socket_t *, const json_t *auth, const char **refusal);
-    void (*on_connected)(socket_t *, const json_t *auth); /* the client knows */
+    /* True: the socket stays; it is given socket_accept now or later. False: *refusal says why: {"message": …}. */
+    bool (*on_connect)(socket_t *, const json_t *auth, buffer_t *refusal);
     void (*on_disconnect)(socket_t *);
+    void (*on_moved)(socket_t *); /* it came from another frontend, and is in its topics again; NULL: nothing to do */
     const handler_t *handlers;
     int handler_count;
 } namespace_t;
@@ -37,9 +35,12 @@ struct socket {
     session_t *session;
     const namespace_t *namespace;
     socket_t *next; /* of its session */
-    char id[SOCKET_ID_SIZE];
+    uuid_t id;
     token_t token;             /* who it is; role ROLE_NONE: nobody */
-    struct membership *rooms; /* rooms.c */
+    struct membership *topics; /* topics.c */
+    int64_t seq;               /* the newest numbered event that it was shown (news.c); -1: none */
+    char *pid;                 /* to be answered with, while it is being recovered (api.c) */
+    bool accepted;             /* the client knows of it */
 };
 
 /* The service of a path whose namespaces these are. */
@@ -48,6 +49,8 @@ extern const service_t socket_service;
 
 /* The socket of a session in a namespace; NULL: it has none there. */
 socket_t *socket_of(const session_t *, const namespace_t *);
+/* The client may go on. `pid`: what it shows when it comes back; NULL: nothing can be recovered. */
+void socket_accept(socket_t *, const char *pid);
 /* An event for one client; `arguments` is JSON, what stands behind the name: "1,{}", may be empty. */
 void socket_emit(socket_t *, const char *name, text_t arguments, const text_t *attachments, int attachment_count);
 /* The frame of such an event without attachments, to be sent to many; the caller holds it. */

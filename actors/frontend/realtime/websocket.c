@@ -1,6 +1,7 @@
 /* websocket: see the header. Nothing is freed while libwslay or libh2o may come back to it: what is closed is buried at the end of the
  * turn. An idle connection holds no buffer: libh2o's input buffer is given back whenever it is empty. */
 #include "websocket.h"
+#include "forward.h"
 #include "polling.h"
 #include "frontend/counters.h"
 #include "base/clock.h"
@@ -23,6 +24,14 @@ typedef struct {
     frame_t *frames[BATCH_FRAMES];
 } batch_t;
 
+/* A session elsewhere that a WebSocket wants to take over; it outlives the WebSocket until what was asked is answered. */
+typedef struct {
+    websocket_t *websocket; /* NULL: it is gone */
+    char sid[SID_SIZE];
+    bool asked;             /* an answer is to come */
+    queue_t held;           /* what came after "5", until the session is here */
+} remote_t;
+
 struct websocket {
     h2o_socket_t *socket; /* NULL: the answer 101 is on its way, or it is closed */
     wslay_event_context_ptr parser;
@@ -31,16 +40,52 @@ struct websocket {
     batch_t *batch;     /* being written */
     queue_t control;
     websocket_t *next;  /* that is to be buried */
+    websocket_t *next_probe;
+    int64_t probe_due;  /* clock_monotonic() */
+    remote_t *remote;   /* the session that it probes for is at another frontend */
     address_t client;
-    bool secure, probe, closing, closed, reading;
+    enum language language;
+    bool probe, fetching, closing, closed, reading;
 };
 
 static struct {
     websocket_t *closed;
+    websocket_t *first_probe; /* in no order: there are few */
     int probes;
 } websockets;
 
 static void websocket_close(websocket_t *ws);
+
+static void probe_begin(websocket_t *ws)
+{
+    ws->probe = true;
+    ws->probe_due = clock_monotonic() + frontend.config.realtime.connect_timeout * CLOCK_MILLISECOND;
+    ws->next_probe = websockets.first_probe;
+    websockets.first_probe = ws;
+    websockets.probes++;
+}
+
+static void probe_end(websocket_t *ws)
+{
+    websocket_t **at = &websockets.first_probe;
+    while (*at != ws)
+        at = &(*at)->next_probe;
+    *at = ws->next_probe;
+    ws->probe = false;
+    websockets.probes--;
+}
+
+void websockets_look(void)
+{
+    int64_t now = clock_monotonic();
+    for (websocket_t *ws = websockets.first_probe, *next; ws != NULL; ws = next) {
+        next = ws->next_probe;
+        if (ws->probe_due <= now) {
+            count(COUNTER_REALTIME_TIMEOUTS, 1);
+            websocket_close(ws);
+        }
+    }
+}
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
@@ -139,6 +184,86 @@ static void say_made(websocket_t *ws)
         websocket_close(ws);
 }
 
+static void remote_leave(websocket_t *ws)
+{
+    remote_t *remote = ws->remote;
+    if (remote == NULL)
+        return;
+    ws->remote = NULL;
+    remote->websocket = NULL;
+    queue_clear(&remote->held);
+    if (!remote->asked)
+        free(remote);
+}
+
+/* NULL: the WebSocket is gone. */
+static websocket_t *remote_answered(remote_t *remote)
+{
+    websocket_t *ws = remote->websocket;
+    remote->asked = false;
+    if (ws == NULL)
+        free(remote);
+    return ws;
+}
+
+static void on_probed(void *argument, text_t answer)
+{
+    websocket_t *ws = remote_answered(argument);
+    if (ws == NULL)
+        return;
+    if (answer.data == NULL) {
+        websocket_close(ws);
+        return;
+    }
+    frame_t *frame = frame_make(answer, false);
+    queue_add(&ws->control, frame);
+    frame_release(&frame);
+    websocket_flush(ws);
+}
+
+static void on_fetched(void *argument, text_t packed)
+{
+    remote_t *remote = argument;
+    websocket_t *ws = remote_answered(remote);
+    engine_packet_t packet;
+    if (ws == NULL)
+        return;
+    session_t *session = packed.data != NULL ? session_unpack(ws->service, ws->client, ws->language, ws, packed) : NULL;
+    if (session == NULL) {
+        websocket_close(ws);
+        return;
+    }
+    count(COUNTER_REALTIME_FETCHED, 1);
+    probe_end(ws);
+    ws->session = session;
+    queue_t held = remote->held;
+    remote->held = (queue_t){0};
+    remote_leave(ws);
+    for (frame_t *frame; (frame = queue_take(&held)) != NULL;) {
+        if (!session->closed && engine_read(frame_packet(frame), frame_is_binary(frame), &packet))
+            session_receive(session, &packet);
+        frame_release(&frame);
+    }
+}
+
+/* What a WebSocket says whose session is at another frontend. */
+static void remote_hears(websocket_t *ws, const engine_packet_t *packet, text_t message)
+{
+    remote_t *remote = ws->remote;
+    bool good = false;
+    if (ws->fetching) {
+        frame_t *frame = frame_make(message, packet->binary);
+        queue_add(&remote->held, frame);
+        frame_release(&frame);
+        good = remote->held.bytes <= (size_t)frontend.config.realtime.max_payload;
+    } else if (!remote->asked && packet->type == ENGINE_PING && text_equal(packet->data, TEXT("probe")))
+        good = remote->asked = forward_probe(ws->service, text_of(remote->sid), on_probed, remote);
+    else if (packet->type == ENGINE_UPGRADE && !remote->asked)
+        good = remote->asked = ws->fetching = forward_take(ws->service, text_of(remote->sid), on_fetched, remote);
+    if (!good)
+        websocket_close(ws);
+}
+
 static void probe_hears(websocket_t *ws, const engine_packet_t *packet)
 {
     session_t *session = ws->session;
@@ -149,8 +274,7 @@ static void probe_hears(websocket_t *ws, const engine_packet_t *packet)
         polling_release(session);
         websocket_flush(ws);
     } else if (packet->type == ENGINE_UPGRADE) {
-        ws->probe = false;
-        websockets.probes--;
+        probe_end(ws);
         session_upgrade(session);
     } else
         websocket_close(ws);
@@ -161,7 +285,7 @@ static void on_message(wslay_event_context_ptr parser, const struct wslay_event_
     websocket_t *ws = argument;
     engine_packet_t packet;
     (void)parser;
-    if (wslay_is_ctrl_frame(message->opcode) || ws->closed || ws->closing || ws->session == NULL)
+    if (wslay_is_ctrl_frame(message->opcode) || ws->closed || ws->closing || (ws->session == NULL && ws->remote == NULL))
         return;
     text_t text = {(const char *)message->msg, message->msg_length};
     connection_t *connection = connection_of_socket(ws->socket);
@@ -175,7 +299,9 @@ static void on_message(wslay_event_context_ptr parser, const struct wslay_event_
             session_close(ws->session, "parse error");
         return;
     }
-    if (ws->probe)
+    if (ws->remote != NULL)
+        remote_hears(ws, &packet, text);
+    else if (ws->probe)
         probe_hears(ws, &packet);
     else
         session_receive(ws->session, &packet);
@@ -240,8 +366,9 @@ static void websocket_close(websocket_t *ws)
         return;
     ws->closed = true;
     ws->session = NULL;
+    remote_leave(ws);
     if (ws->probe)
-        websockets.probes--;
+        probe_end(ws);
     if (ws->socket != NULL)
         socket_close(ws);
     ws->next = websockets.closed;
@@ -250,7 +377,7 @@ static void websocket_close(websocket_t *ws)
         return;
     if (session->probing == ws) {
         session->probing = NULL;
-        session->released = false;
+        session->released = 0;
     }
     if (session->websocket == ws) {
         session->websocket = NULL;
@@ -277,6 +404,7 @@ static void say_goodbye(websocket_t *ws, queue_t *queue)
     ws->session = NULL;
     if (ws->closed)
         return;
+    remote_leave(ws);
     for (frame_t *frame; (frame = queue_take(queue)) != NULL;) {
         queue_add(&ws->control, frame);
         frame_release(&frame);
@@ -306,12 +434,12 @@ void websocket_leave(session_t *session)
 static void begin(websocket_t *ws)
 {
     if (ws->probe) {
-        if (ws->session == NULL) /* closed meanwhile, or somebody else is taking it over */
+        if (ws->session == NULL && ws->remote == NULL) /* closed meanwhile, or somebody else is taking it over */
             say_goodbye(ws, &(queue_t){0});
         return;
     }
     if (session_welcome(ws->client))
-        ws->session = session_create(ws->service, ws->client, ws->secure, ws);
+        ws->session = session_create(ws->service, ws->client, ws->language, ws);
     else
         say_goodbye(ws, &(queue_t){0});
 }
@@ -352,7 +480,7 @@ static websocket_t *make(exchange_t *exchange, const service_t *service)
     websocket_t *ws = memory_zeroed(1, sizeof(*ws));
     ws->service = service;
     ws->client = exchange->client;
-    ws->secure = exchange->secure;
+    ws->language = exchange->language;
     if (wslay_event_context_server_init(&ws->parser, &callbacks, ws) != 0)
         panic("no memory for a WebSocket");
     wslay_event_config_set_max_recv_msg_length(ws->parser, (uint64_t)frontend.config.realtime.max_payload);
@@ -389,8 +517,12 @@ bool websocket_accept_probe(exchange_t *exchange, const service_t *service, text
         return false;
     websocket_t *ws = make(exchange, service);
     session_t *session = session_find(service, sid);
-    ws->probe = true;
-    websockets.probes++;
+    probe_begin(ws);
+    if (session_owner(sid) != 0 && session_owner(sid) != frontend.generation) {
+        ws->remote = memory_zeroed(1, sizeof(*ws->remote));
+        ws->remote->websocket = ws;
+        memcpy(ws->remote->sid, sid.data, SID_SIZE - 1);
+    }
     if (session != NULL && session->websocket == NULL && session->probing == NULL) {
         ws->session = session;
         session->probing = ws;

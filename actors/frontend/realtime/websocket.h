@@ -19,5 +19,7 @@ bool websocket_accept_probe(exchange_t *, const service_t *, text_t sid);
 void websocket_flush(websocket_t *);
 /* The session has gone: its WebSockets say goodbye and close. */
 void websocket_leave(session_t *);
+/* Closes those that probe for too long. */
+void websockets_look(void);
 /* Frees those that were closed in this turn. */
 void websockets_bury(void);

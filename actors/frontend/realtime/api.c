@@ -1,0 +1,292 @@
+/* api: see the header. */
+#include "api.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "video_call.h"
+#include "crypto/hash.h"
+#include "frontend/auth.h"
+#include "frontend/counters.h"
+#include "news.h"
+#include "shm/revocation.h"
+#include "wire/errors.h"
+#include <stdlib.h>
+
+enum {
+    LOOK = 200,      /* milliseconds between two looks for sessions that were ended (a second is allowed) */
+    LOOKS_EXPIRY = 5, /* each so many looks also for tokens that expired */
+    PID_CHANCE = 12, /* bytes */
+    PID_PROOF = 16,
+    PID_SIZE = 2 * (PID_CHANCE + PID_PROOF) + 1,
+};
+
+static struct {
+    uint64_t revocations; /* version of the table when it was last looked at */
+    int looks;
+    digest_t pid_key;
+} api;
+
+/* --- what is answered --------------------------------------------------------------------------------------------- */
+
+void api_succeed(const event_t *event, text_t data)
+{
+    static buffer_t json;
+    json.length = 0;
+    buffer_add_string(&json, "{\"success\":true,\"data\":");
+    buffer_add_text(&json, data);
+    buffer_add_char(&json, '}');
+    socket_acknowledge(event, buffer_text(&json));
+}
+
+void api_fail(const event_t *event, enum error_code code)
+{
+    static buffer_t json;
+    json.length = 0;
+    error_json(&json, code, event->socket->session->language, NULL);
+    socket_acknowledge(event, buffer_text(&json));
+}
+
+bool api_uuid(const event_t *event, const char *name, uuid_t *out)
+{
+    const char *value = json_string_value(json_object_get(json_array_get(event->arguments, 0), name));
+    if (value != NULL && uuid_parse(text_of(value), out) == 0)
+        return true;
+    api_fail(event, ERROR_VALIDATION);
+    return false;
+}
+
+/* --- connecting --------------------------------------------------------------------------------------------------- */
+
+static bool token_read(const json_t *auth, token_t *out)
+{
+    const char *reason = NULL, *token = json_string_value(json_object_get(auth, "token"));
+    if (token == NULL)
+        return false;
+    if (auth_check_token(text_of(token), clock_now(), out, &reason))
+        return true;
+    log_event(LOG_DEBUG, "realtime_token_refused", LOG_S("reason", reason));
+    return false;
+}
+
+static bool refuse(const socket_t *socket, enum error_code code, buffer_t *refusal)
+{
+    static buffer_t error;
+    error.length = 0;
+    error_json(&error, code, socket->session->language, NULL);
+    buffer_format(refusal, "{\"message\":\"%s\",\"data\":", errors[code].code);
+    buffer_add_text(refusal, buffer_text(&error));
+    buffer_add_char(refusal, '}');
+    return false;
+}
+
+/* A private id says that somebody was connected before as this user: only then is there something to recover. */
+static void pid_prove(const char *chance, uuid_t user, char out[static PID_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    char both[2 * PID_CHANCE + sizeof(user.bytes)];
+    memcpy(both, chance, 2 * PID_CHANCE);
+    memcpy(both + 2 * PID_CHANCE, user.bytes, sizeof(user.bytes));
+    digest_t proof = hash_hmac(api.pid_key.bytes, (text_t){both, sizeof(both)});
+    memcpy(out, chance, 2 * PID_CHANCE);
+    for (int i = 0; i < PID_PROOF; i++) {
+        out[2 * (PID_CHANCE + i)] = hex[proof.bytes[i] >> 4];
+        out[2 * (PID_CHANCE + i) + 1] = hex[proof.bytes[i] & 15];
+    }
+    out[PID_SIZE - 1] = '\0';
+}
+
+static void pid_make(uuid_t user, char out[static PID_SIZE])
+{
+    char chance[UUID_TEXT_SIZE];
+    uuid_format(uuid_random(), chance);
+    pid_prove(chance, user, out);
+}
+
+static bool pid_holds(text_t pid, uuid_t user)
+{
+    char own[PID_SIZE];
+    if (pid.length != PID_SIZE - 1)
+        return false;
+    pid_prove(pid.data, user, own);
+    return secret_equal(text_of(own), pid);
+}
+
+static bool offset_read(const json_t *auth, uuid_t user, int64_t *seq)
+{
+    const char *pid = json_string_value(json_object_get(auth, "pid")), *offset = json_string_value(json_object_get(auth, "offset"));
+    return pid != NULL && offset != NULL && pid_holds(text_of(pid), user) && text_to_int(text_of(offset), seq) && *seq >= 0;
+}
+
+static topic_t *user_topic(const socket_t *socket)
+{
+    char name[HINT_TOPIC_MAX + 1], user[UUID_TEXT_SIZE];
+    uuid_format(socket->token.user, user);
+    snprintf(name, sizeof(name), TOPIC_USER "%s", user);
+    if (!topic_join((socket_t *)(uintptr_t)socket, text_of(name)))
+        panic("a fresh socket is in too many topics");
+    return topic_find(text_of(name));
+}
+
+static void accept_fresh(socket_t *socket, topic_t *topic)
+{
+    char pid[PID_SIZE];
+    pid_make(socket->token.user, pid);
+    socket_accept(socket, pid);
+    news_begin(socket, topic);
+}
+
+static void on_recovered(socket_t *socket, bool recovered)
+{
+    char *pid = socket->pid;
+    socket->pid = NULL;
+    if (recovered)
+        socket_accept(socket, pid);
+    else
+        accept_fresh(socket, user_topic(socket));
+    free(pid);
+}
+
+static bool connect_socket(socket_t *socket, const json_t *auth, buffer_t *refusal)
+{
+    char role[HINT_TOPIC_MAX + 1];
+    int64_t seq;
+    if (!token_read(auth, &socket->token)) {
+        count(COUNTER_REALTIME_REFUSED, 1);
+        return refuse(socket, ERROR_UNAUTHENTICATED, refusal);
+    }
+    snprintf(role, sizeof(role), TOPIC_ROLE "%s", role_name(socket->token.role));
+    topic_join(socket, text_of(role));
+    topic_t *topic = user_topic(socket);
+    if (!offset_read(auth, socket->token.user, &seq)) {
+        accept_fresh(socket, topic);
+        return true;
+    }
+    socket->pid = memory_string(json_string_value(json_object_get(auth, "pid")));
+    news_recover(socket, topic, seq, on_recovered);
+    return true;
+}
+
+static void moved(socket_t *socket)
+{
+    news_continue(socket, user_topic(socket));
+}
+
+static void disconnected(socket_t *socket)
+{
+    video_call_forget(socket);
+    news_forget_socket(socket);
+    topics_leave(socket);
+    free(socket->pid);
+    socket->pid = NULL;
+}
+
+/* --- events ------------------------------------------------------------------------------------------------------- */
+
+/* The room of a user's notifications is theirs alone; each of their sockets is in it from the beginning. */
+static void join_notification_room(const event_t *event)
+{
+    uuid_t user;
+    if (!api_uuid(event, "userId", &user))
+        return;
+    if (uuid_equal(user, event->socket->token.user))
+        api_succeed(event, TEXT("null"));
+    else
+        api_fail(event, ERROR_FORBIDDEN);
+}
+
+static void therapist_online(const event_t *event)
+{
+    uuid_t therapist;
+    if (!api_uuid(event, "therapistId", &therapist))
+        return;
+    if (event->socket->token.role == ROLE_THERAPIST && uuid_equal(therapist, event->socket->token.user))
+        api_succeed(event, TEXT("null"));
+    else
+        api_fail(event, ERROR_FORBIDDEN);
+}
+
+/* A fresh token for the same user and session, before the one that it was opened with expires. */
+static void authenticate(const event_t *event)
+{
+    token_t token;
+    const token_t *own = &event->socket->token;
+    if (!token_read(json_array_get(event->arguments, 0), &token)) {
+        api_fail(event, ERROR_UNAUTHENTICATED);
+        return;
+    }
+    if (!uuid_equal(token.user, own->user) || token.role != own->role) {
+        api_fail(event, ERROR_FORBIDDEN);
+        return;
+    }
+    event->socket->token = token;
+    api_succeed(event, TEXT("null"));
+}
+
+static const handler_t handlers[] = {
+    {"join_notification_room", join_notification_room},
+    {"therapist_online", therapist_online},
+    {"authenticate", authenticate},
+    {"join_call", video_call_join},
+    {"signal", video_call_signal},
+    {"leave_call", video_call_leave},
+};
+
+const namespace_t api_namespaces[] = {
+    {.name = "/", .on_connect = connect_socket, .on_disconnect = disconnected,
+        .on_moved = moved, .handlers = handlers, .handler_count = ARRAY_SIZE(handlers)},
+};
+const int api_namespace_count = ARRAY_SIZE(api_namespaces);
+
+/* --- ends --------------------------------------------------------------------------------------------------------- */
+
+void api_end(topic_t *topic, const realtime_end_t *end)
+{
+    for (membership_t *member = topic->members, *next; member != NULL; member = next) {
+        socket_t *socket = member->socket;
+        next = member->next;
+        if (!uuid_equal(socket->token.user, end->user) ||
+            (message_has(end, session) && !uuid_equal(socket->token.session, end->session)))
+            continue;
+        session_t *session = socket->session;
+        count(COUNTER_REALTIME_ENDED, 1);
+        socket_disconnect(socket);
+        session_end(session, "session ended");
+    }
+}
+
+/* Both let the client's library come back by itself, with whatever token it has then. */
+static void look_at(session_t *session, void *argument)
+{
+    int64_t now = *(const int64_t *)argument;
+    const socket_t *socket = socket_of(session, &api_namespaces[0]);
+    if (socket == NULL)
+        return;
+    const token_t *token = &socket->token;
+    bool expired = token->expires <= now;
+    if (!expired && token->issued >= revocation_not_before(frontend.segment, token->session, token->user, now))
+        return;
+    count(expired ? COUNTER_REALTIME_EXPIRED : COUNTER_REALTIME_ENDED, 1);
+    session_end(session, expired ? "token expired" : "session ended");
+}
+
+static void on_look_time(void *argument)
+{
+    uint64_t version = revocation_version(frontend.segment);
+    int64_t now = clock_now();
+    (void)argument;
+    if (version == api.revocations && ++api.looks < LOOKS_EXPIRY)
+        return;
+    api.looks = 0;
+    api.revocations = version;
+    sessions_each(look_at, &now);
+}
+
+void api_open(loop_t *loop)
+{
+    text_t secret = process_secret("turn_secret");
+    digest_t key = hash_sha256(secret);
+    api.pid_key = hash_hmac(key.bytes, TEXT("realtime pid"));
+    video_call_open(secret);
+    news_open(loop, &api_namespaces[0]);
+    loop->timer(loop, LOOK, on_look_time, NULL);
+}

@@ -1,0 +1,415 @@
+/* news: see the header. A topic of a user remembers the newest number that was shown (`seq`). What comes next is shown; what came
+ * already is dropped; what leaves something out makes the topic be behind, and those that are behind are asked for one after the other,
+ * so many at a time. */
+#include "news.h"
+#include "actor/operations.h"
+#include "api.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "frontend/counters.h"
+#include "frontend/relay.h"
+#include "net/broker.h"
+#include <stdlib.h>
+
+enum {
+    TICK = 20,           /* milliseconds */
+    ASKED_MOST = 64,     /* questions under way */
+    ASKED_PER_TICK = 16, /* 800 in a second */
+    RETRY = 1000,        /* milliseconds until a question that nobody answered is asked again */
+    UUID_MILLISECONDS = 6, /* bytes of a UUIDv7 */
+    MISSED_BYTES = 4 << 20,
+    UNKNOWN = -1,
+};
+
+typedef struct catch_up {
+    topic_t *topic;
+    int64_t seq;    /* UNKNOWN: the newest has not been heard of */
+    int64_t not_before; /* clock_monotonic(): nobody answered just now */
+    bool asking, again, behind;
+    struct asked *asked;
+    struct catch_up *next; /* that is behind */
+} catch_up_t;
+
+/* A question under way, which outlives who asked. */
+typedef struct asked {
+    catch_up_t *catch_up; /* NULL: its topic is gone, or it is a socket's */
+    struct recovery *recovery;
+} asked_t;
+
+typedef struct recovery {
+    socket_t *socket;
+    topic_t *topic;
+    int64_t seq;
+    asked_t *asked;
+    void (*done)(socket_t *, bool);
+    struct recovery *next;
+} recovery_t;
+
+static struct {
+    const namespace_t *namespace;
+    catch_up_t *first, *last; /* behind */
+    recovery_t *recoveries;
+    int asked;
+    arena_t *values; /* of the answer at hand */
+    buffer_t arguments;
+} news;
+
+/* --- showing ------------------------------------------------------------------------------------------------------ */
+
+/* With its number as the last argument: from there on a client that comes back wants to know (connection state recovery). */
+static frame_t *notification_frame(text_t name, int64_t seq, text_t arguments)
+{
+    char event[REALTIME_NAME_MOST + 1];
+    snprintf(event, sizeof(event), "%.*s", TEXT_ARG(name));
+    news.arguments.length = 0;
+    buffer_add_text(&news.arguments, arguments);
+    if (seq != UNKNOWN)
+        buffer_format(&news.arguments, ",\"%lld\"", (long long)seq);
+    return socket_event_frame(news.namespace, event, buffer_text(&news.arguments));
+}
+
+static void show(topic_t *topic, text_t name, int64_t seq, text_t arguments, const uuid_t *sender)
+{
+    frame_t *frame = notification_frame(name, seq, arguments);
+    for (membership_t *member = topic->members, *next; member != NULL; member = next) {
+        next = member->next;
+        socket_t *socket = member->socket;
+        if (!socket->accepted || (seq != UNKNOWN && seq <= socket->seq) || (sender != NULL && uuid_equal(socket->id, *sender)))
+            continue;
+        if (seq != UNKNOWN)
+            socket->seq = seq;
+        session_send(socket->session, frame);
+        count(COUNTER_REALTIME_SHOWN, 1);
+    }
+    frame_release(&frame);
+}
+
+/* --- being behind ------------------------------------------------------------------------------------------------- */
+
+static void behind_add(catch_up_t *catch_up)
+{
+    if (catch_up->asking)
+        catch_up->again = true;
+    if (catch_up->behind || catch_up->asking)
+        return;
+    catch_up->behind = true;
+    catch_up->next = NULL;
+    if (news.last != NULL)
+        news.last->next = catch_up;
+    else
+        news.first = catch_up;
+    news.last = catch_up;
+}
+
+static void behind_remove(catch_up_t *catch_up)
+{
+    catch_up_t *before = NULL;
+    if (!catch_up->behind)
+        return;
+    for (catch_up_t *one = news.first; one != catch_up; one = one->next)
+        before = one;
+    if (before != NULL)
+        before->next = catch_up->next;
+    else
+        news.first = catch_up->next;
+    if (news.last == catch_up)
+        news.last = before;
+    catch_up->behind = false;
+}
+
+static void on_missed(void *argument, int status, text_t body);
+
+/* False: it cannot be asked now. */
+static bool ask(asked_t *asked, const socket_t *socket, int64_t seq)
+{
+    missed_after_t after = {0};
+    if (seq != UNKNOWN)
+        message_set(&after, seq, seq);
+    else
+        message_set_null(&after, seq);
+    if (!relay_ask(&(question_t){.service = "notifications",
+                       .operation = "notifications.missed",
+                       .input_message = &missed_after_message,
+                       .input = &after,
+                       .principal = &socket->token,
+                       .language = socket->session->language},
+            on_missed, asked))
+        return false;
+    news.asked++;
+    count(COUNTER_REALTIME_ASKED, 1);
+    return true;
+}
+
+static bool ask_for(catch_up_t *catch_up)
+{
+    asked_t *asked = memory_zeroed(1, sizeof(*asked));
+    asked->catch_up = catch_up;
+    catch_up->asked = asked;
+    catch_up->asking = true;
+    catch_up->again = false;
+    if (ask(asked, catch_up->topic->members->socket, catch_up->seq))
+        return true;
+    catch_up->asking = false;
+    catch_up->asked = NULL;
+    free(asked);
+    return false;
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------------ */
+
+static _Noreturn void on_limit(void *argument)
+{
+    (void)argument;
+    panic("an answer of notifications.missed takes more than %d bytes", MISSED_BYTES);
+}
+
+static const missed_t *missed_read(int status, text_t body)
+{
+    problems_t problems;
+    if (status != 200)
+        return NULL;
+    problems.arena = news.values; /* lists are laid out there */
+    problems.count = 0;
+    missed_t *missed = arena_allocate(news.values, sizeof(*missed));
+    bool good = message_read(&missed_message, arena_copy(news.values, body), SOURCE_PEER, missed, &problems);
+    return good ? missed : NULL;
+}
+
+static void take_missed(catch_up_t *catch_up, const missed_t *missed)
+{
+    const missed_event_t *events = missed->events.items;
+    if (catch_up->seq == UNKNOWN) {
+        catch_up->seq = missed->newest;
+        for (membership_t *member = catch_up->topic->members; member != NULL; member = member->next)
+            if (member->socket->seq == UNKNOWN)
+                member->socket->seq = missed->newest;
+        return;
+    }
+    for (size_t i = 0; i < missed->events.count; i++) {
+        if (events[i].seq <= catch_up->seq)
+            continue;
+        catch_up->seq = events[i].seq;
+        show(catch_up->topic, TEXT("new_notification"), events[i].seq, events[i].arguments, NULL);
+    }
+    if (!missed->complete)
+        behind_add(catch_up);
+    else if (catch_up->seq < missed->newest) /* deleted ones are not told */
+        catch_up->seq = missed->newest;
+}
+
+static int64_t milliseconds_of(uuid_t id)
+{
+    int64_t time = 0;
+    for (int i = 0; i < UUID_MILLISECONDS; i++)
+        time = time << 8 | id.bytes[i];
+    return time;
+}
+
+static void recovery_remove(recovery_t *recovery)
+{
+    recovery_t **at = &news.recoveries;
+    while (*at != recovery)
+        at = &(*at)->next;
+    *at = recovery->next;
+    if (recovery->asked != NULL)
+        recovery->asked->recovery = NULL;
+    free(recovery);
+}
+
+/* All that was missed happened within realtime.recovery, and is not more than one answer holds. */
+static bool is_recoverable(const missed_t *missed)
+{
+    const missed_event_t *events = missed->events.items;
+    int64_t before = clock_now() / CLOCK_MILLISECOND - frontend.config.realtime.recovery;
+    return missed->complete && (missed->events.count == 0 || milliseconds_of(events[0].id) >= before);
+}
+
+static void take_recovery(recovery_t *recovery, const missed_t *missed)
+{
+    socket_t *socket = recovery->socket;
+    topic_t *topic = recovery->topic;
+    catch_up_t *catch_up = topic->catch_up;
+    void (*done)(socket_t *, bool) = recovery->done;
+    int64_t seq = recovery->seq;
+    recovery_remove(recovery);
+    bool recovered = missed != NULL && is_recoverable(missed);
+    done(socket, recovered);
+    if (!recovered || socket->session->closed)
+        return;
+    const missed_event_t *events = missed->events.items;
+    for (size_t i = 0; i < missed->events.count; i++) {
+        frame_t *frame = notification_frame(TEXT("new_notification"), events[i].seq, events[i].arguments);
+        session_send(socket->session, frame);
+        frame_release(&frame);
+        seq = events[i].seq;
+    }
+    socket->seq = seq > missed->newest ? seq : missed->newest;
+    count(COUNTER_REALTIME_RECOVERED, 1);
+    if (catch_up->seq == UNKNOWN)
+        catch_up->seq = socket->seq;
+    else if (catch_up->seq > socket->seq) { /* others were shown more meanwhile: all are taken back to where this one is */
+        catch_up->seq = socket->seq;
+        behind_add(catch_up);
+    }
+}
+
+static void on_missed(void *argument, int status, text_t body)
+{
+    asked_t *asked = argument;
+    catch_up_t *catch_up = asked->catch_up;
+    recovery_t *recovery = asked->recovery;
+    free(asked);
+    news.asked--;
+    const missed_t *missed = missed_read(status, body);
+    if (missed == NULL)
+        count(COUNTER_REALTIME_UNANSWERED, 1);
+    if (recovery != NULL) {
+        recovery->asked = NULL;
+        take_recovery(recovery, missed);
+    }
+    if (catch_up != NULL) {
+        catch_up->asking = false;
+        catch_up->asked = NULL;
+        bool again = catch_up->again;
+        if (missed != NULL)
+            take_missed(catch_up, missed);
+        else
+            catch_up->not_before = clock_monotonic() + RETRY * CLOCK_MILLISECOND;
+        if (missed == NULL || again)
+            behind_add(catch_up);
+    }
+    arena_reset(news.values);
+}
+
+static void on_time(void *argument)
+{
+    int64_t now = clock_monotonic();
+    catch_up_t *last = news.last, *catch_up = NULL;
+    (void)argument;
+    for (int i = 0; i < ASKED_PER_TICK && news.asked < ASKED_MOST && catch_up != last && (catch_up = news.first) != NULL; i++) {
+        behind_remove(catch_up);
+        if (catch_up->not_before > now || !ask_for(catch_up))
+            behind_add(catch_up);
+    }
+}
+
+/* --- hints -------------------------------------------------------------------------------------------------------- */
+
+static void take_numbered(topic_t *topic, const realtime_event_t *event)
+{
+    catch_up_t *catch_up = topic->catch_up;
+    if (catch_up->seq != UNKNOWN && event->seq <= catch_up->seq)
+        return;
+    if (catch_up->asking || (catch_up->seq != UNKNOWN && event->seq > catch_up->seq + 1)) {
+        behind_add(catch_up); /* the answer under way may have been read before it */
+        return;
+    }
+    catch_up->seq = event->seq;
+    show(topic, event->name, event->seq, event->arguments, NULL);
+}
+
+static void on_topic(text_t name, text_t payload)
+{
+    realtime_t said;
+    topic_t *topic = topic_find(name);
+    if (topic == NULL)
+        return;
+    if (!realtime_read(payload, &said)) {
+        count(COUNTER_REALTIME_UNREADABLE, 1);
+        return;
+    }
+    if (said.kind == REALTIME_END)
+        api_end(topic, &said.end);
+    else if (topic->catch_up != NULL && message_has(&said.event, seq))
+        take_numbered(topic, &said.event);
+    else
+        show(topic, said.event.name, UNKNOWN, said.event.arguments, message_has(&said.event, id) ? &said.event.id : NULL);
+}
+
+static void look_again(topic_t *topic)
+{
+    if (topic->catch_up != NULL)
+        behind_add(topic->catch_up);
+}
+
+static void on_lost(void)
+{
+    count(COUNTER_REALTIME_LOST, 1);
+    topics_each(look_again);
+}
+
+/* --- sockets ------------------------------------------------------------------------------------------------------ */
+
+static catch_up_t *catch_up_of(topic_t *topic)
+{
+    if (topic->catch_up == NULL) {
+        topic->catch_up = memory_zeroed(1, sizeof(*topic->catch_up));
+        *topic->catch_up = (catch_up_t){.topic = topic, .seq = UNKNOWN};
+    }
+    return topic->catch_up;
+}
+
+void news_begin(socket_t *socket, topic_t *topic)
+{
+    catch_up_t *catch_up = catch_up_of(topic);
+    socket->seq = catch_up->seq;
+    if (catch_up->seq == UNKNOWN)
+        behind_add(catch_up);
+}
+
+void news_continue(socket_t *socket, topic_t *topic)
+{
+    catch_up_t *catch_up = catch_up_of(topic);
+    if (socket->seq == UNKNOWN) {
+        news_begin(socket, topic);
+        return;
+    }
+    if (catch_up->seq == UNKNOWN || catch_up->seq > socket->seq)
+        catch_up->seq = socket->seq;
+    behind_add(catch_up);
+}
+
+void news_recover(socket_t *socket, topic_t *topic, int64_t seq, void (*done)(socket_t *, bool))
+{
+    recovery_t *recovery = memory_zeroed(1, sizeof(*recovery));
+    asked_t *asked = memory_zeroed(1, sizeof(*asked));
+    catch_up_of(topic);
+    *recovery = (recovery_t){.socket = socket, .topic = topic, .seq = seq, .asked = asked, .done = done, .next = news.recoveries};
+    news.recoveries = recovery;
+    asked->recovery = recovery;
+    if (ask(asked, socket, seq))
+        return;
+    recovery_remove(recovery);
+    free(asked);
+    done(socket, false);
+}
+
+void news_forget(topic_t *topic)
+{
+    catch_up_t *catch_up = topic->catch_up;
+    if (catch_up == NULL)
+        return;
+    behind_remove(catch_up);
+    if (catch_up->asked != NULL)
+        catch_up->asked->catch_up = NULL;
+    free(catch_up);
+    topic->catch_up = NULL;
+}
+
+void news_forget_socket(socket_t *socket)
+{
+    for (recovery_t *recovery = news.recoveries, *next; recovery != NULL; recovery = next) {
+        next = recovery->next;
+        if (recovery->socket == socket)
+            recovery_remove(recovery);
+    }
+}
+
+void news_open(loop_t *loop, const namespace_t *namespace)
+{
+    news.namespace = namespace;
+    news.values = arena_create(MISSED_BYTES, on_limit, NULL);
+    broker_on_topics(on_topic, on_lost);
+    loop->timer(loop, TICK, on_time, NULL);
+}

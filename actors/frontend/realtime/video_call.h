@@ -1,0 +1,20 @@
+/* video_call: signalling of video calls: a room for each consultation, which its two parties alone may join; what one of them says there the
+ * other is told. Media go their own way, by TURN when they must. */
+#pragma once
+#include "api.h"
+#include "wire/errors.h"
+
+void video_call_open(text_t turn_secret);
+/* join_call {consultationId}: the room, and servers to reach each other by. The others in it hear call_joined. */
+void video_call_join(const event_t *);
+/* signal {consultationId, data}: the others hear it with userId and socketId of who said it. */
+void video_call_signal(const event_t *);
+/* leave_call {consultationId}: the others hear call_left; so they do when the socket goes. */
+void video_call_leave(const event_t *);
+void video_call_forget(socket_t *);
+
+/* api.c's, for handlers: acknowledge; `data` is JSON. */
+void api_succeed(const event_t *, text_t data);
+void api_fail(const event_t *, enum error_code);
+/* The uuid of this name in the event's first argument; false: it was refused. */
+bool api_uuid(const event_t *, const char *name, uuid_t *out);

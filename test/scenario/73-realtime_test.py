@@ -1,0 +1,196 @@
+"""The realtime API for stock clients and by hand: who may connect and until when, what reaches whom, video calls' rooms, what is
+missed and told again."""
+import json
+import os
+import subprocess
+import threading
+import uuid
+
+import pytest
+
+from harness import people
+from harness.emit import Emitter
+from harness.measure import counters_of
+from harness.realtime import Ended, Engine, Polling, Refused, Socket, node_home
+from harness.wait import kill, wait_until
+
+
+def counter(system, name):
+    return counters_of(system, 'frontend')[name]
+
+
+class Bell:
+    """Makes notifications as another actor would."""
+
+    def __init__(self, system, database):
+        self.emitter, self.database = Emitter(system), database
+
+    def ring(self, person, title='알림', **more):
+        return self.emitter.emit(self.database, 'notification.requested', str(uuid.UUID(person.id)), {
+            'user': uuid.UUID(person.id), 'type': 10, 'title': title, 'message': title, **more})
+
+
+@pytest.fixture
+def bell(system, database):
+    return Bell(system, database)
+
+
+def next_title(socket):
+    event = socket.event()
+    assert event[0] == 'new_notification', event
+    return event[1]['title']
+
+
+# --- who may connect ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('auth', [None, {}, {'token': ''}, {'token': 'x'}, {'token': 5}, {'token': 'a' * 5000}, {'other': 1}])
+def test_without_a_token_nobody_connects(system, auth):
+    socket = Socket(system, auth=auth)
+    assert not socket.connected
+    assert socket.refusal == 'UNAUTHENTICATED'
+    error = json.loads(socket.answer[2:])['data']
+    assert error['success'] is False and error['error']['code'] == 'UNAUTHENTICATED'
+    socket.close()
+
+
+def test_an_unknown_namespace(system, parent):
+    socket = Socket(system, parent.token)
+    socket.send('40/admin,' + json.dumps({'token': parent.token}))
+    assert socket.next() == '44/admin,{"message":"Invalid namespace"}'
+    socket.close()
+
+
+def test_connect_and_rooms(system, parent, therapist):
+    socket = Socket(system, parent.token)
+    assert socket.connected
+    assert socket.ask('join_notification_room', {'userId': parent.id}) == {'success': True, 'data': None}
+    other = socket.ask('join_notification_room', {'userId': therapist.id})
+    assert other['success'] is False and other['error']['code'] == 'FORBIDDEN'
+    assert socket.ask('join_notification_room', {'userId': 'me'})['error']['code'] == 'VALIDATION_ERROR'
+    assert socket.ask('join_notification_room')['error']['code'] == 'VALIDATION_ERROR'
+    assert socket.ask('therapist_online', {'therapistId': parent.id})['error']['code'] == 'FORBIDDEN'
+    mine = Socket(system, therapist.token)
+    assert mine.ask('therapist_online', {'therapistId': therapist.id})['success'] is True
+    assert mine.ask('therapist_online', {'therapistId': parent.id})['error']['code'] == 'FORBIDDEN'
+    socket.close()
+    mine.close()
+
+
+# --- until when --------------------------------------------------------------------------------------------------------------
+
+def test_logout_ends_the_sockets(system):
+    person = people.newcomer(system, consents=False)
+    other = people.log_in(system, person.email, person.password)
+    socket, stays = Socket(system, person.token), Socket(system, other.token)
+    assert socket.connected and stays.connected
+    person.client.post('/api/v1/auth/logout', {'refresh_token': person.refresh_token}).expect(200)
+    socket.wait_end()
+    assert stays.ask('join_notification_room', {'userId': person.id})['success'] is True
+    assert Socket(system, person.token).refusal == 'UNAUTHENTICATED'
+    stays.close()
+
+
+def test_suspension_ends_the_sockets(system, admin):
+    person = people.newcomer(system, consents=False)
+    sockets = [Socket(system, person.token), Socket(system, people.log_in(system, person.email, person.password).token)]
+    admin.client.patch(f'/api/v1/admin/users/{person.id}', {'status': 'suspended'}).expect(200)
+    for socket in sockets:
+        socket.wait_end()
+
+
+def test_expired_tokens_end_the_sockets(start_system):
+    own = start_system(settings={'auth': {'access_lifetime': '3s'}, 'realtime': {'connect_timeout': '2s'}})
+    person = people.newcomer(own, consents=False)
+    socket, renewed = Socket(own, person.token), Socket(own, person.token)
+    fresh = people.log_in(own, person.email, person.password)
+    wait_until(lambda: renewed.ask('authenticate', {'token': people.log_in(own, person.email, person.password).token})['success']
+               and counter(own, 'realtime_expired') >= 1, 30, every=0.5)
+    socket.wait_end()
+    assert renewed.ask('join_notification_room', {'userId': person.id})['success'] is True
+    assert renewed.ask('authenticate', {'token': 'x'})['error']['code'] == 'UNAUTHENTICATED'
+    stranger = people.newcomer(own, consents=False)
+    assert renewed.ask('authenticate', {'token': stranger.token})['error']['code'] == 'FORBIDDEN'
+    assert fresh.id == person.id
+    Engine(own).wait_end()  # says nothing
+    own.destroy()
+
+
+# --- notifications -----------------------------------------------------------------------------------------------------------
+
+def test_a_notification_reaches_each_of_ones_sockets_once(system, bell):
+    person, stranger = people.newcomer(system, consents=False), people.newcomer(system, consents=False)
+    sockets = [Socket(system, person.token) for _ in range(4)]
+    other = Socket(system, stranger.token)
+    titles = [f'{i}번' for i in range(20)]
+    for title in titles:
+        bell.ring(person, title)
+    for socket in sockets:
+        assert [next_title(socket) for _ in titles] == titles
+    bell.ring(stranger, '하나')
+    assert next_title(other) == '하나'
+    listed = [item['title'] for item in person.client.get('/api/v1/notifications?limit=50').expect(200).data]
+    assert listed == titles[::-1]
+    for socket in [*sockets, other]:
+        socket.close()
+
+
+def test_offsets_count_up(system, bell):
+    person = people.newcomer(system, consents=False)
+    socket = Socket(system, person.token)
+    for _ in range(3):
+        bell.ring(person)
+    offsets = [socket.event()[2] for _ in range(3)]
+    assert offsets == sorted(offsets, key=int) and len(set(offsets)) == 3
+    socket.close()
+
+
+def test_recovery(system, bell):
+    """Back within two minutes with the last offset: what was missed comes, in order, and the id says that it was recovered."""
+    person = people.newcomer(system, consents=False)
+    socket = Socket(system, person.token)
+    pid = json.loads(socket.answer[2:])['pid']
+    bell.ring(person, '본 것')
+    event = socket.event()
+    socket.close()
+    for i in range(5):
+        bell.ring(person, f'놓친 것 {i}')
+    wait_until(lambda: len(person.client.get('/api/v1/notifications').data) == 6, 20)
+    back = Socket(system, auth={'token': person.token, 'pid': pid, 'offset': event[2]})
+    assert json.loads(back.answer[2:])['pid'] == pid
+    assert [next_title(back) for _ in range(5)] == [f'놓친 것 {i}' for i in range(5)]
+    bell.ring(person, '새것')
+    assert next_title(back) == '새것'
+    stranger = people.newcomer(system, consents=False)
+    other = Socket(system, auth={'token': stranger.token, 'pid': pid, 'offset': event[2]})
+    assert json.loads(other.answer[2:])['pid'] != pid
+    for i in range(101):
+        bell.ring(stranger, str(i))
+    wait_until(lambda: other.event()[1]['title'] == '100', 60)
+    last = json.loads(other.answer[2:])['pid']
+    other.close()
+    late = Socket(system, auth={'token': stranger.token, 'pid': last, 'offset': '0'})
+    assert json.loads(late.answer[2:])['pid'] != last, 'more than 100: a fresh one'
+    late.close()
+    back.close()
+
+
+def test_polls_get_them_too(system, bell):
+    person = people.newcomer(system, consents=False)
+    polling = Polling(system)
+    assert polling.post('40' + json.dumps({'token': person.token})) == (200, 'ok')
+    status, body = polling.get()
+    assert status == 200 and body.startswith('40{"sid"'), body
+    bell.ring(person, '폴링')
+    status, body = polling.get()
+    assert status == 200 and json.loads(body[2:])[1]['title'] == '폴링'
+
+
+# --- video calls -------------------------------------------------------------------------------------------------------------
+
+def test_nobody_joins_a_call_of_others(system, parent):
+    socket = Socket(system, parent.token)
+    answer = socket.ask('join_call', {'consultationId': str(uuid.uuid4())})
+    assert answer['error']['code'] == 'NOT_FOUND'
+    for event in ('signal', 'leave_call'):
+        assert socket.ask(event, {'consultationId': str(uuid.uuid4()), 'data': 1})['error']['code'] == 'NOT_FOUND'
+    socket.close()
