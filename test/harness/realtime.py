@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import threading
 
 from .system import ROOT
 
@@ -233,3 +234,64 @@ def node_home():
             return None
         break
     return home
+
+
+class Stock:
+    """The stock Socket.IO client, several of them in one process of Node.js: what they say of themselves is kept, in order."""
+
+    def __init__(self, home):
+        self.process = subprocess.Popen(['node', os.path.join(ROOT, 'test', 'harness', 'socket_client.mjs'), home],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+                                        env={**os.environ, 'NODE_TLS_REJECT_UNAUTHORIZED': '0', 'NODE_NO_WARNINGS': '1'})
+        self.told, self.answers = [], {}
+        self.changed = threading.Condition()
+        self.sequence = 0
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.process.stdout:
+            said = json.loads(line)
+            with self.changed:
+                if 'answer' in said:
+                    self.answers[said['id']] = said['answer']
+                elif 'on' in said:
+                    self.told.append(said)
+                self.changed.notify_all()
+
+    def order(self, **order):
+        self.process.stdin.write(json.dumps(order) + '\n')
+
+    def open(self, name, url, **options):
+        self.order(do='open', name=name, url=url, options={'reconnectionDelay': 100, 'reconnectionDelayMax': 500, 'forceNew': True,
+                                                           **options})
+
+    def emit(self, name, event, *arguments):
+        """What acknowledges it."""
+        self.sequence += 1
+        number = self.sequence
+        self.order(do='emit', id=number, name=name, event=event, arguments=list(arguments))
+        with self.changed:
+            assert self.changed.wait_for(lambda: number in self.answers, 30), f'{event} was not acknowledged'
+            return self.answers.pop(number)
+
+    def of(self, name, event):
+        """The arguments of all that this client told of this event."""
+        with self.changed:
+            return [said['arguments'] for said in self.told if said['name'] == name and said['on'] == event]
+
+    def trail(self, name):
+        """What a client told of itself, in short."""
+        return ' '.join(said['on'] if said['on'] == 'new_notification' else f"{said['on']}{said['arguments']}"
+                        for said in self.told if said['name'] == name)
+
+    def wait(self, name, event, count=1, timeout=60):
+        """The same, when there are so many."""
+        def found():
+            return [said['arguments'] for said in self.told if said['name'] == name and said['on'] == event]
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(found()) >= count, timeout), f'{name}: {len(found())} of {count} {event}: {self.trail(name)}'
+            return found()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(20)

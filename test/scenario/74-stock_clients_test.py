@@ -1,0 +1,158 @@
+"""The stock Socket.IO client from npm against four frontends: polls that reach any of them, upgrades, notifications, recovery, logout,
+and the death of frontends."""
+import uuid
+
+import pytest
+
+from harness import people
+from harness.emit import Emitter
+from harness.measure import counters_of
+from harness.realtime import Polling, Socket, Stock, node_home
+from harness.wait import kill, wait_until
+
+
+@pytest.fixture(scope='module')
+def four(start_system):
+    return start_system(settings={'instances': {'frontend': 4}, 'realtime': {'ping_interval': '2s', 'turn_urls': ['turn:turn.example.com:3478']}})
+
+
+@pytest.fixture(scope='module')
+def stock():
+    home = node_home()
+    if home is None:
+        pytest.skip('npm cannot install socket.io-client here')
+    clients = Stock(home)
+    yield clients
+    clients.close()
+
+
+def url(system):
+    return f'http://127.0.0.1:{system.http_port}'
+
+
+def ring(system, person, titles):
+    """Notifications as another actor would make them."""
+    emitter = Emitter(system)
+    with system.database() as database:
+        for title in titles:
+            emitter.emit(database, 'notification.requested', str(uuid.UUID(person.id)), {
+                'user': uuid.UUID(person.id), 'type': 10, 'title': title, 'message': title})
+
+
+@pytest.mark.parametrize('transports', [['websocket'], ['polling'], ['polling', 'websocket']])
+def test_transports(four, stock, transports):
+    person, name = people.newcomer(four, consents=False), '-'.join(transports)
+    stock.open(name, url(four), transports=transports, auth={'token': person.token})
+    stock.wait(name, 'connect')
+    if len(transports) == 2:
+        stock.wait(name, 'upgrade')
+    assert stock.emit(name, 'join_notification_room', {'userId': person.id}) == {'success': True, 'data': None}
+    titles = [f'{i}번' for i in range(10)]
+    ring(four, person, titles)
+    assert [event[0]['title'] for event in stock.wait(name, 'new_notification', 10)] == titles
+    assert stock.of(name, 'disconnect') == []
+    stock.order(do='close', name=name)
+
+
+def test_many_upgrades_reach_any_frontend(four, stock):
+    person = people.newcomer(four, consents=False)
+    before = counters_of(four, 'frontend')
+    for i in range(12):
+        stock.open(f'many{i}', url(four), auth={'token': person.token})
+    for i in range(12):
+        stock.wait(f'many{i}', 'connect')
+        stock.wait(f'many{i}', 'upgrade')
+    ring(four, person, ['모두'])
+    for i in range(12):
+        assert len(stock.wait(f'many{i}', 'new_notification')) == 1
+    after = counters_of(four, 'frontend')
+    assert after['realtime_passed'] > before['realtime_passed'], 'no poll reached another frontend'
+    assert after['realtime_fetched'] > before['realtime_fetched'], 'no upgrade reached another frontend'
+    for i in range(12):
+        assert stock.of(f'many{i}', 'disconnect') == []
+        stock.order(do='close', name=f'many{i}')
+
+
+def test_over_tls_and_refused(four, stock):
+    person = people.newcomer(four, consents=False)
+    stock.open('tls', f'https://127.0.0.1:{four.https_port}', auth={'token': person.token}, rejectUnauthorized=False)
+    stock.wait('tls', 'connect')
+    stock.wait('tls', 'upgrade')
+    stock.open('nobody', url(four), auth={'token': 'x'})
+    assert stock.wait('nobody', 'connect_error')[0][0] == 'UNAUTHENTICATED'
+    person.client.post('/api/v1/auth/logout', {'refresh_token': person.refresh_token}).expect(200)
+    assert stock.wait('tls', 'disconnect') == [['io server disconnect']]
+
+
+def test_recovery_by_the_library(four, stock):
+    person = people.newcomer(four, consents=False)
+    stock.open('back', url(four), transports=['websocket'], auth={'token': person.token}, reconnectionDelay=1500, randomizationFactor=0)
+    stock.wait('back', 'connect')
+    ring(four, person, ['하나'])
+    stock.wait('back', 'new_notification')
+    stock.order(do='break', name='back')
+    stock.wait('back', 'disconnect')
+    ring(four, person, ['둘', '셋'])
+    connects = stock.wait('back', 'connect', 2)
+    assert [state[0]['recovered'] for state in connects] == [False, True]
+    assert [event[0]['title'] for event in stock.wait('back', 'new_notification', 3)] == ['하나', '둘', '셋']
+    stock.order(do='close', name='back')
+
+
+def test_a_frontend_dies(four, stock):
+    """Its clients come back elsewhere and miss nothing, and nothing comes twice."""
+    persons = [people.newcomer(four, consents=False) for _ in range(4)]
+    for i, person in enumerate(persons):
+        stock.open(f'life{i}', url(four), transports=['websocket'] if i % 2 else ['polling'], auth={'token': person.token})
+        stock.wait(f'life{i}', 'connect')
+        ring(four, person, ['첫째'])
+        stock.wait(f'life{i}', 'new_notification')
+    titles = [f'{i}' for i in range(15)]
+    for at, pid in enumerate(four.pids('frontend')[:2]):
+        for person in persons:
+            ring(four, person, titles[at * 5:at * 5 + 5])
+        kill(pid)
+    for person in persons:
+        ring(four, person, titles[10:])
+    for i in range(4):
+        events = stock.wait(f'life{i}', 'new_notification', 16, timeout=90)
+        assert [event[0]['title'] for event in events] == ['첫째', *titles]
+        stock.order(do='close', name=f'life{i}')
+
+
+def test_sid_of_a_dead_frontend(four):
+    polls = [Polling(four) for _ in range(8)]
+    owners = {poll.sid[:24] for poll in polls}
+    rows = four.instances('frontend')
+    for pid in four.pids('frontend')[:2]:
+        kill(pid)
+    wait_until(lambda: len([row for row in four.instances('frontend') if row['state'] == 'READY']) == len(rows), 60)
+    answers = [poll.get() for poll in polls]
+    assert len(owners) > 1 and (400, '{"code":1,"message":"Session ID unknown"}') in answers
+
+
+# --- video calls -------------------------------------------------------------------------------------------------------------
+
+def test_a_call_between_two_parties(four):
+    consultation, parties = str(uuid.uuid4()), [people.newcomer(four, consents=False) for _ in range(2)]
+    with four.database() as database:
+        database.rows(f"""CREATE OR REPLACE VIEW aipoten.call_parties AS
+        SELECT c::uuid AS consultation_id, u::uuid AS user_id FROM (VALUES
+            ('{consultation}', '{parties[0].id}'), ('{consultation}', '{parties[1].id}')) AS v (c, u)""")
+    sockets = [Socket(four, person.token) for person in parties]
+    stranger = Socket(four, people.newcomer(four, consents=False).token)
+    wish = {'consultationId': consultation}
+    answer = sockets[0].ask('join_call', wish)
+    server = answer['data']['iceServers'][0]
+    assert server['urls'] == ['turn:turn.example.com:3478'] and server['username'].endswith(':' + parties[0].id) and server['credential']
+    assert stranger.ask('join_call', wish)['error']['code'] == 'NOT_FOUND'
+    assert stranger.ask('signal', {**wish, 'data': 1})['error']['code'] == 'NOT_FOUND'
+    assert sockets[1].ask('join_call', wish)['success'] is True
+    joined = sockets[0].event()
+    assert joined[0] == 'call_joined' and joined[1]['userId'] == parties[1].id
+    assert sockets[0].ask('signal', {**wish, 'data': {'type': 'offer', 'sdp': 'v=0'}})['success'] is True
+    assert sockets[1].event()[1]['data'] == {'type': 'offer', 'sdp': 'v=0'}
+    assert sockets[1].ask('leave_call', wish)['success'] is True
+    assert sockets[0].event()[0] == 'call_left'
+    for socket in [*sockets, stranger]:
+        socket.close()
