@@ -151,7 +151,7 @@ def test_recovery(system, bell):
     socket.close()
     for i in range(5):
         bell.ring(person, f'놓친 것 {i}')
-    wait_until(lambda: len(person.client.get('/api/v1/notifications').data) == 6, 20)
+    wait_until(lambda: len(person.client.get('/api/v1/notifications').data) == 6, 60)
     back = Socket(system, auth={'token': person.token, 'pid': pid, 'offset': event[2]})
     assert json.loads(back.answer[2:])['pid'] == pid
     assert [next_title(back) for _ in range(5)] == [f'놓친 것 {i}' for i in range(5)]
