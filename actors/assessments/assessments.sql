@@ -126,8 +126,17 @@ SELECT k.birth_date, k.gestational_weeks
 FROM children.ages k JOIN children.guardians g ON g.child_id = k.child_id
 WHERE k.child_id = $1 AND g.user_id = $2;
 
+-- child_hold: write -> locked_row
+-- Who begins an attempt holds its child beside others who do, until the end of the transaction.
+SELECT count(pg_advisory_xact_lock_shared(hashtextextended('assessments.child ' || $1::uuid::text, 0))) AS locks;
+
+-- child_hold_alone: write -> locked_row
+-- Who forgets a deleted child waits for them; who comes later sees that it is gone.
+SELECT count(pg_advisory_xact_lock(hashtextextended('assessments.child ' || $1::uuid::text, 0))) AS locks;
+
 -- attempt_insert: write -> attempt_record
--- With the questions that are asked at this age now ($5). No row: one is in progress, or there are no questions.
+-- With the questions that are asked at this age now ($5), behind child_hold. No row: one is in progress, there are no questions, or the
+-- child was deleted just now.
 INSERT INTO assessments.development_assessments AS a (id, user_id, child_id, assessment_date, age_in_months,
     chronological_age_months, corrected_age_months, question_ids, expires_at)
 SELECT $1::uuid, $2::uuid, $3::uuid, $4::date, $5::smallint, $6::smallint, $7::smallint, asked.ids,
@@ -135,7 +144,7 @@ SELECT $1::uuid, $2::uuid, $3::uuid, $4::date, $5::smallint, $6::smallint, $7::s
 FROM (SELECT array_agg(q.id ORDER BY {question_order}) AS ids
       FROM assessments.assessment_questions q
       WHERE q.retired_at IS NULL AND $5::smallint BETWEEN q.age_range_start AND q.age_range_end) AS asked
-WHERE asked.ids IS NOT NULL
+WHERE asked.ids IS NOT NULL AND EXISTS (SELECT FROM children.guardians g WHERE g.child_id = $3 AND g.user_id = $2)
 ON CONFLICT (child_id) WHERE status = 'in_progress' AND deleted_at IS NULL DO NOTHING
 RETURNING {attempt_columns}, a.notes;
 

@@ -97,6 +97,7 @@ static const rows_t *insert_again(call_t *call, uuid_t child, int32_t today, age
         if (rows->count > 0)
             return rows;
     }
+    row_or_404(call, db_query(call, &SQL_attempt_birth, bind_uuid(child), bind_uuid(call->principal.user)));
     call_fail(call, ERROR_AGE_NOT_SUPPORTED); /* there are no questions for it */
 }
 
@@ -109,6 +110,7 @@ void attempt_start(call_t *call)
     age_t age = age_on(birth->birth_date, (int)birth->gestational_weeks, today);
     if (age.used < AGE_FIRST || age.used > AGE_LAST)
         call_fail(call, ERROR_AGE_NOT_SUPPORTED);
+    db_send(call, &SQL_child_hold, bind_uuid(in->child_id));
     const rows_t *rows = insert(call, in->child_id, today, age);
     if (rows->count == 0)
         rows = insert_again(call, in->child_id, today, age);

@@ -328,6 +328,9 @@ MESSAGE(rule_row, RULE_ROW);
 #define KEY_ROW(FIELD) FIELD(uuid, id)
 MESSAGE(key_row, KEY_ROW);
 
+#define LOCKED_ROW(FIELD) FIELD(integer, locks)
+MESSAGE(locked_row, LOCKED_ROW);
+
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
 MESSAGE(total_row, TOTAL_ROW);
 

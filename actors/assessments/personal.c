@@ -31,11 +31,12 @@ void assessments_user_erased(call_t *call)
     reply_nothing(call);
 }
 
-/* The attempts are locked first: whoever was answering has committed by then, and nobody answers any more. */
+/* Child and attempts are locked first: whoever was beginning one or answering has committed by then, and nobody does any more. */
 void assessments_child_deleted(call_t *call)
 {
     const child_deleted_t *in = call->input;
     param_t child = bind_uuid(in->child);
+    db_send(call, &SQL_child_hold_alone, child);
     db_query(call, &SQL_child_attempts_empty, child);
     db_query(call, &SQL_child_responses_erase, child);
     db_query(call, &SQL_child_results_erase, child);

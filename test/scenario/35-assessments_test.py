@@ -586,3 +586,22 @@ def test_deleted_child(mother, admin, child, attempt, database):
                                           attempt['id']), 20)
     assert (row['notes'], row['question_ids'], row['age_in_months']) == (None, '{}', 0)
     assert not database.value('SELECT count(*) FROM assessments.assessment_responses WHERE assessment_id = %s', attempt['id'])
+
+
+def test_begun_while_the_child_is_deleted(system, mother, child, database):
+    """Whoever is first: nothing is left that says how old the child was."""
+    of_child = 'SELECT count(*) FROM assessments.development_assessments WHERE child_id = %s AND deleted_at IS NULL'
+    with system.database() as other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other.connection.autocommit = False
+        other.rows('INSERT INTO assessments.development_assessments (id, child_id, user_id, assessment_date, age_in_months,'
+                   ' chronological_age_months, question_ids, expires_at)'
+                   " VALUES (gen_random_uuid(), %s, %s, '2026-01-01', 24, 24, '{}', 'infinity')", child['id'], mother.id)
+        started = pool.submit(mother.client.post, ASSESSMENTS, {'child_id': child['id']})
+        wait_until(lambda: database.value('SELECT count(*) FROM pg_locks WHERE NOT granted'), 30, 'it waits')
+        mother.client.with_token(mother.token).delete(f'/api/v1/children/{child["id"]}').expect(200)
+        wait_until(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted") > 1 or not database.value(
+            "SELECT count(*) FROM children.deliveries WHERE subscriber = 'assessments' AND aggregate = %s", child['id']), 30)
+        other.connection.rollback()
+        assert started.result().status in (201, 404)
+    wait_until(lambda: not database.value('SELECT count(*) FROM children.deliveries WHERE aggregate = %s', child['id']), 30)
+    assert database.value(of_child, child['id']) == 0
