@@ -68,10 +68,9 @@ enum { TRIES = 3 }; /* each but the last meets an attempt that another device be
 
 static const rows_t *insert(call_t *call, uuid_t child, int32_t today, age_t age)
 {
-    bool corrected = age.corrected != age.chronological;
     return db_query(call, &SQL_attempt_insert, bind_uuid(uuid_new()), bind_uuid(call->principal.user), bind_uuid(child),
         bind_date(today), bind_integer(age.used), bind_integer(age.chronological),
-        corrected ? bind_integer(age.corrected) : bind_null(), bind_integer(call_config(call)->assessments.lifetime));
+        age.is_corrected ? bind_integer(age.corrected) : bind_null(), bind_integer(call_config(call)->assessments.lifetime));
 }
 
 /* 409 that names the attempt in progress: the client goes on with that one. */

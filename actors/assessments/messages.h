@@ -149,7 +149,7 @@ MESSAGE(attempt_start, ATTEMPT_START);
     FIELD(date, assessment_date, .required = true, .meaning = "The day on which it was begun, in Seoul")           \
     FIELD(integer, age_in_months, .required = true, .meaning = "The age that the questions are for, on that day")  \
     FIELD(integer, chronological_age_months, .required = true)                                                     \
-    FIELD(integer, corrected_age_months, .nullable = true, .meaning = "null: the same")                            \
+    FIELD(integer, corrected_age_months, .nullable = true, .meaning = "null: nothing was to be corrected")                            \
     FIELD(choice, status, .required = true, .names = attempt_statuses)                                             \
     FIELD(integer, answered, .required = true, .meaning = "How many questions have an answer")                     \
     FIELD(integer, asked, .required = true, .meaning = "How many there are")                                       \

@@ -19,11 +19,12 @@ int age_months(int32_t birth, int32_t day)
 age_t age_on(int32_t birth, int gestational_weeks, int32_t day)
 {
     int chronological = age_months(birth, day), corrected = chronological;
-    if (gestational_weeks > 0 && gestational_weeks < EARLY_BEFORE_WEEKS && chronological < CORRECTED_UNDER_MONTHS) {
+    bool early = gestational_weeks > 0 && gestational_weeks < EARLY_BEFORE_WEEKS && chronological < CORRECTED_UNDER_MONTHS;
+    if (early) {
         int32_t due = birth + (TERM_WEEKS - gestational_weeks) * 7;
         corrected = day < due ? 0 : age_months(due, day); /* before the day it was due it is not of negative age */
     }
-    return (age_t){.chronological = chronological, .corrected = corrected, .used = corrected};
+    return (age_t){.chronological = chronological, .corrected = corrected, .used = corrected, .is_corrected = early};
 }
 
 bool age_is_over(int32_t birth, int32_t day, int years)

@@ -7,6 +7,7 @@ typedef struct {
     int chronological; /* completed months since birth; negative before it */
     int corrected;     /* since the date the child was due, when born early and still under two; else the chronological age */
     int used;          /* the one that questions and videos go by */
+    bool is_corrected; /* born early and still under two, though the months may be the same */
 } age_t;
 
 /* Completed months between two calendar days (days since 1970): 12·Δyear + Δmonth − (day < birth day). Who was born on the

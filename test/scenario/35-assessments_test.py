@@ -166,6 +166,7 @@ def test_parallel_starts(system, mother, child):
     (4, 0, 40, 201), (3, 20, 40, 422), (71, 20, 40, 201), (72, 0, 40, 422), (0, 0, None, 422),
     (5, 0, 30, 422),   # 70 days early: not yet four corrected months
     (7, 0, 30, 201),   # four
+    (5, 28, 36, 201),  # 28 days early: five months either way, and corrected all the same
     (23, 20, 30, 201), (24, 0, 30, 201)])
 def test_ages(mother, months, days, weeks, status):
     child = mother.child(birth_date=months_ago(months, days), gestational_weeks=weeks)
@@ -177,9 +178,7 @@ def test_ages(mother, months, days, weeks, status):
     seen = mother.client.get(f'/api/v1/children/{child["id"]}').data
     assert attempt['age_in_months'] == seen['used_age_months']
     assert attempt['chronological_age_months'] == seen['chronological_age_months'] == months
-    corrected = seen['corrected_age_months'] if seen['corrected_age_months'] != seen['chronological_age_months'] else None
-    assert attempt['corrected_age_months'] == corrected
-    assert (corrected is not None) == (weeks == 30 and months < 24)
+    assert attempt['corrected_age_months'] == (seen['corrected_age_months'] if weeks < 37 and months < 24 else None)
 
 
 def test_children_that_are_not_there(mother, newcomer, child):

@@ -114,7 +114,8 @@ static void ages(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         age_t age = age_on(day(cases[i].birth), cases[i].weeks, day(cases[i].day));
-        if (age.chronological != cases[i].chronological || age.corrected != cases[i].corrected || age.used != age.corrected)
+        if (age.chronological != cases[i].chronological || age.corrected != cases[i].corrected || age.used != age.corrected ||
+            age.is_corrected != (cases[i].weeks > 0 && cases[i].weeks < 37 && cases[i].chronological < 24))
             fail_msg("born %s at %d weeks, on %s: %d, %d, %d", cases[i].birth, cases[i].weeks, cases[i].day, age.chronological,
                 age.corrected, age.used);
     }
