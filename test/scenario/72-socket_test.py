@@ -116,6 +116,25 @@ def test_fragments_and_controls(echo):
     assert socket.code == 1000
 
 
+@pytest.mark.parametrize('piece', [bytes([0x00, 0x81]) + bytes(4) + b'x', bytes([0x00, 0x80]) + bytes(4), bytes([0x8a, 0x80]) + bytes(4)],
+                         ids=['of a byte', 'empty', 'pongs between'])
+def test_a_message_in_too_many_pieces(echo, piece):
+    """Each piece costs memory of its own, and none of them is a message that is counted."""
+    before = counter(echo, 'realtime_floods')
+    socket = Engine(echo, path=ECHO)
+    socket.frame('4', TEXT, final=False)
+    socket.raw(piece * 900)
+    socket.frame('!', 0)
+    answer = socket.next()
+    assert answer[0] == '4' and answer[-1] == '!'
+    socket.frame('4', TEXT, final=False)
+    with pytest.raises(Ended):
+        socket.raw(piece * 1100)
+        socket.wait_end()
+        raise Ended
+    wait_until(lambda: counter(echo, 'realtime_floods') == before + 1, 10, 'it was counted')
+
+
 def test_polls(echo):
     polling = Polling(echo, ECHO)
     assert polling.post('4hello\x1ebAQIDBA==\x1e4안녕'.encode()) == (200, 'ok')

@@ -17,6 +17,7 @@ enum {
     BATCH_BYTES = 128 << 10,
     PROBES_MOST = 256, /* of one frontend at a time */
     CONTROLS_MOST = 32, /* pongs that a client lets us queue */
+    FRAMES_MOST = 1024, /* until a message is whole: libwslay keeps each piece by itself, and no piece is too small */
 };
 
 typedef struct {
@@ -39,6 +40,7 @@ struct websocket {
     session_t *session; /* it carries, or wants to; NULL: neither */
     batch_t *batch;     /* being written */
     queue_t control;
+    int frames;         /* that came since the last whole message: pieces of the next one, pings */
     websocket_t *next;  /* that is to be buried */
     websocket_t *next_probe;
     int64_t probe_due;  /* clock_monotonic() */
@@ -280,6 +282,17 @@ static void probe_hears(websocket_t *ws, const engine_packet_t *packet)
         websocket_close(ws);
 }
 
+/* A message in pieces of a byte would take a hundred times the memory of its bytes; and pings are no messages, which are counted. */
+static void on_frame(wslay_event_context_ptr parser, const struct wslay_event_on_frame_recv_start_arg *frame, void *argument)
+{
+    websocket_t *ws = argument;
+    (void)parser, (void)frame;
+    if (ws->closed || ++ws->frames <= FRAMES_MOST)
+        return;
+    count(COUNTER_REALTIME_FLOODS, 1);
+    websocket_close(ws);
+}
+
 static void on_message(wslay_event_context_ptr parser, const struct wslay_event_on_msg_recv_arg *message, void *argument)
 {
     websocket_t *ws = argument;
@@ -287,6 +300,7 @@ static void on_message(wslay_event_context_ptr parser, const struct wslay_event_
     (void)parser;
     if (wslay_is_ctrl_frame(message->opcode) || ws->closed || ws->closing || (ws->session == NULL && ws->remote == NULL))
         return;
+    ws->frames = 0;
     text_t text = {(const char *)message->msg, message->msg_length};
     connection_t *connection = connection_of_socket(ws->socket);
     if (connection != NULL)
@@ -475,8 +489,10 @@ static bool is_handshake(exchange_t *exchange, const char **key)
 
 static websocket_t *make(exchange_t *exchange, const service_t *service)
 {
-    static const struct wslay_event_callbacks callbacks = {
-        .recv_callback = on_want_bytes, .send_callback = on_made, .on_msg_recv_callback = on_message};
+    static const struct wslay_event_callbacks callbacks = {.recv_callback = on_want_bytes,
+        .send_callback = on_made,
+        .on_frame_recv_start_callback = on_frame,
+        .on_msg_recv_callback = on_message};
     websocket_t *ws = memory_zeroed(1, sizeof(*ws));
     ws->service = service;
     ws->client = exchange->client;
