@@ -46,7 +46,8 @@ static const struct {
     [ADD_KEY] = {"once_add_key",
         "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer) VALUES ($1, $2, $3, $4, $5)", LANE_WRITE},
     /* An event's effect need not be on the disk when its delivery is said to be done: that is said by a later transaction of the
-     * same database, and a crash forgets the later ones first. */
+     * same database, and a crash forgets the later ones first. What is told to clients besides (call_hint) must be there, or they
+     * would know a number that is given once more. */
     [ADD_EVENT] = {"once_add_event",
         "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer)"
         " SELECT $1, $2, $3, $4, $5 FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried",
@@ -253,7 +254,7 @@ enum db_status once_commit(job_t *job)
         uuid_is_zero(job->once.principal) ? bind_null() : bind_uuid(job->once.principal),
         bind_bytes(body_hash_seal(job)), bind_bytes(answer_seal(job))};
     bool keyed = job->once.keyed; /* the same parameters but for the slot */
-    int add = job->call.endpoint->event ? ADD_EVENT : keyed ? ADD_KEY : ADD_FIRST + job->once.slot;
+    int add = job->call.endpoint->event && !job->said ? ADD_EVENT : keyed ? ADD_KEY : ADD_FIRST + job->once.slot;
     return transaction_commit_after(&job->transaction, &statements[add], place + keyed, (int)ARRAY_SIZE(place) - keyed);
 }
 
