@@ -1,11 +1,13 @@
 """Rate limits, and whom they count: an address (an IPv6 /64), an account, never what anybody claims who is no trusted proxy."""
 import socket
+import uuid
 
 import pytest
 
 from harness import people
 from harness.client import Client
 from harness.h2 import H2Client
+from harness.realtime import Socket
 
 LOGIN, CHILDREN, NOTHING = '/api/v1/auth/login', '/api/v1/children', '/nothing'
 LIMITS = {'api_per_minute': 20, 'login_per_minute': 3}
@@ -180,3 +182,12 @@ def test_whom_a_proxy_brings_reads_no_metrics(own):
         client = Client(own, headers=headers)
         client.get('/metrics').expect(404)
         client.get('/metrics', token=token, check=False).expect(200)
+
+
+def test_what_a_socket_asks_of_an_actor_counts(own):
+    """Else the realtime API would be the way around the limits, a thousand connections wide."""
+    talker = Socket(own, people.demo(own, 'admin').token, headers=['X-Forwarded-For: 198.51.100.77'])
+    codes = [talker.ask('join_call', {'consultationId': str(uuid.uuid4())})['error']['code'] for _ in range(30)]
+    talker.close()
+    assert 20 <= codes.index('RATE_LIMITED') <= 22 and set(codes[22:]) == {'RATE_LIMITED'}, codes
+    at(own, '198.51.100.77').get(NOTHING).expect(429)

@@ -3,6 +3,7 @@
 #include "video_call.h"
 #include "actor/operations.h"
 #include "base/clock.h"
+#include "frontend/limits.h"
 #include "frontend/relay.h"
 #include "net/broker.h"
 #include "base/panic.h"
@@ -128,11 +129,21 @@ static void on_answer(void *argument, int status, text_t body)
         let_in(&event, wish.consultation);
 }
 
+/* An actor is asked, as by a request: so it counts as one of the address. */
+static bool may_ask(const event_t *event)
+{
+    limits_t limits = {0};
+    if (limits_address(&limits, RATE_API, address_client(event->socket->session->client), clock_now()))
+        return true;
+    api_fail(event, ERROR_RATE_LIMITED);
+    return false;
+}
+
 void video_call_join(const event_t *event)
 {
     call_wish_t input = {0};
     uuid_t consultation;
-    if (!api_uuid(event, "consultationId", &consultation))
+    if (!api_uuid(event, "consultationId", &consultation) || !may_ask(event))
         return;
     wish_t *wish = memory_zeroed(1, sizeof(*wish));
     *wish = (wish_t){.socket = event->socket->id, .consultation = consultation, .id = event->id};
