@@ -50,6 +50,15 @@ def test_without_a_token_nobody_connects(system, auth):
     socket.close()
 
 
+def test_nobody_connects_again_and_again(system):
+    """A connect costs as much as a new session, which are rationed."""
+    socket = Socket(system, auth={})
+    for _ in range(150):
+        socket.send('40{}')
+    assert [message[:2] for message in socket.wait_end()] == ['44'] * 99
+    socket.close()
+
+
 def test_an_unknown_namespace(system, parent):
     socket = Socket(system, parent.token)
     socket.send('40/admin,' + json.dumps({'token': parent.token}))

@@ -4,7 +4,11 @@
 #include "topics.h"
 #include <stdlib.h>
 
-enum { NAMESPACES_MOST = 8 /* of one session */, MOVED_BYTES = 256 << 10 };
+enum {
+    NAMESPACES_MOST = 8, /* of one session */
+    CONNECTS_MOST = 100, /* tried in one session's life: new sessions are rationed, and a connect costs as much as one */
+    MOVED_BYTES = 256 << 10,
+};
 
 /* A packet whose attachments are still coming. */
 typedef struct {
@@ -17,6 +21,7 @@ typedef struct {
 typedef struct {
     socket_t *sockets;
     int count;
+    int connects; /* that it tried */
     assembly_t *assembly;
 } spoken_t;
 
@@ -151,6 +156,8 @@ static bool socket_connect(session_t *session, text_t name, const json_t *auth)
     static buffer_t refusal;
     spoken_t *spoken = session->spoken;
     const namespace_t *namespace = namespace_find(name);
+    if (++spoken->connects > CONNECTS_MOST)
+        return false;
     if (namespace == NULL) {
         refuse(session, name, TEXT("{\"message\":\"Invalid namespace\"}"));
         return true;
