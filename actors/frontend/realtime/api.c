@@ -259,7 +259,7 @@ static void look_at(session_t *session, void *argument)
 {
     int64_t now = *(const int64_t *)argument;
     const socket_t *socket = socket_of(session, &api_namespaces[0]);
-    if (socket == NULL)
+    if (socket == NULL || session->ending != NULL)
         return;
     const token_t *token = &socket->token;
     bool expired = token->expires <= now;

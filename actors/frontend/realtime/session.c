@@ -304,14 +304,31 @@ void session_close(session_t *session, const char *reason)
     loop_h2o_again(sessions.loop);
 }
 
+static void dirty_add(session_t *session)
+{
+    if (session->dirty)
+        return;
+    session->dirty = true;
+    session->next = NULL;
+    if (sessions.dirty_last != NULL)
+        sessions.dirty_last->next = session;
+    else
+        sessions.dirty_first = session;
+    sessions.dirty_last = session;
+    loop_h2o_again(sessions.loop);
+}
+
 void session_end(session_t *session, const char *reason)
 {
     if (session->closed || session->ending != NULL)
         return;
+    frame_t *goodbye = frame_make(TEXT("1"), false);
+    queue_add(&session->queue, goodbye);
+    frame_release(&goodbye);
+    dirty_add(session);
     session->ending = reason;
     session->due = clock_monotonic() + ENDING_MOST * CLOCK_SECOND;
     node_append(&sessions.endings, &session->beat);
-    session_send_packet(session, TEXT("1"), false);
 }
 
 void session_written(session_t *session)
@@ -334,20 +351,6 @@ void session_upgrade(session_t *session)
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
 
-static void dirty_add(session_t *session)
-{
-    if (session->dirty)
-        return;
-    session->dirty = true;
-    session->next = NULL;
-    if (sessions.dirty_last != NULL)
-        sessions.dirty_last->next = session;
-    else
-        sessions.dirty_first = session;
-    sessions.dirty_last = session;
-    loop_h2o_again(sessions.loop);
-}
-
 static bool is_over(const session_t *session)
 {
     const queue_t *queue = &session->queue;
@@ -366,12 +369,12 @@ static void drop_slow(session_t *session)
 
 void session_send(session_t *session, frame_t *frame)
 {
-    if (session->closed)
-        return;
+    if (session->closed || session->ending != NULL)
+        return; /* nobody hears of anything behind the goodbye, least of all whose token is worth nothing now */
     queue_add(&session->queue, frame);
     count(COUNTER_REALTIME_SENT, 1);
     dirty_add(session);
-    if (session->ending == NULL && is_over(session))
+    if (is_over(session))
         drop_slow(session);
 }
 
