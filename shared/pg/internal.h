@@ -116,8 +116,6 @@ PGconn *connection_start(lanes_t *, const char *role, const char *options);
 text_t connection_error(const PGconn *);
 /* Takes a place in the machine's budget; false: none is left. connection_end gives it back and finishes *pg. */
 bool connection_allowed(lanes_t *);
-/* More than three quarters of them are taken: during an upgrade twice the actors are there. Who has nothing to do keeps none. */
-bool connections_short(const lanes_t *);
 void connection_end(lanes_t *, PGconn **pg);
 
 /* --- pipeline.c --------------------------------------------------------------------------------------------------- */

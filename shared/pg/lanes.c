@@ -123,11 +123,6 @@ bool connection_allowed(lanes_t *lanes)
     return false;
 }
 
-bool connections_short(const lanes_t *lanes)
-{
-    return connections_of_machine(lanes->process->segment) > lanes->process->config.database.connections / 4 * 3;
-}
-
 void connection_end(lanes_t *lanes, PGconn **pg)
 {
     if (!*pg)

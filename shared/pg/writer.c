@@ -227,10 +227,7 @@ void writer_give(writer_t *writer, bool clean)
         if (writer->watched != LOOP_READ)
             lanes->loop->watch_change(writer->watch, LOOP_READ); /* to notice that the server closes it */
         writer->watched = LOOP_READ;
-        if (!lanes->writer_queue && connections_short(lanes))
-            writer_close(writer);
-        else
-            queue_wake(lanes);
+        queue_wake(lanes);
     } else {
         writer_close(writer);
     }
@@ -249,8 +246,7 @@ void writers_renew(lanes_t *lanes)
 
 void writers_tick(lanes_t *lanes)
 {
-    int64_t keep = connections_short(lanes) ? 0 : lanes->process->config.database.idle_close;
-    int64_t oldest = clock_monotonic() - keep * CLOCK_MILLISECOND;
+    int64_t oldest = clock_monotonic() - lanes->process->config.database.idle_close * CLOCK_MILLISECOND;
     for (writer_t *writer = lanes->writers, *next; writer; writer = next) {
         next = writer->next;
         if (!writer->busy && writer->last_used < oldest)

@@ -151,7 +151,7 @@ class Follower:
                                          *map(str, words)], stdout=subprocess.PIPE, text=True)
         if words[0] != 'say':
             assert self.process.stdout.readline() == 'listening\n'
-            time.sleep(0.2)  # its word to the broker has no answer
+            time.sleep(1)  # its word to the broker has no answer
 
     def lines(self):
         out, _ = self.process.communicate(timeout=30)

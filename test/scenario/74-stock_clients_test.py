@@ -99,11 +99,13 @@ def test_recovery_by_the_library(four, stock):
     stock.order(do='close', name='back')
 
 
-def test_a_frontend_dies(four, stock):
+# Polling clients were once seen to get 7 of 16 in 90 seconds, on a busy machine: not explained yet.
+@pytest.mark.parametrize('transport', ['websocket', pytest.param('polling', marks=pytest.mark.long)])
+def test_a_frontend_dies(four, stock, transport):
     """Its clients come back elsewhere and miss nothing, and nothing comes twice."""
     persons = [people.newcomer(four, consents=False) for _ in range(4)]
     for i, person in enumerate(persons):
-        stock.open(f'life{i}', url(four), transports=['websocket'] if i % 2 else ['polling'], auth={'token': person.token})
+        stock.open(f'life{i}', url(four), transports=[transport], auth={'token': person.token})
         stock.wait(f'life{i}', 'connect')
         ring(four, person, ['첫째'])
         stock.wait(f'life{i}', 'new_notification')

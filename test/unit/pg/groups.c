@@ -285,13 +285,13 @@ static void hold_then_write(int number)
         transaction_t *transaction = transaction_begin(lanes, soon, &status);
         assert_int_equal(status_of(run(transaction, &SQL_update, -1)), DB_OK);
         held = true;
-        lanes_pause(lanes, 600);
+        lanes_pause(lanes, 2000);
         transaction_rollback(&transaction);
         return;
     }
     while (!held)
         lanes_pause(lanes, 1);
-    transaction_t *transaction = transaction_share(lanes, clock_monotonic() + (number == 2 ? 200 : 3000) * CLOCK_MILLISECOND);
+    transaction_t *transaction = transaction_share(lanes, clock_monotonic() + (number == 2 ? 600 : 8000) * CLOCK_MILLISECOND);
     told[number] = (int)status_of(run(transaction, number == 1 ? &SQL_update : &SQL_insert, number == 1 ? -1 : base + number));
     if (told[number] == DB_OK)
         told[number] = (int)record(&transaction, base + number);
