@@ -7,7 +7,7 @@
 #include "oauth_provider.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "crypto/client_secret.h"
+#include "crypto/service_token.h"
 #include "net/http.h"
 #include "net/transfer.h"
 #include "oauth_answers.h"
@@ -160,13 +160,13 @@ static text_t secret_signed(call_t *call, const oauth_provider_t *provider)
     char *kept = known[provider->index].secret;
     if (now < known[provider->index].secret_until - SECRET_RENEWED)
         return text_of(kept);
-    client_secret_t what = {.team = config->team_id,
-        .key_id = config->key_id,
-        .client = config->client_id,
+    service_token_t what = {.key_id = config->key_id,
+        .issuer = config->team_id,
+        .subject = config->client_id,
         .audience = config->issuer,
         .issued = now,
         .expires = now + SECRET_LIFETIME};
-    text_t made = client_secret_make(call->arena, &what, process_secret(provider->secret));
+    text_t made = service_token_make(call->arena, &what, process_secret(provider->secret));
     if (made.data == NULL || made.length >= sizeof(known[0].secret)) {
         log_event(LOG_ERROR, "oauth_key_wrong", LOG_S("provider", provider->name),
             LOG_S("next", "put the PEM text of its ES256 key into var/secrets/oauth.apple and restart accounts"));

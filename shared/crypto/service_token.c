@@ -18,7 +18,8 @@ text_t service_token_make(arena_t *arena, const service_token_t *what, text_t ke
     failed |= jwt_set_alg(jwt, what->rs256 ? JWT_ALG_RS256 : JWT_ALG_ES256, (const unsigned char *)key.data, (int)key.length);
     if (what->key_id != NULL)
         failed |= jwt_add_header(jwt, "kid", what->key_id);
-    failed |= grant(jwt, "iss", what->issuer) | grant(jwt, "aud", what->audience) | grant(jwt, "scope", what->scope);
+    failed |= grant(jwt, "iss", what->issuer) | grant(jwt, "sub", what->subject) | grant(jwt, "aud", what->audience) |
+              grant(jwt, "scope", what->scope);
     failed |= jwt_add_grant_int(jwt, "iat", (long)(what->issued / CLOCK_SECOND));
     if (what->expires != 0)
         failed |= jwt_add_grant_int(jwt, "exp", (long)(what->expires / CLOCK_SECOND));

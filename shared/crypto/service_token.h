@@ -1,11 +1,12 @@
-/* service_token: the token by which a server of ours is known to another company's: signed by the key that the company gave. */
+/* service_token: the token by which a server of ours is known to another company's, signed by the key that the company gave: FCM's and
+ * APNs', and what Apple takes as a client's secret (developer.apple.com, "Creating a client secret"). */
 #pragma once
 #include "../base/memory.h"
 
 typedef struct {
     bool rs256;         /* else ES256 */
     const char *key_id; /* kid; NULL: without. So are the next ones */
-    const char *issuer, *audience, *scope;
+    const char *issuer, *subject, *audience, *scope;
     int64_t issued, expires; /* microseconds since 1970; expires 0: without */
 } service_token_t;
 

@@ -1,7 +1,7 @@
-/* ID tokens and what they are checked by: shared/crypto/id_token.c, jwks.c, foreign.c; and client_secret.c. */
+/* ID tokens and what they are checked by: shared/crypto/id_token.c, jwks.c, foreign.c; and service_token.c. */
 #include "../unit.h"
 #include "base/clock.h"
-#include "crypto/client_secret.h"
+#include "crypto/service_token.h"
 #include "crypto/foreign.h"
 #include "crypto/hash.h"
 #include "crypto/id_token.h"
@@ -344,9 +344,9 @@ static void test_client_secret(void **state)
     key.length = (size_t)BIO_get_mem_data(pem, &bytes) - 1; /* without its last line end, as a secret's file is read */
     key.data = arena_string(arena, (text_t){bytes, key.length});
     BIO_free(pem);
-    client_secret_t what = {.team = "TEAM", .key_id = "e1", .client = "com.example.app", .audience = "https://apple.example",
+    service_token_t what = {.issuer = "TEAM", .key_id = "e1", .subject = "com.example.app", .audience = "https://apple.example",
         .issued = NOW, .expires = NOW + CLOCK_DAY};
-    text_t secret = client_secret_make(arena, &what, key), rest = secret, part;
+    text_t secret = service_token_make(arena, &what, key), rest = secret, part;
     assert_non_null(secret.data);
     id_token_rules_t apple = {.issuer = "TEAM", .audience = "https://apple.example", .nonce = TEXT(""), .now = NOW};
     id_token_t read;
@@ -358,8 +358,8 @@ static void test_client_secret(void **state)
     assert_true(base64url_decode(arena, part, &claims));
     assert_non_null(strstr(arena_string(arena, header), "\"kid\":\"e1\""));
     assert_non_null(strstr(arena_string(arena, claims), "\"sub\":\"com.example.app\""));
-    assert_null(client_secret_make(arena, &what, TEXT("")).data);
-    assert_null(client_secret_make(arena, &what, TEXT("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")).data);
+    assert_null(service_token_make(arena, &what, TEXT("")).data);
+    assert_null(service_token_make(arena, &what, TEXT("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")).data);
 }
 
 int main(void)
