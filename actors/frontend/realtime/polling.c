@@ -132,16 +132,19 @@ void polling_leave(session_t *session)
     polling_say(session, session->closed ? TEXT("1") : TEXT("6"));
 }
 
+/* Is there such a session, and does it poll? Else the asker has been told. */
+static bool session_polls(asker_t asker, const session_t *session)
+{
+    if (session != NULL && session->websocket == NULL)
+        return true;
+    engine_fail(asker, session == NULL ? ENGINE_UNKNOWN_SID : ENGINE_BAD_REQUEST);
+    return false;
+}
+
 void polling_ask(asker_t asker, session_t *session)
 {
-    if (session == NULL) {
-        engine_fail(asker, ENGINE_UNKNOWN_SID);
+    if (!session_polls(asker, session))
         return;
-    }
-    if (session->websocket != NULL) {
-        engine_fail(asker, ENGINE_BAD_REQUEST);
-        return;
-    }
     if (session->poll != NULL) { /* two at a time: the client is not what it seems */
         session_close(session, "transport error");
         engine_fail(asker, ENGINE_BAD_REQUEST);
@@ -160,14 +163,8 @@ void polling_tell(asker_t asker, session_t *session, text_t body)
 {
     static buffer_t scratch;
     engine_packet_t packet;
-    if (session == NULL) {
-        engine_fail(asker, ENGINE_UNKNOWN_SID);
+    if (!session_polls(asker, session))
         return;
-    }
-    if (session->websocket != NULL) {
-        engine_fail(asker, ENGINE_BAD_REQUEST);
-        return;
-    }
     bool good = body.length > 0 && body.length <= (size_t)frontend.config.realtime.max_payload;
     while (good && body.data != NULL && !session->closed) {
         good = engine_payload_next(&body, &scratch, &packet);
