@@ -515,7 +515,7 @@ def test_admin_sees_and_is_written_down(admin, mother, child, attempt, database)
     mother.client.patch(path_of(attempt), {'notes': '비밀 아님'}).expect(200)
     assert admin.client.get(path_of(attempt)).expect(200).data['notes'] == '비밀 아님'
     assert listed(admin, child_id=child['id']) == [attempt['id']] and attempt['id'] in listed(admin, limit=100)
-    wait_until(lambda: operations_read(database, child, admin) == ['assessments.get', 'assessments.list', 'assessments.list'], 20)
+    wait_until(lambda: sorted(operations_read(database, child, admin)) == ['assessments.get', 'assessments.list', 'assessments.list'], 20)
     seen = mother.client.get(f'/api/v1/children/{child["id"]}/access-log').expect(200).data
     assert {row['operation'] for row in seen} == {'assessments.get', 'assessments.list'}
     admin.client.patch(path_of(attempt), {'notes': ''}).expect(403)

@@ -2,7 +2,6 @@
 complete systems over one PostgreSQL and one Redis. Brokers and Redis are killed under load, and nobody notices. Whoever may have
 missed something empties its cache: brokers that do not exist are played, with Redis' own client, byte by byte. And hints of users,
 rooms, roles and sessions reach those who follow, on both machines: unit-hints plays the processes that do."""
-import glob
 import os
 import subprocess
 import time
@@ -145,7 +144,8 @@ class Follower:
     """A process that plays an instance of `service`: what it hears is for that one's generation, until that ends."""
 
     def __init__(self, system, *words, service='mailer'):
-        endpoint = max(glob.glob(os.path.join(system.var, 'run', 'ipc', 'broker.*')), key=os.path.getmtime)
+        broker = system.instances('broker')[0]
+        endpoint = os.path.join(system.var, 'run', 'ipc', f'broker.{broker["instance"]}.{broker["generation"]}')
         generation = max((row['generation'] for row in system.instances(service)), default=0)
         self.process = subprocess.Popen([os.path.join(BUILD, 'unit', 'unit-hints'), f'ipc://{endpoint}', str(generation),
                                          *map(str, words)], stdout=subprocess.PIPE, text=True)

@@ -254,6 +254,8 @@ def test_death_at(own, server, person, browser, database, fault_at):
         for number in range(10):
             tell(own, database, person, number)
         wait_until(fault.hit, 30, f'the death at {fault_at}')
+        wait_until(lambda: database.value('SELECT count(*) FROM notifications.notifications WHERE user_id = %s', person.id) == 10, 30,
+                   'all notifications: events of the dead are delivered again')
         wait_until(lambda: database.value("""SELECT coalesce(bool_and(state = 'sending' AND next_at < now() + %s * interval '1 second'), true)
                                              FROM notifications.push_jobs""", LEASE - 1), 30, 'only leases of the dead', every=0.1)
         database.rows('UPDATE notifications.push_jobs SET next_at = now()')  # what time would do
