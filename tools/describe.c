@@ -254,6 +254,8 @@ static void subscription_check(const endpoint_t *row)
         problem(row, "a row with .event has no method, path, pool or roles");
     if (row->input == NULL || row->handler == NULL || !row->writes || row->shape != SHAPE_NOTHING)
         problem(row, "a row with .event needs .input, .handler, .writes and SHAPE_NOTHING");
+    if (row->together != NULL && row->event == NULL)
+        problem(row, "only a row with .event has .together");
 }
 
 /* Neither is what an actor asks of another: its answer is a message of its own, not the envelope of clients. */

@@ -96,7 +96,8 @@ void broadcast_step(call_t *call)
     if (users->count > 0) {
         notification_requested_t notice = notice_of(work);
         last = ((const key_row_t *)row_at(call, users, users->count - 1))->id;
-        told = notice_write(call, &notice, ids_of(call, users), users->count);
+        telling_t telling = {.notice = &notice, .users = ids_of(call, users), .count = users->count};
+        told = notices_write(call, &telling, 1);
     }
     fault_point("broadcast.written");
     bool whole = users->count < most;

@@ -32,16 +32,16 @@ static void reminder_say(call_t *call, const reminder_row_t *reminder)
 {
     notification_requested_t *notice = arena_allocate(call->arena, sizeof(*notice));
     problems_t *problems = arena_allocate(call->arena, sizeof(*problems));
-    char user[UUID_TEXT_SIZE];
     problems->arena = call->arena;
     if (!message_read(&notification_requested_message, reminder->body, SOURCE_PEER, notice, problems)) {
-        uuid_format(reminder->id, user);
-        log_event(LOG_ERROR, "reminder_unreadable", LOG_S("reminder", user),
+        char id[UUID_TEXT_SIZE];
+        uuid_format(reminder->id, id);
+        log_event(LOG_ERROR, "reminder_unreadable", LOG_S("reminder", id),
             LOG_S("next", "written by another release; it was not said: whoever ordered it must say so by hand"));
         return;
     }
-    uuid_format(notice->user, user);
-    notice_write(call, notice, text_of(user), 1);
+    telling_t telling = telling_of(call, notice);
+    notices_write(call, &telling, 1);
 }
 
 void reminder_step(call_t *call)

@@ -193,11 +193,27 @@ MESSAGE(total_row, TOTAL_ROW);
 MESSAGE(key_row, KEY_ROW);
 
 /* A notification that was just written, for those who are to hear of it. */
+/* What is said, as notifications_write takes it; `place` is what its users are given beside their ids. */
+#define NOTICE_ROW(FIELD)                                                                                          \
+    FIELD(integer, place)                                                                                          \
+    FIELD(choice, type, .names = notification_types)                                                               \
+    FIELD(text, title)                                                                                             \
+    FIELD(text, message)                                                                                           \
+    FIELD(text, title_en)                                                                                          \
+    FIELD(text, message_en)                                                                                        \
+    FIELD(text, link_url)                                                                                          \
+    FIELD(uuid, subject)                                                                                           \
+    FIELD(boolean, in_app, .meaning = "What a user who has not chosen wants")                                      \
+    FIELD(boolean, email)                                                                                          \
+    FIELD(boolean, push)                                                                                           \
+    FIELD(boolean, urgent)
+MESSAGE(notice_row, NOTICE_ROW);
+
 #define WRITTEN(FIELD)                                                                                             \
+    FIELD(integer, place)                                                                                          \
     FIELD(uuid, id)                                                                                                \
     FIELD(uuid, user_id)                                                                                           \
     FIELD(integer, seq)                                                                                            \
-    FIELD(integer, unread)                                                                                         \
     FIELD(boolean, in_app)                                                                                         \
     FIELD(choice, language, .names = mail_languages)                                                               \
     FIELD(time, created_at)

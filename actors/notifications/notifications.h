@@ -7,8 +7,18 @@
 /* write.c: notifications come to life. A notice is what is said to one user, or, without one, to many. */
 void notice_requested(call_t *);
 void notice_due(call_t *);
-/* In the call's transaction: to these users (ids, separated by spaces, `count` of them), as far as they are there. How many were. */
-int64_t notice_write(call_t *, const notification_requested_t *, text_t users, int count);
+void notices_requested(call_t *, const void *const *inputs, int count);
+void notices_due(call_t *, const void *const *inputs, int count);
+/* A notice and whom it is for: ids, separated by spaces, `count` of them. All borrowed. */
+typedef struct {
+    const notification_requested_t *notice;
+    text_t users;
+    int count;
+} telling_t;
+/* For the one user that the notice names. */
+telling_t telling_of(call_t *, const notification_requested_t *);
+/* In the call's transaction, as far as the users are there. How many were. */
+int64_t notices_write(call_t *, const telling_t *, int count);
 
 /* list.c: one's own notifications. */
 void notifications_list(call_t *);

@@ -101,30 +101,39 @@ SELECT id FROM was;
 -- --- writing --------------------------------------------------------------------------------------------------------------------
 
 -- notifications_write: write -> written
--- Notifications $1 (ids) for users $2 (ids of the same number), those of them who are there: numbered under the lock of their
--- counters, and each channel that the user wants given its work, mails and pushes not before quiet hours end unless it is urgent
--- ($12). $9, $10, $11: what a user who has not chosen wants.
-WITH recipient AS (
-    SELECT i.id, r.user_id, r.language
-    FROM unnest(string_to_array($1::text, ' ')::uuid[], string_to_array($2::text, ' ')::uuid[]) AS i (id, user_id)
+-- Of each of the notices $1 (JSON, notice_row) a notification for each of its users: $2 (ids of notifications), $3 (of users) and $4 (places
+-- of notices) are of the same number. Those of the users who are there are numbered under the lock of their counters, in this order,
+-- and each channel that the user wants is given its work, mails and pushes not before quiet hours end unless it is urgent.
+WITH notice AS (
+    SELECT * FROM json_to_recordset($1) AS n (place bigint, type text, title text, message text, title_en text, message_en text,
+        link_url text, subject uuid, in_app boolean, email boolean, push boolean, urgent boolean)
+), recipient AS (
+    SELECT i.number, i.id, i.place, r.user_id, r.language
+    FROM unnest(string_to_array($2::text, ' ')::uuid[], string_to_array($3::text, ' ')::uuid[], string_to_array($4::text, ' ')::bigint[])
+            WITH ORDINALITY AS i (id, user_id, place, number)
         JOIN accounts.recipients r ON r.user_id = i.user_id
 ), chosen AS (
-    SELECT r.id, r.user_id, r.language, coalesce(p.in_app, $9::boolean) AS in_app, coalesce(p.email, $10::boolean) AS email,
-           coalesce(p.push, $11::boolean) AS push,
-           CASE WHEN $12::boolean THEN aipoten.app_now()
+    SELECT r.number, r.id, r.place, r.user_id, r.language, coalesce(p.in_app, n.in_app) AS in_app, coalesce(p.email, n.email) AS email,
+           coalesce(p.push, n.push) AS push,
+           CASE WHEN n.urgent THEN aipoten.app_now()
                 ELSE notifications.after_quiet(aipoten.app_now(), q.quiet_from, q.quiet_until) END AS send_at
     FROM recipient r
-        LEFT JOIN notifications.notification_preferences p ON p.user_id = r.user_id AND p.type = $3::text
+        JOIN notice n ON n.place = r.place
+        LEFT JOIN notifications.notification_preferences p ON p.user_id = r.user_id AND p.type = n.type
         LEFT JOIN notifications.quiet_hours q ON q.user_id = r.user_id
 ), counted AS (
     INSERT INTO notifications.counters (user_id, seq, unread)
-    SELECT c.user_id, 1, c.in_app::integer FROM chosen c ORDER BY c.user_id
-    ON CONFLICT (user_id) DO UPDATE SET seq = counters.seq + 1, unread = counters.unread + excluded.unread
-    RETURNING user_id, seq, unread
+    SELECT c.user_id, count(*), count(*) FILTER (WHERE c.in_app) FROM chosen c GROUP BY c.user_id ORDER BY c.user_id
+    ON CONFLICT (user_id) DO UPDATE SET seq = counters.seq + excluded.seq, unread = counters.unread + excluded.unread
+    RETURNING user_id, seq
+), numbered AS (
+    SELECT c.number, c.id, c.place, c.user_id, c.language, c.in_app,
+           k.seq - row_number() OVER (PARTITION BY c.user_id ORDER BY c.number DESC) + 1 AS seq
+    FROM chosen c JOIN counted k ON k.user_id = c.user_id
 ), added AS (
     INSERT INTO notifications.notifications (id, user_id, seq, type, title, message, title_en, message_en, link_url, subject_id, in_app)
-    SELECT c.id, c.user_id, k.seq, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $13::uuid, c.in_app
-    FROM chosen c JOIN counted k ON k.user_id = c.user_id
+    SELECT c.id, c.user_id, c.seq, n.type, n.title, n.message, n.title_en, n.message_en, n.link_url, n.subject, c.in_app
+    FROM numbered c JOIN notice n ON n.place = c.place
     RETURNING id, created_at
 ), mailed AS (
     INSERT INTO notifications.emails (notification_id, next_at) SELECT c.id, c.send_at FROM chosen c WHERE c.email
@@ -134,9 +143,9 @@ WITH recipient AS (
     FROM chosen c JOIN notifications.devices d ON d.user_id = c.user_id
     WHERE c.push
 )
-SELECT c.id, c.user_id, k.seq, k.unread, c.in_app, c.language, a.created_at
-FROM chosen c JOIN counted k ON k.user_id = c.user_id JOIN added a ON a.id = c.id
-ORDER BY c.user_id;
+SELECT c.place, c.id, c.user_id, c.seq, c.in_app, c.language, a.created_at
+FROM numbered c JOIN added a ON a.id = c.id
+ORDER BY c.number;
 
 -- --- preferences ----------------------------------------------------------------------------------------------------------------
 

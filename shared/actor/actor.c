@@ -9,6 +9,7 @@
 #include "once.h"
 #include "outgoing.h"
 #include "retention.h"
+#include "together.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -119,6 +120,10 @@ static void counters_declare(void)
         counter_declare(self, "calls_replayed", "calls", "requests answered from the record of calls, not done again");
     context.counters.removed =
         counter_declare(self, "retention_removed", "rows", "removed because their time was over (retention.*)");
+    context.counters.together =
+        counter_declare(self, "calls_together", "calls", "events handled with others of their kind in one transaction");
+    context.counters.apart =
+        counter_declare(self, "calls_apart", "calls", "events that were to be, and then were handled one by one");
     context.counters.queued = counter_declare(self, "calls_queued", "now", "requests that wait for a coroutine");
     context.counters.stack =
         counter_declare(self, "coroutine_stack", "bytes", "the most of a coroutine's stack that was ever used");
@@ -349,6 +354,7 @@ int actor_main(const actor_t *actor)
     loop_ev_signal(context.loop, SIGINT, on_stop, NULL);
     process_reload_watch(context.loop, NULL);
     context.loop->add_turn_hook(context.loop, job_turn, NULL);
+    context.loop->add_turn_hook(context.loop, together_turn, NULL);
     context.lanes = lanes_open(context.loop, &context.process, url, context.statements, context.statement_count);
     outgoing_open(context.loop, &context.process);
     context.loop->add_turn_hook(context.loop, events_turn, NULL);

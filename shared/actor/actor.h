@@ -33,6 +33,9 @@ typedef struct endpoint {
     void (*handler)(call_t *);
     const char *event;         /* a subscription instead of method and path: this type of event (events.h) is its input. No
                                   client can call it; its effect happens once for each event */
+    /* With .event: the same for several events at once, in the order in which they came and in one transaction (together.h); `inputs`
+     * are what .handler would find in call->input. It gives no reply. When it fails, each is handled alone. */
+    void (*together)(call_t *, const void *const *inputs, int count);
     bool internal;             /* an operation for other actors (calls.h) instead of method and path. No client can call it;
                                   `roles` is asked of whom the call is made for */
     const char *summary;       /* OpenAPI, English, no full stop */

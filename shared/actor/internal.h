@@ -94,7 +94,7 @@ typedef struct {
     cache_t *cache;
     struct {
         _Atomic int64_t *calls, *errors, *retries, *refused, *in_flight, *queued, *replayed, *deliveries,
-            *removed, *stack, *asked;
+            *removed, *stack, *asked, *together, *apart;
     } counters;
     metrics_block_t *metrics;
     int *metrics_rows; /* by endpoint */
@@ -133,6 +133,19 @@ bool job_turn(void *argument);
 void job_system(void (*function)(call_t *), void (*done)(void *argument, enum error_code failed), void *argument);
 /* Calls that are queued or run. */
 int job_count(void);
+/* For together.c. An empty call. */
+job_t *job_create(void);
+void job_release(job_t *job);
+/* Reads its parameters and input by its row; false: something is wrong with them. Suspends nothing, ends nothing. */
+bool job_read(job_t *job);
+/* Runs it from its beginning when there is a coroutine. */
+void job_queue(job_t *job);
+/* Runs it in this coroutine, to its end. */
+void job_run(void *job);
+/* Too late, or too many: answered without running anything. */
+void job_refuse(job_t *job, enum error_code code);
+/* Its reply, which is given, leaves, and that is its end. */
+void job_answer(job_t *job);
 /* Says that this call runs now (for crash reports and log lines); NULL: none does. */
 void job_running(const job_t *job);
 

@@ -8,6 +8,7 @@
 #include "cached_far.h"
 #include "event.h"
 #include "once.h"
+#include "together.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
 #include "../base/log.h"
@@ -49,7 +50,7 @@ static void on_arena_limit(void *argument)
     call_fail(argument, ERROR_UNAVAILABLE);
 }
 
-static job_t *job_create(void)
+job_t *job_create(void)
 {
     job_t *job = free_jobs;
     if (job) {
@@ -64,7 +65,7 @@ static job_t *job_create(void)
     return job;
 }
 
-static void job_release(job_t *job)
+void job_release(job_t *job)
 {
     while (job->rows) {
         rows_t *rows = job->rows;
@@ -153,6 +154,15 @@ static bool validate(job_t *job)
     return good;
 }
 
+/* What takes too much memory is as bad as what does not fit. */
+bool job_read(job_t *job)
+{
+    if (_setjmp(job->back) != OUTCOME_STARTED)
+        return false;
+    reply_reset(job);
+    return validate(job);
+}
+
 /* --- counting ----------------------------------------------------------------------------------------------------- */
 
 /* Its reply has left. */
@@ -162,6 +172,14 @@ static void count_call(const job_t *job)
     if (endpoint)
         metrics_count(context.metrics, context.metrics_rows[endpoint - context.actor->endpoints], job->status,
             clock_monotonic() - job->started);
+}
+
+void job_answer(job_t *job)
+{
+    reply_send(job);
+    count_call(job);
+    job_running(NULL);
+    job_release(job);
 }
 
 /* --- running ------------------------------------------------------------------------------------------------------ */
@@ -285,7 +303,7 @@ static bool attempt(job_t *job)
     return false;
 }
 
-static void job_run(void *argument)
+void job_run(void *argument)
 {
     job_t *job = argument;
     counter_add(context.counters.in_flight, 1);
@@ -307,10 +325,7 @@ static void job_run(void *argument)
         cached_changed(job);
     cached_file(job);
     fault_point("call.before_reply");
-    reply_send(job);
-    count_call(job);
-    job_running(NULL);
-    job_release(job);
+    job_answer(job);
 }
 
 /* --- receiving ---------------------------------------------------------------------------------------------------- */
@@ -324,7 +339,7 @@ static const endpoint_t *endpoint_find(text_t operation)
 }
 
 /* Answers without running anything. */
-static void refuse(job_t *job, enum error_code code)
+void job_refuse(job_t *job, enum error_code code)
 {
     counter_add(context.counters.refused, 1);
     reply_error(&job->call, code);
@@ -357,15 +372,19 @@ static void job_fill(job_t *job, const request_t *request)
     job->resent = request->resent;
 }
 
-static void start_or_queue(job_t *job)
+void job_queue(job_t *job)
 {
-    if (!queue && coroutine_available()) {
-        coroutine_start(job_run, job);
-        return;
-    }
     *queue_end = job;
     queue_end = &job->next;
     counter_add(context.counters.queued, 1);
+}
+
+static void start_or_queue(job_t *job)
+{
+    if (!queue && coroutine_available())
+        coroutine_start(job_run, job);
+    else
+        job_queue(job);
 }
 
 void job_receive(void *argument, text_t value, uint32_t peer)
@@ -389,13 +408,14 @@ void job_receive(void *argument, text_t value, uint32_t peer)
     job_fill(job, &request);
     fault_point("call.received");
     if (request.version != ENVELOPE_VERSION || !job->call.endpoint || jobs_alive > JOBS_MAX || bytes_alive > BYTES_MAX)
-        refuse(job, ERROR_UNAVAILABLE);
+        job_refuse(job, ERROR_UNAVAILABLE);
     else if (request.left <= 0)
-        refuse(job, ERROR_TIMEOUT);
+        job_refuse(job, ERROR_TIMEOUT);
     else {
         if (once_applies(job))
             once_begin(job);
-        start_or_queue(job);
+        if (!together_take(job))
+            start_or_queue(job);
     }
 }
 
@@ -411,7 +431,7 @@ bool job_turn(void *argument)
         job->next = NULL;
         counter_add(context.counters.queued, -1);
         if (clock_monotonic() >= job->call.deadline)
-            refuse(job, ERROR_TIMEOUT); /* nobody waits for it any more */
+            job_refuse(job, ERROR_TIMEOUT); /* nobody waits for it any more */
         else
             coroutine_start(job_run, job);
         any = true;

@@ -31,7 +31,7 @@ MESSAGE(record_count, RECORD_COUNT);
 #define RECENT(FIELD) FIELD(boolean, recent)
 MESSAGE(recent, RECENT);
 
-enum { FIND_CALL, FIND_KEY, ADD_KEY, ADD_EVENT, FORGET_KEYS, FORGET_PERSON, FORGET_CALLS, COUNT_OLD_KEYS, FIND_RECENT, RING_FIRST,
+enum { FIND_CALL, FIND_KEY, ADD_KEY, ADD_EVENT, ADD_EVENTS, FORGET_KEYS, FORGET_PERSON, FORGET_CALLS, COUNT_OLD_KEYS, FIND_RECENT, RING_FIRST,
     ADD_FIRST = RING_FIRST, EMPTY_FIRST = ADD_FIRST + RING,
     STATEMENTS = EMPTY_FIRST + RING };
 
@@ -51,6 +51,14 @@ static const struct {
     [ADD_EVENT] = {"once_add_event",
         "INSERT INTO %1$s.keyed_calls (id, operation, principal, body_hash, answer)"
         " SELECT $1, $2, $3, $4, $5 FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried",
+        LANE_WRITE},
+    /* Several at once; $5: it need not be on the disk. */
+    [ADD_EVENTS] = {"once_add_events",
+        "INSERT INTO %1$s.keyed_calls (id, operation, body_hash, answer)"
+        " SELECT e.id, $4, decode(e.body_hash, 'hex'), decode(e.answer, 'hex')"
+        " FROM unnest(string_to_array($1::text, ' ')::uuid[], string_to_array($2::text, ' '), string_to_array($3::text, ' '))"
+        " AS e (id, body_hash, answer),"
+        " (SELECT CASE WHEN $5::boolean THEN set_config('synchronous_commit', 'off', true) END) AS unhurried",
         LANE_WRITE},
     [FORGET_KEYS] = {"once_forget_keys",
         "DELETE FROM %1$s.keyed_calls WHERE id IN (SELECT id FROM %1$s.keyed_calls WHERE"
@@ -168,9 +176,9 @@ static seal_place_t place_of(const job_t *job, const char *column)
 
 /* Sealed as well: a body may hold a password, and whoever read its plain digest could try words against it, a billion times
  * faster than against bcrypt's. */
-static text_t body_hash_seal(job_t *job)
+static text_t body_hash_seal(const job_t *job, arena_t *arena)
 {
-    return seal(job->call.arena, &context.data_keys, place_of(job, "body_hash"), digest_text(&job->once.body_hash));
+    return seal(arena, &context.data_keys, place_of(job, "body_hash"), digest_text(&job->once.body_hash));
 }
 
 static bool answer_broken(job_t *job)
@@ -239,11 +247,11 @@ bool once_replay(job_t *job)
 
 /* --- recording ---------------------------------------------------------------------------------------------------- */
 
-static text_t answer_seal(job_t *job)
+static text_t answer_seal(const job_t *job, arena_t *arena)
 {
     buffer_t packed = {0};
     reply_pack(job, 0, &packed);
-    text_t sealed = seal(job->call.arena, &context.data_keys, place_of(job, "answer"), buffer_text(&packed));
+    text_t sealed = seal(arena, &context.data_keys, place_of(job, "answer"), buffer_text(&packed));
     buffer_free(&packed);
     return sealed;
 }
@@ -252,10 +260,45 @@ enum db_status once_commit(job_t *job)
 {
     param_t place[] = {bind_integer(job->once.slot), bind_uuid(job->once.id), bind_text(text_of(job->call.endpoint->operation)),
         uuid_is_zero(job->once.principal) ? bind_null() : bind_uuid(job->once.principal),
-        bind_bytes(body_hash_seal(job)), bind_bytes(answer_seal(job))};
+        bind_bytes(body_hash_seal(job, job->call.arena)), bind_bytes(answer_seal(job, job->call.arena))};
     bool keyed = job->once.keyed; /* the same parameters but for the slot */
     int add = job->call.endpoint->event && !job->said ? ADD_EVENT : keyed ? ADD_KEY : ADD_FIRST + job->once.slot;
     return transaction_commit_after(&job->transaction, &statements[add], place + keyed, (int)ARRAY_SIZE(place) - keyed);
+}
+
+static void add_hex(buffer_t *out, text_t bytes, bool first)
+{
+    if (!first)
+        buffer_add_char(out, ' ');
+    for (size_t i = 0; i < bytes.length; i++) {
+        uint8_t byte = (uint8_t)bytes.data[i];
+        buffer_add_char(out, "0123456789abcdef"[byte >> 4]);
+        buffer_add_char(out, "0123456789abcdef"[byte & 15]);
+    }
+}
+
+/* The buffer's text in the arena. */
+static text_t text_take(arena_t *arena, buffer_t *take_text)
+{
+    text_t copy = arena_copy(arena, buffer_text(take_text));
+    buffer_free(take_text);
+    return copy;
+}
+
+/* Theirs is the memory of the first call: nothing may end one of the others here. */
+enum db_status once_commit_events(job_t *lead, job_t *const *jobs, int count)
+{
+    arena_t *arena = lead->call.arena;
+    buffer_t ids = {0}, hashes = {0}, answers = {0};
+    for (int i = 0; i < count; i++) {
+        insist(jobs[i]->once.keyed && uuid_is_zero(jobs[i]->once.principal));
+        add_hex(&ids, (text_t){(const char *)jobs[i]->once.id.bytes, sizeof(uuid_t)}, i == 0);
+        add_hex(&hashes, body_hash_seal(jobs[i], arena), i == 0);
+        add_hex(&answers, answer_seal(jobs[i], arena), i == 0);
+    }
+    param_t params[] = {bind_text(text_take(arena, &ids)), bind_text(text_take(arena, &hashes)),
+        bind_text(text_take(arena, &answers)), bind_text(text_of(lead->call.endpoint->operation)), bind_boolean(!lead->said)};
+    return transaction_commit_after(&lead->transaction, &statements[ADD_EVENTS], params, (int)ARRAY_SIZE(params));
 }
 
 /* --- forgetting --------------------------------------------------------------------------------------------------- */

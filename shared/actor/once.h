@@ -25,6 +25,8 @@ static inline bool once_doubtful(const job_t *job)
 bool once_replay(job_t *);
 /* COMMIT with the call's row before it. DB_CONSTRAINT: another run of this call committed. */
 enum db_status once_commit(job_t *);
+/* COMMIT of `lead`, which did what `count` events ask for, with the rows of all of them, whose replies are given. */
+enum db_status once_commit_events(job_t *lead, job_t *const *jobs, int count);
 /* Empties what nobody can ask for any more: an hour's calls, a day's keys (an hour's, where the row says brief). Milliseconds
  * until the next time. */
 int64_t once_tidy(call_t *);

@@ -51,5 +51,23 @@ class Emitter:
                                                         WHERE b.subscriber = %s AND b.aggregate = e.aggregate)
             FROM e RETURNING position""", identity, kind, aggregate, body, self.subscriber, self.subscriber)
 
+    def emit_many(self, database, kind, messages, identities=None):
+        """All of them in one transaction, in their order: (aggregate, {…}) each; under these ids of events, or new ones."""
+        identities = identities or [str(uuid.uuid4()) for _ in messages]
+        aggregates = [aggregate for aggregate, _ in messages]
+        bodies = [seal(self.keys, 'events', 'body', identity, pack(message)) for identity, (_, message) in zip(identities, messages)]
+        database.rows(f"""
+            SELECT count(pg_advisory_xact_lock(hashtextextended('{self.actor} ' || a::text, 0)))
+            FROM (SELECT DISTINCT a FROM unnest(%s::uuid[]) AS a ORDER BY a) AS locked;
+            WITH e AS (INSERT INTO {self.actor}.events (id, type, aggregate, body)
+                       SELECT id, %s, aggregate, body FROM unnest(%s::uuid[], %s::uuid[], %s::bytea[]) WITH ORDINALITY
+                           AS x (id, aggregate, body, number) ORDER BY number
+                       RETURNING position, aggregate)
+            INSERT INTO {self.actor}.deliveries (subscriber, position, aggregate, waits)
+            SELECT %s, e.position, e.aggregate, row_number() OVER (PARTITION BY e.aggregate ORDER BY e.position) > 1
+                   OR EXISTS (SELECT FROM {self.actor}.deliveries b WHERE b.subscriber = %s AND b.aggregate = e.aggregate)
+            FROM e""", aggregates, kind, identities, aggregates, bodies, self.subscriber, self.subscriber)
+        return identities
+
     def waiting(self, database):
         return database.value(f'SELECT count(*) FROM {self.actor}.deliveries WHERE subscriber = %s', self.subscriber)

@@ -1,13 +1,19 @@
 """notifications: everybody is told once, in order, by the channels they want; and who has seen one can ask for all that came since.
 What asks for them are events, made here as the actors to come will make them."""
+import collections
 import concurrent.futures
 import datetime
+import os
+import random
+import time
 import uuid
 
 import pytest
 
 from harness import faults, people
 from harness.emit import Emitter
+from harness.measure import counters_of
+from harness.realtime import Socket
 from harness.wait import wait_until
 
 NOTIFICATIONS = '/api/v1/notifications'
@@ -29,6 +35,9 @@ class Teller:
         self.emitter.emit(self.database, 'notification.requested', aggregate or str(uuid.uuid4()), {
             'user': uuid.UUID(person.id), 'type': TYPES.index(kind), 'title': f'알림 {number}', 'message': f'{number}번째 말',
             **changes})
+
+    def notice(self, person, title, **changes):
+        return {'user': uuid.UUID(person.id), 'type': TYPES.index('system'), 'title': str(title), 'message': f'{title} 소식', **changes}
 
     def told(self, person, count):
         return wait_until(lambda: [row for row in [self.rows(person)] if len(row) >= count], 20, f'{count} notifications')[0]
@@ -159,6 +168,116 @@ def test_nobody_is_told_who_left(newcomer, teller, emitter, database):
     teller.tell(person, aggregate=aggregate)
     wait_until(lambda: emitter.waiting(database) == 0, 20, 'the event')
     assert teller.rows(person) == []
+
+
+# --- many at a time -------------------------------------------------------------------------------------------------------------
+
+def together(system):
+    counters = counters_of(system, 'notifications')
+    return counters['calls_together'], counters['calls_apart']
+
+
+def test_many_share_a_transaction(system, newcomer, teller, emitter, database):
+    """Several of a user in one transaction, too: each its own number, and what is told of one thing in its order."""
+    persons, before = [newcomer() for _ in range(5)], together(system)
+    messages = [(person.id if number % 2 else str(uuid.uuid4()), teller.notice(person, number))
+                for number in range(40) for person in persons]
+    choose(persons[0], [('system', 'p')]).expect(200)
+    identities = emitter.emit_many(database, 'notification.requested', messages)
+    for person in persons:
+        rows = teller.told(person, 40)
+        assert sorted(row['title'] for row in rows) == sorted(map(str, range(40)))
+        assert [row['seq'] for row in rows] == list(range(1, 41))
+        ordered = [int(row['title']) for row in rows if int(row['title']) % 2]
+        assert ordered == sorted(ordered)
+        shown = person is not persons[0]
+        assert {row['in_app'] for row in rows} == {shown}
+        assert database.row('SELECT seq, unread FROM notifications.counters WHERE user_id = %s', person.id) == {
+            'seq': 40, 'unread': 40 * shown}
+    after = together(system)
+    assert after[0] - before[0] > 100, 'they were handled one by one'
+    wait_until(lambda: emitter.waiting(database) == 0, 20, 'an empty outbox')
+    assert database.value("SELECT count(*) FROM notifications.keyed_calls WHERE operation = 'notifications.requested'"
+                          ' AND created_at > now() - interval \'1 minute\'') >= len(identities)
+
+
+def test_one_that_fails_takes_nobody_with_it(system, newcomer, teller, emitter, database):
+    person, before = newcomer(), together(system)
+    messages = [(str(uuid.uuid4()), teller.notice(person, number)) for number in range(60)]
+    bad = str(uuid.uuid4())
+    messages.insert(30, (bad, teller.notice(person, 'bad', link_url='nowhere')))
+    messages.insert(31, (bad, teller.notice(person, 'behind it')))
+    emitter.emit_many(database, 'notification.requested', messages)
+    assert sorted(row['title'] for row in teller.told(person, 60)) == sorted(map(str, range(60)))
+    wait_until(lambda: database.value('SELECT max(attempts) FROM children.deliveries WHERE aggregate = %s', bad) >= 1, 20, 'its refusal')
+    assert together(system)[1] > before[1], 'it was not among others'
+    database.rows('UPDATE children.deliveries SET attempts = 9, next_at = now() WHERE aggregate = %s AND NOT waits', bad)
+    wait_until(lambda: database.value('SELECT dead_at FROM children.deliveries WHERE aggregate = %s AND NOT waits', bad), 20, 'its end')
+    position = database.value('SELECT min(position) FROM children.deliveries WHERE aggregate = %s', bad)
+    system.ctl('events', 'skip', 'notifications', str(position))
+    assert teller.told(person, 61)[-1]['title'] == 'behind it'
+    assert [row['seq'] for row in teller.rows(person)] == list(range(1, 62))
+
+
+def test_what_comes_twice_is_told_once(system, newcomer, teller, emitter, database):
+    """The same events from two outboxes at once, each with some that the other has not."""
+    person, other = newcomer(), Emitter(system, 'assessments')
+    messages = [(str(uuid.uuid4()), teller.notice(person, number)) for number in range(90)]
+    identities = [str(uuid.uuid4()) for _ in messages]
+    emitter.emit_many(database, 'notification.requested', messages[:60], identities[:60])
+    other.emit_many(database, 'notification.requested', messages[30:], identities[30:])
+    wait_until(lambda: emitter.waiting(database) == other.waiting(database) == 0, 40, 'empty outboxes')
+    rows = teller.rows(person)
+    assert sorted(row['title'] for row in rows) == sorted(map(str, range(90)))
+    assert [row['seq'] for row in rows] == list(range(1, 91))
+
+
+@pytest.mark.long
+def test_two_thousand_a_second(system, teller, emitter, database):
+    """To random users, for half a minute: what the table has and what open pages were shown is what was asked for, once and in the order
+    in which it was asked for. (How fast it is, tools/bench says: this build is slow.)"""
+    users = [row['id'] for row in database.rows("SELECT id FROM accounts.users WHERE status = 'active' AND role = 'parent' ORDER BY id")]
+    watchers = {person.id: person for person in (people.newcomer(system, consents=False) for _ in range(10))}
+    users += list(watchers)
+    seed = int(os.environ.get('AIPOTEN_SEED') or random.randrange(10 ** 6))
+    print(f'AIPOTEN_SEED={seed}')
+    chance, asked, mark = random.Random(seed), collections.defaultdict(list), uuid.uuid4().hex[:8]
+    sockets = {user: Socket(system, person.token, timeout=120) for user, person in watchers.items()}
+    shown = {user: [] for user in watchers}
+    began, sent = time.monotonic(), 0
+
+    def watch(user):
+        while len(shown[user]) == 0 or shown[user][-1] != 'end':
+            shown[user].append(sockets[user].event()[1]['title'])
+
+    with concurrent.futures.ThreadPoolExecutor(len(watchers)) as pool:
+        watching = [pool.submit(watch, user) for user in watchers]
+        while sent < 60000:
+            count = min(int((time.monotonic() - began) * 2000), 60000) - sent
+            messages = []
+            for number in range(sent, sent + count):
+                user = chance.choice(users)
+                asked[user].append(f'{mark} {number}')
+                messages.append((user, {'user': uuid.UUID(user), 'type': TYPES.index('system'), 'title': f'{mark} {number}',
+                                        'message': '소식'}))
+            if messages:
+                emitter.emit_many(database, 'notification.requested', messages)
+            sent += count
+        print(f'asked for within {time.monotonic() - began:.1f} s')
+        wait_until(lambda: emitter.waiting(database) == 0, 240, 'an empty outbox', every=0.5)
+        print(f'told within {time.monotonic() - began:.1f} s')
+        for user, person in watchers.items():
+            teller.tell(person, title='end')
+        for one in watching:
+            one.result()
+    rows = database.rows("SELECT user_id, title FROM notifications.notifications WHERE title LIKE %s ORDER BY user_id, seq", mark + '%')
+    written = collections.defaultdict(list)
+    for row in rows:
+        written[row['user_id']].append(row['title'])
+    assert written == asked
+    assert shown == {user: asked[user] + ['end'] for user in watchers}
+    for socket in sockets.values():
+        socket.close()
 
 
 # --- what a user wants ----------------------------------------------------------------------------------------------------------
@@ -330,4 +449,25 @@ def test_death_at(own, point):
         assert len(mails(database, person)) == 50
         assert database.value('SELECT count(*) FROM notifications.emails') == 0
         wait_until(lambda: {row['state'] for row in mails(database, person)} == {'sent'}, 60, 'sent mails', every=0.1)
+    own.wait_ready(30)
+
+
+@pytest.mark.parametrize('point', [point for point in faults.points() if point.startswith('together.')])
+def test_death_of_many(own, point):
+    """Of events that share a transaction: all or none, and then each once and in order."""
+    with own.database() as database, faults.Fault(own, 'notifications', point, 2) as fault:
+        emitter, title = Emitter(own), uuid.uuid4().hex
+        users = [row['id'] for row in database.rows(
+            "SELECT id FROM accounts.users WHERE role = 'parent' AND status = 'active' ORDER BY id LIMIT 50")]
+        emitter.emit_many(database, 'notification.requested', [
+            (user, {'user': uuid.UUID(user), 'type': TYPES.index('system'), 'title': f'{title} {number}', 'message': '모두에게'})
+            for number in range(1, 7) for user in users])
+        wait_until(fault.hit, 20, f'the death at {point}')
+        wait_until(lambda: emitter.waiting(database) == 0, 60, 'an empty outbox', every=0.1)
+        told = {row['user_id']: row['titles'] for row in database.rows("""
+            SELECT user_id, array_agg(title ORDER BY seq) AS titles FROM notifications.notifications WHERE title LIKE %s
+            GROUP BY user_id""", title + '%')}
+        assert told == {user: [f'{title} {number}' for number in range(1, 7)] for user in users}
+        assert database.value('SELECT count(*) FROM notifications.counters c WHERE c.seq <> (SELECT count(*)'
+                              ' FROM notifications.notifications n WHERE n.user_id = c.user_id)') == 0
     own.wait_ready(30)
