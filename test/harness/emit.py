@@ -34,6 +34,12 @@ def seal(keys, table, column, row, plain):
     return bytes([len(name)]) + name.encode() + nonce + AESGCM(key).encrypt(nonce, plain, f'{table}:{column}:{row}'.encode())
 
 
+def lock(actor):
+    """What the emission takes first, as event_emit does: whose aggregate has an earlier event waits for it, and is woken when that is done.
+    Without the lock both may miss each other, and it waits until the dispatcher tidies up, minutes later."""
+    return f"SELECT pg_advisory_xact_lock(hashtextextended('{actor} ' || %s::uuid::text, 0));"
+
+
 class Emitter:
     """Emitter(system).emit(database, 'notification.requested', aggregate, {…}): the event's position."""
 
@@ -44,12 +50,13 @@ class Emitter:
         identity = str(uuid.uuid4())
         body = seal(self.keys, 'events', 'body', identity, pack(message))
         return database.value(f"""
+            {lock(self.actor)}
             WITH e AS (INSERT INTO {self.actor}.events (id, type, aggregate, body) VALUES (%s, %s, %s, %s)
                        RETURNING position, aggregate)
             INSERT INTO {self.actor}.deliveries (subscriber, position, aggregate, waits)
             SELECT %s, e.position, e.aggregate, EXISTS (SELECT FROM {self.actor}.deliveries b
                                                         WHERE b.subscriber = %s AND b.aggregate = e.aggregate)
-            FROM e RETURNING position""", identity, kind, aggregate, body, self.subscriber, self.subscriber)
+            FROM e RETURNING position""", aggregate, identity, kind, aggregate, body, self.subscriber, self.subscriber)
 
     def emit_many(self, database, kind, messages, identities=None):
         """All of them in one transaction, in their order: (aggregate, {…}) each; under these ids of events, or new ones."""

@@ -7,6 +7,7 @@ import uuid
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from . import sealed
+from .emit import lock
 
 
 def packed(value):
@@ -33,13 +34,13 @@ def seal(keys, place, value):
 
 
 def emit(system, database, actor, subscriber, kind, aggregate, fields, event=None):
-    """One statement, hence one transaction; the event's id."""
+    """One transaction; the event's id."""
     event = event or str(uuid.UUID(int=uuid.uuid4().int & ~(0xf << 76) | 7 << 76))
     keys = sealed.ring(system.secret(f'data_keys.{actor}'))
-    database.rows(f'''WITH e AS (INSERT INTO {actor}.events (id, type, aggregate, body) VALUES (%s, %s, %s, %s) RETURNING position, aggregate)
+    database.rows(f'''{lock(actor)} WITH e AS (INSERT INTO {actor}.events (id, type, aggregate, body) VALUES (%s, %s, %s, %s) RETURNING position, aggregate)
         INSERT INTO {actor}.deliveries (subscriber, position, aggregate, waits) SELECT %s, e.position, e.aggregate, EXISTS (
             SELECT FROM {actor}.deliveries b WHERE b.subscriber = %s AND b.aggregate = e.aggregate) FROM e''',
-                  event, kind, aggregate, seal(keys, f'events:body:{event}', packed(fields)), subscriber, subscriber)
+                  aggregate, event, kind, aggregate, seal(keys, f'events:body:{event}', packed(fields)), subscriber, subscriber)
     return event
 
 
