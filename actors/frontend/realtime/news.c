@@ -1,6 +1,10 @@
 /* news: see the header. A topic of a user remembers the newest number that was shown (`seq`). What comes next is shown; what came
  * already is dropped; what leaves something out makes the topic be behind, and those that are behind are asked for one after the other,
- * so many at a time. */
+ * so many at a time. Where nobody was shown anything yet, the newest number there is says where to begin, or what was heard of before it
+ * came: that happened after somebody had connected.
+ *
+ * What always holds: `seq` goes forward by what is shown, and back when somebody joins who was shown less. An answer counts only as far as
+ * it begins where the topic still is: what was asked from further on than that is asked again. */
 #include "news.h"
 #include "actor/operations.h"
 #include "api.h"
@@ -17,6 +21,7 @@ enum {
     ASKED_MOST = 64,     /* questions under way */
     ASKED_PER_TICK = 16, /* 800 in a second */
     RETRY = 1000,        /* milliseconds until a question that nobody answered is asked again */
+    RETRY_RECOVERY = 200, /* likewise: somebody waits for it */
     UUID_MILLISECONDS = 6, /* bytes of a UUIDv7 */
     MISSED_BYTES = 4 << 20,
     UNKNOWN = -1,
@@ -25,6 +30,7 @@ enum {
 typedef struct catch_up {
     topic_t *topic;
     int64_t seq;    /* UNKNOWN: the newest has not been heard of */
+    int64_t heard;  /* the lowest that was said meanwhile; UNKNOWN: none */
     int64_t not_before; /* clock_monotonic(): nobody answered just now */
     bool asking, again, behind;
     struct asked *asked;
@@ -35,13 +41,15 @@ typedef struct catch_up {
 typedef struct asked {
     catch_up_t *catch_up; /* NULL: its topic is gone, or it is a socket's */
     struct recovery *recovery;
+    int64_t after; /* UNKNOWN: the newest */
 } asked_t;
 
 typedef struct recovery {
     socket_t *socket;
     topic_t *topic;
     int64_t seq;
-    asked_t *asked;
+    asked_t *asked; /* NULL: nobody could be asked, or answered: again at `not_before` */
+    int64_t not_before;
     void (*done)(socket_t *, bool);
     struct recovery *next;
 } recovery_t;
@@ -128,6 +136,7 @@ static bool ask(asked_t *asked, const socket_t *socket, int64_t seq)
         message_set(&after, seq, seq);
     else
         message_set_null(&after, seq);
+    asked->after = seq;
     if (!relay_ask(&(question_t){.service = "notifications",
                        .operation = "notifications.missed",
                        .input_message = &missed_after_message,
@@ -176,16 +185,29 @@ static const missed_t *missed_read(int status, text_t body)
     return good ? missed : NULL;
 }
 
+/* Nobody was shown anything yet, and up to `seq` nobody needs to be; but what was heard of since. */
+static void begin_at(catch_up_t *catch_up, int64_t seq)
+{
+    int64_t heard = catch_up->heard;
+    catch_up->heard = UNKNOWN;
+    catch_up->seq = heard != UNKNOWN && heard <= seq ? heard - 1 : seq;
+    if (heard != UNKNOWN)
+        behind_add(catch_up);
+}
+
+/* The newest was asked for; somebody who came meanwhile may have said where to begin. */
+static void take_newest(catch_up_t *catch_up, int64_t newest)
+{
+    if (catch_up->seq == UNKNOWN)
+        begin_at(catch_up, newest);
+    for (membership_t *member = catch_up->topic->members; member != NULL; member = member->next)
+        if (member->socket->seq == UNKNOWN)
+            member->socket->seq = catch_up->seq;
+}
+
 static void take_missed(catch_up_t *catch_up, const missed_t *missed)
 {
     const missed_event_t *events = missed->events.items;
-    if (catch_up->seq == UNKNOWN) {
-        catch_up->seq = missed->newest;
-        for (membership_t *member = catch_up->topic->members; member != NULL; member = member->next)
-            if (member->socket->seq == UNKNOWN)
-                member->socket->seq = missed->newest;
-        return;
-    }
     for (size_t i = 0; i < missed->events.count; i++) {
         if (events[i].seq <= catch_up->seq)
             continue;
@@ -217,6 +239,21 @@ static void recovery_remove(recovery_t *recovery)
     free(recovery);
 }
 
+static void take_answer(catch_up_t *catch_up, const asked_t *asked, const missed_t *missed)
+{
+    bool again = catch_up->again || missed == NULL;
+    if (missed == NULL)
+        catch_up->not_before = clock_monotonic() + RETRY * CLOCK_MILLISECOND;
+    else if (asked->after == UNKNOWN)
+        take_newest(catch_up, missed->newest);
+    else if (asked->after <= catch_up->seq)
+        take_missed(catch_up, missed);
+    else
+        again = true;
+    if (again)
+        behind_add(catch_up);
+}
+
 /* All that was missed happened within realtime.recovery, and is not more than one answer holds. */
 static bool is_recoverable(const missed_t *missed)
 {
@@ -232,8 +269,8 @@ static void take_recovery(recovery_t *recovery, const missed_t *missed)
     catch_up_t *catch_up = topic->catch_up;
     void (*done)(socket_t *, bool) = recovery->done;
     int64_t seq = recovery->seq;
+    bool recovered = is_recoverable(missed);
     recovery_remove(recovery);
-    bool recovered = missed != NULL && is_recoverable(missed);
     done(socket, recovered);
     if (!recovered || socket->session->closed)
         return;
@@ -247,7 +284,7 @@ static void take_recovery(recovery_t *recovery, const missed_t *missed)
     socket->seq = seq > missed->newest ? seq : missed->newest;
     count(COUNTER_REALTIME_RECOVERED, 1);
     if (catch_up->seq == UNKNOWN)
-        catch_up->seq = socket->seq;
+        begin_at(catch_up, socket->seq);
     else if (catch_up->seq > socket->seq) { /* others were shown more meanwhile: all are taken back to where this one is */
         catch_up->seq = socket->seq;
         behind_add(catch_up);
@@ -259,27 +296,34 @@ static void on_missed(void *argument, int status, text_t body)
     asked_t *asked = argument;
     catch_up_t *catch_up = asked->catch_up;
     recovery_t *recovery = asked->recovery;
-    free(asked);
     news.asked--;
     const missed_t *missed = missed_read(status, body);
     if (missed == NULL)
         count(COUNTER_REALTIME_UNANSWERED, 1);
     if (recovery != NULL) {
         recovery->asked = NULL;
-        take_recovery(recovery, missed);
+        if (missed != NULL)
+            take_recovery(recovery, missed);
     }
     if (catch_up != NULL) {
         catch_up->asking = false;
         catch_up->asked = NULL;
-        bool again = catch_up->again;
-        if (missed != NULL)
-            take_missed(catch_up, missed);
-        else
-            catch_up->not_before = clock_monotonic() + RETRY * CLOCK_MILLISECOND;
-        if (missed == NULL || again)
-            behind_add(catch_up);
+        take_answer(catch_up, asked, missed);
     }
+    free(asked);
     arena_reset(news.values);
+}
+
+static void recovery_ask(recovery_t *recovery)
+{
+    asked_t *asked = memory_zeroed(1, sizeof(*asked));
+    asked->recovery = recovery;
+    recovery->asked = asked;
+    recovery->not_before = clock_monotonic() + RETRY_RECOVERY * CLOCK_MILLISECOND;
+    if (ask(asked, recovery->socket, recovery->seq))
+        return;
+    recovery->asked = NULL;
+    free(asked);
 }
 
 static void on_time(void *argument)
@@ -292,6 +336,9 @@ static void on_time(void *argument)
         if (catch_up->not_before > now || !ask_for(catch_up))
             behind_add(catch_up);
     }
+    for (recovery_t *recovery = news.recoveries; recovery != NULL; recovery = recovery->next)
+        if (recovery->asked == NULL && recovery->not_before <= now)
+            recovery_ask(recovery);
 }
 
 /* --- hints -------------------------------------------------------------------------------------------------------- */
@@ -301,7 +348,9 @@ static void take_numbered(topic_t *topic, const realtime_event_t *event)
     catch_up_t *catch_up = topic->catch_up;
     if (catch_up->seq != UNKNOWN && event->seq <= catch_up->seq)
         return;
-    if (catch_up->asking || (catch_up->seq != UNKNOWN && event->seq > catch_up->seq + 1)) {
+    if (catch_up->seq == UNKNOWN && (catch_up->heard == UNKNOWN || event->seq < catch_up->heard))
+        catch_up->heard = event->seq;
+    if (catch_up->asking || catch_up->seq == UNKNOWN || event->seq > catch_up->seq + 1) {
         behind_add(catch_up); /* the answer under way may have been read before it */
         return;
     }
@@ -345,7 +394,7 @@ static catch_up_t *catch_up_of(topic_t *topic)
 {
     if (topic->catch_up == NULL) {
         topic->catch_up = memory_zeroed(1, sizeof(*topic->catch_up));
-        *topic->catch_up = (catch_up_t){.topic = topic, .seq = UNKNOWN};
+        *topic->catch_up = (catch_up_t){.topic = topic, .seq = UNKNOWN, .heard = UNKNOWN};
     }
     return topic->catch_up;
 }
@@ -354,7 +403,7 @@ void news_begin(socket_t *socket, topic_t *topic)
 {
     catch_up_t *catch_up = catch_up_of(topic);
     socket->seq = catch_up->seq;
-    if (catch_up->seq == UNKNOWN)
+    if (catch_up->seq == UNKNOWN && !catch_up->behind && !catch_up->asking && (news.asked >= ASKED_MOST || !ask_for(catch_up)))
         behind_add(catch_up);
 }
 
@@ -365,7 +414,9 @@ void news_continue(socket_t *socket, topic_t *topic)
         news_begin(socket, topic);
         return;
     }
-    if (catch_up->seq == UNKNOWN || catch_up->seq > socket->seq)
+    if (catch_up->seq == UNKNOWN)
+        begin_at(catch_up, socket->seq);
+    else if (catch_up->seq > socket->seq)
         catch_up->seq = socket->seq;
     behind_add(catch_up);
 }
@@ -373,16 +424,10 @@ void news_continue(socket_t *socket, topic_t *topic)
 void news_recover(socket_t *socket, topic_t *topic, int64_t seq, void (*done)(socket_t *, bool))
 {
     recovery_t *recovery = memory_zeroed(1, sizeof(*recovery));
-    asked_t *asked = memory_zeroed(1, sizeof(*asked));
     catch_up_of(topic);
-    *recovery = (recovery_t){.socket = socket, .topic = topic, .seq = seq, .asked = asked, .done = done, .next = news.recoveries};
+    *recovery = (recovery_t){.socket = socket, .topic = topic, .seq = seq, .done = done, .next = news.recoveries};
     news.recoveries = recovery;
-    asked->recovery = recovery;
-    if (ask(asked, socket, seq))
-        return;
-    recovery_remove(recovery);
-    free(asked);
-    done(socket, false);
+    recovery_ask(recovery);
 }
 
 void news_forget(topic_t *topic)

@@ -12,7 +12,8 @@ void news_begin(socket_t *, topic_t *);
 void news_continue(socket_t *, topic_t *);
 /* The same, but it was told everything up to this number already, and then was away: it shall be told what it missed first. `done` is
  * called once unless the socket goes: true, and the socket is up to date with the number in socket->seq (its frames are queued after
- * those of `done`); false: too much or too long ago, or nobody could say. */
+ * those of `done`); false: too much or too long ago. While nobody can say, it is asked again: the session's time to join ends that, and its
+ * client comes back with the same number. */
 void news_recover(socket_t *, topic_t *, int64_t seq, void (*done)(socket_t *, bool recovered));
 /* The topic goes away. */
 void news_forget(topic_t *);
