@@ -19,8 +19,8 @@ enum {
     FCM_TOKEN_MINUTES = 60,
     FCM_TOKEN_MARGIN = 5,
     TOKEN_MOST = 4096,
-    WEB_TEXT_MOST = 2500, /* bytes of a message's text: with the rest it fits into what services take */
-    APNS_TEXT_MOST = 2500,
+    WORDS_MOST = 3600, /* bytes of JSON, of title, link and message: with the rest they fit into what services take */
+    LINK_MOST = 1500,  /* likewise; one that takes more is left out */
 };
 
 /* What a service gave us, or was signed for it, until it is worth nothing any more. One thread: whoever finds it old makes a new one. */
@@ -48,16 +48,37 @@ static bool token_holds(const kept_token_t *kept)
 
 /* --- what is said ------------------------------------------------------------------------------------------------- */
 
-/* Whole characters, `most` bytes of them at most. */
+static size_t json_size(text_t text)
+{
+    static buffer_t json;
+    json.length = 0;
+    message_json_string(&json, text);
+    return json.length - 2;
+}
+
+/* Whole characters, which take so many bytes of JSON at most: a quote takes two, a control character six. */
 static text_t text_within(text_t text, size_t most)
 {
-    size_t length = 0;
+    size_t length = 0, size = 0;
     for (size_t next; length < text.length; length += next) {
         next = text_utf8_next((text_t){text.data + length, text.length - length});
-        if (next == 0 || length + next > most)
+        size += next > 0 ? json_size((text_t){text.data + length, next}) : 0;
+        if (next == 0 || size > most)
             break;
     }
     return (text_t){text.data, length};
+}
+
+static bool link_fits(const push_job_t *job)
+{
+    return job->link_url.data != NULL && json_size(job->link_url) <= LINK_MOST;
+}
+
+/* As much of it as title and link leave room for. */
+static text_t message_of(const push_job_t *job)
+{
+    size_t taken = json_size(job->title) + (link_fits(job) ? json_size(job->link_url) : 0);
+    return text_within(job->message, taken < WORDS_MOST ? WORDS_MOST - taken : 0);
 }
 
 static void add_member(buffer_t *out, const char *name, text_t value)
@@ -73,7 +94,7 @@ static void add_facts(buffer_t *out, const push_job_t *job)
     uuid_format(job->notification, id);
     add_member(out, "id", text_of(id));
     add_member(out, "type", job->type);
-    if (job->link_url.data)
+    if (link_fits(job))
         add_member(out, "link_url", job->link_url);
 }
 
@@ -182,7 +203,7 @@ static text_t web_words(call_t *call, const push_job_t *job)
     buffer_add_char(&out, '{');
     add_facts(&out, job);
     add_member(&out, "title", job->title);
-    add_member(&out, "message", text_within(job->message, WEB_TEXT_MOST));
+    add_member(&out, "message", message_of(job));
     buffer_add_char(&out, '}');
     return finished(call, &out);
 }
@@ -263,7 +284,7 @@ static text_t fcm_words(call_t *call, const push_job_t *job)
     add_member(&out, "token", job->token);
     buffer_add_string(&out, ",\"notification\":{");
     add_member(&out, "title", job->title);
-    add_member(&out, "body", text_within(job->message, WEB_TEXT_MOST));
+    add_member(&out, "body", message_of(job));
     buffer_add_string(&out, "},\"data\":{");
     add_facts(&out, job);
     buffer_format(&out, "},\"android\":{\"collapse_key\":\"%s\",\"ttl\":\"%llds\",\"notification\":{\"tag\":\"%s\"}}}}", id,
@@ -305,7 +326,7 @@ static text_t apns_words(call_t *call, const push_job_t *job)
     buffer_t out = {0};
     buffer_add_string(&out, "{\"aps\":{\"alert\":{");
     add_member(&out, "title", job->title);
-    add_member(&out, "body", text_within(job->message, APNS_TEXT_MOST));
+    add_member(&out, "body", message_of(job));
     buffer_add_string(&out, "},\"sound\":\"default\"}");
     add_facts(&out, job);
     buffer_add_char(&out, '}');

@@ -144,6 +144,22 @@ def test_long_words_fit(own, server, person, browser, database):
     assert words['title'] == '가' * 200 and set(words['message']) == {'나'} and len(words['message']) > 800
 
 
+def test_words_that_json_makes_longer_fit(own, server, person, browser, database):
+    """A quote takes two bytes, a control character six."""
+    fcm, apns = 'fcm:' + uuid.uuid4().hex, uuid.uuid4().hex * 2
+    person.client.post(DEVICES, {'platform': 'fcm', 'token': fcm}).expect(201)
+    person.client.post(DEVICES, {'platform': 'apns', 'token': apns}).expect(201)
+    tell(own, database, person, title='\\' * 200, message='"' * 1500 + '\x01' * 500, link_url='/' + '😀' * 499)
+    _, words = told(server, browser)[0]
+    assert words['title'] == '\\' * 200 and set(words['message']) >= {'"'} and len(words['message']) > 1500
+    assert 'link_url' not in words
+    path = '/v1/projects/aipoten-test/messages:send'
+    for body in (wait_until(lambda: server.to(f'/3/device/{apns}'), 20, 'a push to iOS')[0][1],
+                 wait_until(lambda: [body for _, body in server.to(path) if json.loads(body)['message']['token'] == fcm], 20, 'to Android')[0]):
+        assert len(body) <= 4096
+    wait_until(lambda: jobs(database, person) == [], 20, 'done jobs')
+
+
 def test_android_and_ios(own, server, person, database):
     fcm, apns = 'fcm:' + uuid.uuid4().hex, uuid.uuid4().hex * 2
     person.client.post(DEVICES, {'platform': 'fcm', 'token': fcm}).expect(201)
