@@ -129,7 +129,7 @@ static const char *const notification_types[] __attribute__((unused)) = {"assess
     FIELD(text, link_url, .nullable = true, .max = 500, .meaning = "a relative path")                              \
     FIELD(uuid, subject, .nullable = true, .meaning = "what it is about, a child for one: gone with that")         \
     FIELD(text, event, .nullable = true, .max = 50, .meaning = "a further socket event, matching_update for one")  \
-    FIELD(json, arguments, .nullable = true, .meaning = "what that event carries: an object")
+    FIELD(json, arguments, .nullable = true, .max = 16 << 10, .meaning = "what that event carries: an object")
 MESSAGE(notification_requested, NOTIFICATION_REQUESTED);
 
 /* notification.scheduled: the same at a time to come; asked for again under the same id it takes the place of the first.

@@ -22,8 +22,8 @@ enum field_type {
     FIELD_time,    /* int64_t, microseconds since 1970; RFC 3339 */
     FIELD_uuid,    /* uuid_t */
     FIELD_choice,  /* int, index in names */
-    FIELD_json,    /* text_t, JSON text that is passed on as it is (jsonb); with .message: a list of these; with .scalar: a
-                      boolean, a whole number or a text, which clients may send too */
+    FIELD_json,    /* text_t, JSON text that is passed on as it is (jsonb), max bytes of it; with .message: a list of these;
+                      with .scalar: a boolean, a whole number or a text, which clients may send too */
     FIELD_bytes,   /* text_t, msgpack bin; never in JSON */
     FIELD_object,  /* const void *, a struct of .message */
     FIELD_list,    /* list_t of structs of .message */

@@ -350,7 +350,7 @@ static bool read_json(reader_t *reader, const place_t *place, const field_t *fie
         return read_scalar(reader, place, field, object, member);
     if (reader->source != SOURCE_PEER || !is_string(object, member))
         return wrong(reader, place, PROBLEM_TYPE, field, 0);
-    return true;
+    return field->scalar || check_length(reader, place, field, (int64_t)((const text_t *)member)->length);
 }
 
 static bool read_message(reader_t *, const place_t *, const message_t *, const msgpack_object *, void *out);

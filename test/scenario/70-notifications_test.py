@@ -81,6 +81,17 @@ def test_one(newcomer, teller):
     assert (gone['title'], gone['message'], gone['link_url']) == ('', '', None) and gone['deleted_at']
 
 
+def test_a_page_s_event_has_a_bound(newcomer, teller, database, emitter):
+    """What no socket could be told is refused, and stops nobody."""
+    person, aggregate = newcomer(), str(uuid.uuid4())
+    teller.tell(person, 1, aggregate=aggregate, event='matching_update', arguments='"' + 'x' * 200000 + '"')
+    wait_until(lambda: database.value('SELECT max(attempts) FROM children.deliveries WHERE aggregate = %s', aggregate), 20, 'its refusal')
+    teller.tell(person, 2, event='matching_update', arguments='"' + 'x' * 16000 + '"')
+    assert [row['title'] for row in teller.told(person, 1)] == ['알림 2']
+    assert database.value('SELECT last_error FROM children.deliveries WHERE aggregate = %s', aggregate) == 'answered 400'
+    database.rows('DELETE FROM children.deliveries WHERE aggregate = %s', aggregate)
+
+
 def test_pages_and_catching_up(newcomer, teller):
     person, aggregate = newcomer(), str(uuid.uuid4())
     for number in range(1, 26):

@@ -177,6 +177,29 @@ static void test_scalars(void **state)
     }
 }
 
+/* JSON from our own processes has a bound as well, in bytes, when its field says so. */
+static void test_json_is_bounded(void **state)
+{
+    (void)state;
+#define PASSED_ON(FIELD) FIELD(json, whole, .max = 8) FIELD(json, endless)
+    MESSAGE(passed_on, PASSED_ON);
+    static const struct {
+        const char *whole, *endless;
+        bool good;
+    } cases[] = {{"[\"abcd\"]", "1", true}, {"[\"abcde\"]", "1", false}, {"[]", "[\"abcdefghijkl\"]", true}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        passed_on_t value = {0}, read;
+        buffer_t packed = {0};
+        problems_t problems = {.arena = arena};
+        message_set(&value, whole, text_of(cases[i].whole));
+        message_set(&value, endless, text_of(cases[i].endless));
+        message_pack(&passed_on_message, &value, &packed);
+        assert_int_equal(message_read(&passed_on_message, buffer_text(&packed), SOURCE_PEER, &read, &problems), cases[i].good);
+        assert_true(cases[i].good || problems.items[0].kind == PROBLEM_TOO_LONG);
+        buffer_free(&packed);
+    }
+}
+
 static void test_decimals(void **state)
 {
     (void)state;
@@ -326,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_problem_bound),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_json_is_bounded),
         cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_query_strings),
         cmocka_unit_test(test_broken_bytes),
