@@ -174,6 +174,13 @@ int64_t revocation_not_before(segment_t *segment, uuid_t session, uuid_t user, i
     return global > latest ? global : latest;
 }
 
+bool revocation_ended(segment_t *segment, uuid_t session, int64_t now)
+{
+    size_t sets;
+    table_t *table = table_get(segment, &sets);
+    return subject_not_before(segment, table, sets, session, now) != 0;
+}
+
 uint64_t revocation_version(const segment_t *segment)
 {
     size_t sets;

@@ -10,5 +10,7 @@
 void revocation_set(segment_t *, uuid_t subject, int64_t not_before, int64_t until);
 /* The session's, the user's or the global not-before time, whichever is latest; 0: none. */
 int64_t revocation_not_before(segment_t *, uuid_t session, uuid_t user, int64_t now);
+/* The session's alone: it is over for good, whatever token comes. */
+bool revocation_ended(segment_t *, uuid_t session, int64_t now);
 /* Grows with each change: a cache of verified tokens is good for the version it was filled under. */
 uint64_t revocation_version(const segment_t *);

@@ -1,6 +1,7 @@
 """The realtime API for stock clients and by hand: who may connect and until when, what reaches whom, video calls' rooms, what is
 missed and told again."""
 import json
+import signal
 import uuid
 
 import pytest
@@ -9,7 +10,7 @@ from harness import people
 from harness.emit import Emitter
 from harness.measure import counters_of
 from harness.realtime import Engine, Polling, Socket
-from harness.wait import wait_until
+from harness.wait import kill, wait_until
 
 
 def counter(system, name):
@@ -96,6 +97,29 @@ def test_logout_ends_the_sockets(system):
     assert stays.ask('join_notification_room', {'userId': person.id})['success'] is True
     assert Socket(system, person.token).refusal == 'UNAUTHENTICATED'
     stays.close()
+
+
+def test_the_last_words_wait_for_the_next_poll(system):
+    person = people.newcomer(system, consents=False)
+    witness, polling = Socket(system, person.token), Polling(system)
+    assert polling.connect(person.token).startswith('40')
+    person.client.post('/api/v1/auth/logout', {'refresh_token': person.refresh_token}).expect(200)
+    witness.wait_end()
+    assert polling.post('3') == (200, 'ok')
+    assert polling.get() == (200, '41\x1e1')
+    assert polling.get()[0] == 400
+
+
+def test_logout_is_heard_though_its_word_is_lost(system):
+    """No broker: the table of what was ended says so a moment later. The client's library must not come back by itself."""
+    person, broker = people.newcomer(system, consents=False), system.pids('broker')[0]
+    socket = Socket(system, person.token)
+    kill(broker, signal.SIGSTOP)
+    try:
+        person.client.post('/api/v1/auth/logout', {'refresh_token': person.refresh_token}).expect(200)
+        assert '41' in socket.wait_end()
+    finally:
+        kill(broker, signal.SIGCONT)
 
 
 def test_suspension_ends_the_sockets(system, admin):
@@ -185,9 +209,7 @@ def test_recovery(system, bell):
 def test_polls_get_them_too(system, bell):
     person = people.newcomer(system, consents=False)
     polling = Polling(system)
-    assert polling.post('40' + json.dumps({'token': person.token})) == (200, 'ok')
-    status, body = polling.get()
-    assert status == 200 and body.startswith('40{"sid"'), body
+    assert polling.connect(person.token).startswith('40{"sid"')
     bell.ring(person, '폴링')
     status, body = polling.get()
     assert status == 200 and json.loads(body[2:])[1]['title'] == '폴링'

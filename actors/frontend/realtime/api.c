@@ -239,6 +239,15 @@ const int api_namespace_count = ARRAY_SIZE(api_namespaces);
 
 /* --- ends --------------------------------------------------------------------------------------------------------- */
 
+/* For good: the client hears so, and does not come back by itself. */
+static void end_socket(socket_t *socket)
+{
+    session_t *session = socket->session;
+    count(COUNTER_REALTIME_ENDED, 1);
+    socket_disconnect(socket);
+    session_end(session, "session ended");
+}
+
 void api_end(topic_t *topic, const realtime_end_t *end)
 {
     for (membership_t *member = topic->members, *next; member != NULL; member = next) {
@@ -247,21 +256,22 @@ void api_end(topic_t *topic, const realtime_end_t *end)
         if (!uuid_equal(socket->token.user, end->user) ||
             (message_has(end, session) && !uuid_equal(socket->token.session, end->session)))
             continue;
-        session_t *session = socket->session;
-        count(COUNTER_REALTIME_ENDED, 1);
-        socket_disconnect(socket);
-        session_end(session, "session ended");
+        end_socket(socket);
     }
 }
 
-/* Both let the client's library come back by itself, with whatever token it has then. */
+/* A word of an end may be lost. Whose session lives on comes back by itself, with whatever token it has then. */
 static void look_at(session_t *session, void *argument)
 {
     int64_t now = *(const int64_t *)argument;
-    const socket_t *socket = socket_of(session, &api_namespaces[0]);
+    socket_t *socket = socket_of(session, &api_namespaces[0]);
     if (socket == NULL || session->ending != NULL)
         return;
     const token_t *token = &socket->token;
+    if (revocation_ended(frontend.segment, token->session, now)) {
+        end_socket(socket);
+        return;
+    }
     bool expired = token->expires <= now;
     if (!expired && token->issued >= revocation_not_before(frontend.segment, token->session, token->user, now))
         return;

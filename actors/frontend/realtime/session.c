@@ -112,7 +112,7 @@ session_t *session_find(const service_t *service, text_t sid)
     if (session->service != service || !secret_equal(text_of(own), sid))
         return NULL;
     expire(session);
-    return session->closed || session->ending != NULL ? NULL : session;
+    return session->closed ? NULL : session;
 }
 
 /* --- begin and end ------------------------------------------------------------------------------------------------ */
@@ -210,7 +210,8 @@ MESSAGE_POSITIONAL(queued_packet, QUEUED_PACKET);
 
 #define MOVED(FIELD)                                                                                               \
     FIELD(bytes, spoken, .required = true)                                                                         \
-    FIELD(list, queue, .required = true, .message = &queued_packet_message)
+    FIELD(list, queue, .required = true, .message = &queued_packet_message)                                        \
+    FIELD(boolean, ending, .required = true, .meaning = "its last words stand in the queue")
 MESSAGE_POSITIONAL(moved, MOVED);
 
 bool session_pack(session_t *session, buffer_t *out)
@@ -232,6 +233,7 @@ bool session_pack(session_t *session, buffer_t *out)
     }
     message_set(&moved, spoken, buffer_text(&spoken));
     message_set(&moved, queue, (list_t){.items = packets, .count = packet_count});
+    message_set(&moved, ending, session->ending != NULL);
     message_pack(&moved_message, &moved, out);
     for (size_t i = 0; i < packet_count; i++)
         frame_release(&frames[i]);
@@ -239,6 +241,8 @@ bool session_pack(session_t *session, buffer_t *out)
     free(packets);
     return true;
 }
+
+static void end_soon(session_t *, const char *reason);
 
 static _Noreturn void on_limit(void *argument)
 {
@@ -265,7 +269,8 @@ session_t *session_unpack(
         if (!service->unpack(session, moved.spoken)) {
             session_close(session, "it cannot be gone on with here");
             session = NULL;
-        }
+        } else if (moved.ending)
+            end_soon(session, "it ended at another frontend");
     }
     arena_reset(arena);
     return session;
@@ -318,6 +323,13 @@ static void dirty_add(session_t *session)
     loop_h2o_again(sessions.loop);
 }
 
+static void end_soon(session_t *session, const char *reason)
+{
+    session->ending = reason;
+    session->due = clock_monotonic() + ENDING_MOST * CLOCK_SECOND;
+    node_append(&sessions.endings, &session->beat);
+}
+
 void session_end(session_t *session, const char *reason)
 {
     if (session->closed || session->ending != NULL)
@@ -326,9 +338,7 @@ void session_end(session_t *session, const char *reason)
     queue_add(&session->queue, goodbye);
     frame_release(&goodbye);
     dirty_add(session);
-    session->ending = reason;
-    session->due = clock_monotonic() + ENDING_MOST * CLOCK_SECOND;
-    node_append(&sessions.endings, &session->beat);
+    end_soon(session, reason);
 }
 
 void session_written(session_t *session)

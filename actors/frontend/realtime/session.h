@@ -74,7 +74,7 @@ bool session_welcome(address_t client);
 /* A new one; its first packet is queued. */
 session_t *session_create(const service_t *, address_t client, enum language, struct websocket *);
 void session_sid(const session_t *, char out[static SID_SIZE]);
-/* NULL: there is none (any more), or it is of another path. */
+/* One that ends is found as well: its client is to hear its last words. NULL: there is none (any more), or it is of another path. */
 session_t *session_find(const service_t *, text_t sid);
 /* The generation of the frontend that the id names; 0: it is none. */
 uint64_t session_owner(text_t sid);

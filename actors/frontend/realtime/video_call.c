@@ -117,7 +117,7 @@ static void on_answer(void *argument, int status, text_t body)
     wish_t wish = *(wish_t *)argument;
     free(argument);
     session_t *session = session_find(&socket_service, text_of(wish.sid));
-    socket_t *socket = session != NULL ? socket_of(session, &api_namespaces[0]) : NULL;
+    socket_t *socket = session != NULL && session->ending == NULL ? socket_of(session, &api_namespaces[0]) : NULL;
     if (socket == NULL || !uuid_equal(socket->id, wish.socket))
         return;
     event_t event = {.socket = socket, .name = "join_call", .id = wish.id};

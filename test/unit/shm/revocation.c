@@ -38,10 +38,13 @@ static void basics(void **state)
     assert_true(revocation_version(segment) > version);
     assert_true(revocation_not_before(segment, session, user, now) == now);
     assert_int_equal(revocation_not_before(segment, other, user, now), 0);
+    assert_true(revocation_ended(segment, session, now));
+    assert_false(revocation_ended(segment, session, now + 16 * MINUTE));
     /* The later of both counts; a time is never lowered. */
     revocation_set(segment, user, now + 5, now + 15 * MINUTE);
     assert_true(revocation_not_before(segment, session, user, now) == now + 5);
     assert_true(revocation_not_before(segment, other, user, now) == now + 5);
+    assert_false(revocation_ended(segment, other, now));
     revocation_set(segment, user, now - 7, now + MINUTE);
     assert_true(revocation_not_before(segment, other, user, now + 10 * MINUTE) == now + 5);
     revocation_set(segment, user, now + 9, now + MINUTE);
