@@ -131,6 +131,21 @@ class WebSocket:
         self.socket.close()
 
 
+def server_of(system, connection):
+    """The pid of the frontend that holds the other end of a connection to the plain port."""
+    ends = tuple(f'0100007F:{port:04X}' for port in (system.http_port, connection.socket.getsockname()[1]))
+    with open('/proc/net/tcp', encoding='ascii') as file:
+        inode = next(row[9] for row in map(str.split, file) if (row[1], row[2]) == ends)
+    for pid in system.pids('frontend'):
+        for name in os.listdir(f'/proc/{pid}/fd'):
+            try:
+                if os.readlink(f'/proc/{pid}/fd/{name}') == f'socket:[{inode}]':
+                    return pid
+            except FileNotFoundError:
+                continue
+    return None
+
+
 class Engine(WebSocket):
     """An Engine.IO session over a WebSocket; pings are answered while receiving."""
 
@@ -217,6 +232,18 @@ class Polling:
 
     def post(self, body, **options):
         return self.request('POST', body, **options)
+
+    def connect(self, token):
+        """To the namespace "/"; what answers it."""
+        assert self.post('40' + json.dumps({'token': token})) == (200, 'ok')
+        status, body = self.get()
+        assert status == 200, body
+        return body
+
+    @property
+    def generation(self):
+        """Of the frontend that has the session: its sid begins with it."""
+        return int(self.sid[:16], 16)
 
 
 def node_home():

@@ -17,6 +17,7 @@ enum {
     BATCH_BYTES = 128 << 10,
     PROBES_MOST = 256, /* of one frontend at a time */
     CONTROLS_MOST = 32, /* pongs that a client lets us queue */
+    HELD_MOST = 256, /* messages that a client sends behind its upgrade, until the session is here: each costs more than its bytes */
     FRAMES_MOST = 1024, /* until a message is whole: libwslay keeps each piece by itself, and no piece is too small */
 };
 
@@ -257,7 +258,9 @@ static void remote_hears(websocket_t *ws, const engine_packet_t *packet, text_t 
         frame_t *frame = frame_make(message, packet->binary);
         queue_add(&remote->held, frame);
         frame_release(&frame);
-        good = remote->held.bytes <= (size_t)frontend.config.realtime.max_payload;
+        good = remote->held.bytes <= (size_t)frontend.config.realtime.max_payload && remote->held.count <= HELD_MOST;
+        if (!good)
+            count(COUNTER_REALTIME_FLOODS, 1);
     } else if (!remote->asked && packet->type == ENGINE_PING && text_equal(packet->data, TEXT("probe")))
         good = remote->asked = forward_probe(ws->service, text_of(remote->sid), on_probed, remote);
     else if (packet->type == ENGINE_UPGRADE && !remote->asked)
