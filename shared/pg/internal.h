@@ -164,6 +164,8 @@ typedef void (*take_result_t)(void *argument, int number, PGresult *take);
 bool writer_exchange(writer_t *, int64_t deadline, bool committing, take_result_t, void *argument);
 /* The same where only the last result matters, or the first error. NULL: lost. */
 PGresult *writer_last(writer_t *, int64_t deadline, bool committing);
+/* What it does with each result: *kept becomes the last one, or stays the first error. */
+void writer_keep_last(PGresult **kept, PGresult *take);
 void writers_tick(lanes_t *); /* closes idle connections */
 void writers_close(lanes_t *);
 
@@ -176,6 +178,13 @@ struct transaction {
     bool begun, failed;
     bool prepares; /* what was sent and is not answered yet prepares a statement */
     bool unanswered; /* something was sent ahead of the next statement */
+    int answers;     /* results that will come of what was sent and is not answered yet */
+    struct {         /* those among them whose rows somebody wants (transaction_send_kept) */
+        const statement_t *statement;
+        int number;
+        rows_t **rows;
+    } kept[TRANSACTION_KEPT_MOST];
+    int kept_count;
     bool shares;    /* its first statement may run in a group */
     group_t *group; /* it does: group.c owns what follows */
     struct transaction *next;

@@ -55,6 +55,10 @@ rows_t *transaction_run(transaction_t *, const statement_t *, const param_t *, i
 /* Sends it with the next one, or with COMMIT: no round trip more. Its rows are nobody's; what fails in it fails there. DB_RETRY: it
  * cannot be sent. */
 enum db_status transaction_send(transaction_t *, const statement_t *, const param_t *, int count);
+/* The same for a statement whose rows are wanted after COMMIT: *rows, NULL until they came, must stay where it is until the
+ * transaction has ended, and is the caller's to free, also when that was no COMMIT. At most TRANSACTION_KEPT_MOST on the way. */
+enum db_status transaction_send_kept(transaction_t *, const statement_t *, const param_t *, int count, rows_t **rows);
+enum { TRANSACTION_KEPT_MOST = 4 };
 /* COMMIT with one more statement just before it, on the same way: no round trip more. What breaks there (DB_CONSTRAINT: the
  * statement broke one) ends the transaction as if rolled back. */
 enum db_status transaction_commit_after(transaction_t **, const statement_t *, const param_t *, int count);

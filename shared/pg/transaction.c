@@ -48,14 +48,49 @@ static bool send(transaction_t *transaction, const statement_t *statement, const
 {
     writer_t *writer = transaction->writer;
     counter_add(transaction->lanes->counters.queries, 1);
-    if (!transaction->begun) {
-        writer_prepare_commands(writer);
-        writer_command(writer, "BEGIN");
-    }
+    if (!transaction->begun)
+        transaction->answers = writer_prepare_commands(writer) + writer_command(writer, "BEGIN");
     transaction->begun = true;
-    transaction->prepares |= writer_send(writer, statement, params, count);
+    bool first = writer_send(writer, statement, params, count);
+    transaction->answers += 1 + first;
+    transaction->prepares |= first;
     return transaction->prepares;
 }
+
+/* --- one exchange ------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    transaction_t *transaction;
+    PGresult *last; /* or the first error */
+} answers_t;
+
+static void take_answer(void *argument, int number, PGresult *take)
+{
+    answers_t *answers = argument;
+    const transaction_t *transaction = answers->transaction;
+    bool good = PQresultStatus(take) == PGRES_TUPLES_OK || PQresultStatus(take) == PGRES_COMMAND_OK;
+    for (int i = 0; good && i < transaction->kept_count; i++)
+        if (transaction->kept[i].number == number) {
+            *transaction->kept[i].rows = rows_of(transaction->kept[i].statement, take);
+            return;
+        }
+    writer_keep_last(&answers->last, take);
+}
+
+/* Waits for all that was sent: the last result, or the first error. NULL: lost. */
+static PGresult *exchange(transaction_t *transaction, int64_t deadline, bool committing)
+{
+    answers_t answers = {.transaction = transaction};
+    bool answered = writer_exchange(transaction->writer, deadline, committing, take_answer, &answers);
+    transaction->answers = transaction->kept_count = 0;
+    transaction->unanswered = false;
+    if (answered)
+        return answers.last;
+    PQclear(answers.last);
+    return NULL;
+}
+
+/* --- statements --------------------------------------------------------------------------------------------------- */
 
 enum db_status transaction_send(transaction_t *transaction, const statement_t *statement, const param_t *params, int count)
 {
@@ -71,6 +106,23 @@ enum db_status transaction_send(transaction_t *transaction, const statement_t *s
     return DB_OK;
 }
 
+enum db_status transaction_send_kept(
+    transaction_t *transaction, const statement_t *statement, const param_t *params, int count, rows_t **rows)
+{
+    insist(statement->lane == LANE_WRITE && !transaction->failed && transaction->kept_count < TRANSACTION_KEPT_MOST);
+    if (transaction->shares) {
+        *rows = run_shared(transaction, statement, params, count);
+        return (*rows)->status;
+    }
+    send(transaction, statement, params, count);
+    transaction->unanswered = true;
+    int at = transaction->kept_count++;
+    transaction->kept[at].statement = statement;
+    transaction->kept[at].number = transaction->answers - 1;
+    transaction->kept[at].rows = rows;
+    return DB_OK;
+}
+
 rows_t *transaction_run(transaction_t *transaction, const statement_t *statement, const param_t *params, int count)
 {
     insist(statement->lane == LANE_WRITE && !transaction->failed);
@@ -79,8 +131,8 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     writer_t *writer = transaction->writer;
     int64_t deadline = transaction->deadline;
     int64_t began = clock_monotonic();
-    bool first = send(transaction, statement, params, count);
-    PGresult *result = writer_last(writer, deadline, false);
+    bool alone = !transaction->unanswered, first = send(transaction, statement, params, count);
+    PGresult *result = exchange(transaction, deadline, false);
     lanes_count(transaction->lanes, LANE_WRITE, began);
     rows_t *rows;
     if (result)
@@ -90,8 +142,7 @@ rows_t *transaction_run(transaction_t *transaction, const statement_t *statement
     /* An idle connection may have been closed just when it was taken: nothing was done, so the handler may run again. */
     if (rows->status == DB_UNAVAILABLE && writer->last_used)
         rows->status = DB_RETRY;
-    bool alone = !transaction->unanswered;
-    transaction->prepares = transaction->unanswered = false;
+    transaction->prepares = false;
     if (rows->status != DB_OK) {
         transaction->failed = true;
         counter_add(transaction->lanes->counters.failed, 1);
@@ -137,9 +188,11 @@ static enum db_status commit(transaction_t **take, bool prepared_with_it)
     transaction_t *transaction = *take;
     int64_t began = clock_monotonic(), limit = began + WRITER_END_TIMEOUT * CLOCK_MILLISECOND;
     writer_command(transaction->writer, "COMMIT");
-    PGresult *result = writer_last(transaction->writer, transaction->deadline > limit ? transaction->deadline : limit, true);
+    PGresult *result = exchange(transaction, transaction->deadline > limit ? transaction->deadline : limit, true);
     lanes_count(transaction->lanes, LANE_WRITE, began);
     enum db_status status = commit_status(result);
+    if (status == DB_RETRY && strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE), "0A000") == 0)
+        writers_renew(transaction->lanes);
     PQclear(result);
     counter_add(transaction->lanes->counters.transactions, status == DB_OK);
     if (status == DB_OK) {

@@ -289,16 +289,20 @@ bool writer_exchange(writer_t *writer, int64_t deadline, bool committing, take_r
     }
 }
 
-static void keep_last(void *argument, int number, PGresult *take)
+void writer_keep_last(PGresult **kept, PGresult *take)
 {
-    PGresult **kept = argument;
-    (void)number;
     if (PQresultStatus(take) == PGRES_PIPELINE_ABORTED || (*kept && PQresultStatus(*kept) == PGRES_FATAL_ERROR)) {
         PQclear(take);
         return;
     }
     PQclear(*kept);
     *kept = take;
+}
+
+static void keep_last(void *argument, int number, PGresult *take)
+{
+    (void)number;
+    writer_keep_last(argument, take);
 }
 
 PGresult *writer_last(writer_t *writer, int64_t deadline, bool committing)

@@ -340,6 +340,52 @@ static void violate_ahead(int number)
     transaction_rollback(&transaction);
 }
 
+#define SEND(transaction, statement, ...)                                                                          \
+    assert_int_equal(transaction_send(transaction, &SQL_##statement, (param_t[]){__VA_ARGS__},                     \
+        sizeof((param_t[]){__VA_ARGS__}) / sizeof(param_t)), DB_OK)
+#define SEND_KEPT(transaction, rows, statement, ...)                                                               \
+    assert_int_equal(transaction_send_kept(transaction, &SQL_##statement, (param_t[]){__VA_ARGS__},                \
+        sizeof((param_t[]){__VA_ARGS__}) / sizeof(param_t), rows), DB_OK)
+
+/* Rows of what travels with COMMIT, or with a statement that is waited for, wherever it stands among the others; on a connection that
+ * prepares them and on one that need not. */
+static void keep_rows(int number)
+{
+    for (int i = 0; i < 3; i++) {
+        rows_t *first = NULL, *second = NULL, *third = NULL;
+        int64_t id = 2000 + number * 10 + i;
+        transaction_t *transaction = begin();
+        SEND_KEPT(transaction, &first, late, bind_integer(5));
+        SEND(transaction, insert, bind_integer(id), bind_integer(40));
+        SEND_KEPT(transaction, &second, bump, bind_integer(id));
+        if (i == 1) {
+            assert_int_equal(value_of(RUN(transaction, bump, bind_integer(id))), 42);
+            assert_true(first && second);
+        }
+        SEND_KEPT(transaction, &third, late, bind_integer(7));
+        assert_null(third);
+        param_t params[] = {bind_integer(id)};
+        assert_int_equal(transaction_commit_after(&transaction, &SQL_bump, params, 1), DB_OK);
+        assert_int_equal(value_of(first), 5);
+        assert_int_equal(value_of(second), 41);
+        assert_int_equal(value_of(third), 7);
+    }
+}
+
+/* The statement behind it fails with COMMIT: nothing was done, whatever it gave. */
+static void keep_in_vain(int number)
+{
+    rows_t *rows = NULL;
+    transaction_t *transaction = begin();
+    SEND_KEPT(transaction, &rows, bump, bind_integer(2000 + number));
+    SEND(transaction, insert, bind_integer(2000 + number), bind_integer(0));
+    assert_int_equal(transaction_commit(&transaction), DB_CONSTRAINT);
+    rows_free(&rows);
+    transaction = begin();
+    assert_int_equal(value_of(RUN(transaction, bump, bind_integer(2000 + number))), 43);
+    transaction_rollback(&transaction);
+}
+
 static int bumps;
 
 static void bump_one(int number)
@@ -385,6 +431,8 @@ static void test_transactions(void **state)
     run_all(roll_back, 8);
     run_all(violate, 8);
     run_all(violate_ahead, 1);
+    run_all(keep_rows, 8);
+    run_all(keep_in_vain, 1);
     run_all(bump_one, 8);
     run_all(check_bumps, 1);
     run_all(lock_two, 2);
