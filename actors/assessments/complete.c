@@ -1,5 +1,5 @@
-/* complete: from answers to results, once. One transaction in three round trips: the attempt is locked and its answers are read; its
- * results, its state and the event assessment.completed are written; COMMIT. Writers of answers hold the attempt's row as well
+/* complete: from answers to results, once. One transaction in two round trips: the attempt is locked and its answers are read; its
+ * results, its state and the event assessment.completed are written with COMMIT. Writers of answers hold the attempt's row as well
  * (responses.c), and the answers are read by a statement of its own behind the lock: so what was answered as saved before is in the
  * score, and what comes later finds a completed attempt.
  *

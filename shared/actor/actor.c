@@ -200,7 +200,7 @@ static bool chore_is_due(int chore, int64_t now)
     if (!life.chores[chore].step || now < life.chores[chore].at)
         return false;
     if (chore == CHORE_EVENTS)
-        return life.events_due || !is_pool();
+        return life.events_due || !is_pool() || event_unsettled();
     return context.process.number == 1 && !is_pool();
 }
 
@@ -256,6 +256,14 @@ static bool workers_turn(void *argument)
 void actor_event_committed(void)
 {
     life.events_due = life.events_known = true;
+}
+
+/* While a round runs, it says itself when the next one comes. */
+void actor_event_settles(void)
+{
+    int64_t at = clock_monotonic() + SETTLE_MILLISECONDS * CLOCK_MILLISECOND;
+    if (!(life.chore_runs && life.chore == CHORE_EVENTS) && life.chores[CHORE_EVENTS].at > at)
+        life.chores[CHORE_EVENTS].at = at;
 }
 
 /* After each turn: what was just committed is delivered without waiting for a tick. */

@@ -258,6 +258,22 @@ void db_send_params(call_t *call, const statement_t *statement, const param_t *p
         rows_keep(call, rows_failed(statement, status));
 }
 
+const kept_rows_t *db_send_kept_params(call_t *call, const statement_t *statement, const param_t *params, int count)
+{
+    job_t *job = job_of(call);
+    kept_rows_t *kept = arena_allocate(call->arena, sizeof *kept);
+    kept->next = job->kept;
+    job->kept = kept;
+    enum db_status status;
+    job_running(NULL);
+    if (begin_writing(call, statement, &status))
+        status = transaction_send_kept(job->transaction, statement, params, count, &kept->rows);
+    job_running(job);
+    if (status != DB_OK)
+        rows_keep(call, rows_failed(statement, status));
+    return kept;
+}
+
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static void open_sealed(call_t *call, const message_t *message, void *value)

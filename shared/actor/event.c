@@ -8,7 +8,8 @@
  * answer. No connection is held while a delivery travels.
  *
  * An awaited event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself
- * between COMMIT and reply, and the next round of the dispatcher settles what came of them. */
+ * between COMMIT and reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
+ * later, unless one of them failed. */
 #include "event.h"
 #include "erasure.h"
 #include "outgoing.h"
@@ -53,6 +54,8 @@ MESSAGE(due, DUE);
 MESSAGE(locked, LOCKED);
 #define SEALED_EVENTS(FIELD) FIELD(integer, total)
 MESSAGE(sealed_events, SEALED_EVENTS);
+
+_Static_assert(EVENTS_AWAITED_MOST <= (int)TRANSACTION_KEPT_MOST, "each event of a call keeps its rows");
 
 enum { LOCK, EMIT, EMIT_HELD, RELEASE, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY, FORGET, WAKE, COUNT_OLD };
 
@@ -362,47 +365,51 @@ int64_t event_sealed_before(call_t *call, text_t newest)
 
 /* --- awaiting ----------------------------------------------------------------------------------------------------- */
 
-/* In the arena of its call. */
-struct awaited {
-    taken_t taken;
-    delivery_t delivery;
-    struct awaited *next;
-};
-
 /* Keys of deliveries that awaited calls have sent: done, or to be tried by the dispatcher. */
 static buffer_t awaited_done, awaited_failed;
 
-static void await_later(call_t *call, const held_t *held, const emission_t *event, const char *type)
+/* An event, in the arena of its call. */
+struct awaited {
+    const kept_rows_t *held; /* its deliveries, once it is committed */
+    uuid_t id;
+    const char *type;
+    text_t body;
+    struct awaited_delivery {
+        taken_t taken;
+        delivery_t delivery;
+    } *deliveries; /* a place for each subscriber */
+    int count;
+    struct awaited *next;
+};
+
+bool event_unsettled(void)
 {
-    struct awaited *one = arena_allocate(call->arena, sizeof *one);
-    job_t *job = job_of(call);
-    one->taken.subscriber = held->subscriber;
-    one->taken.position = held->position;
-    one->taken.id = event->id;
-    one->taken.type = text_of(type);
-    one->delivery.taken = &one->taken;
-    one->delivery.body = event->body;
-    one->delivery.subscription = subscription_of(&one->taken);
-    insist(one->delivery.subscription != NULL); /* its name came from there */
-    one->next = job->awaited;
-    job->awaited = one;
+    return awaited_done.length > 0 || awaited_failed.length > 0;
+}
+
+static int subscriber_count(const char *type)
+{
+    int count = 0;
+    while (event_subscriber(type, count))
+        count++;
+    return count;
 }
 
 void event_emit_awaited(call_t *call, const char *type, uuid_t aggregate, const message_t *message, const void *value)
 {
     emission_t event;
+    job_t *job = job_of(call);
+    insist(!job->system);
     if (!emission_make(call, type, message, value, &event))
         return;
     int64_t held_seconds = (context.process.config.actor.event_wait + 999) / 1000 + HELD_LONGER_SECONDS;
+    struct awaited *one = arena_allocate(call->arena, sizeof *one);
+    *one = (struct awaited){.id = event.id, .type = type, .body = event.body, .next = job->awaited};
+    one->deliveries = arena_allocate(call->arena, (size_t)subscriber_count(type) * sizeof *one->deliveries);
     db_send(call, &statements[LOCK], bind_uuid(aggregate));
-    const rows_t *rows = db_query(call, &statements[EMIT_HELD], bind_uuid(event.id), bind_text(text_of(type)),
-        bind_uuid(aggregate), bind_bytes(event.sealed), bind_text(event.subscribers), bind_integer(held_seconds));
-    for (int i = 0; i < rows->count; i++) {
-        const held_t *held = row_at(call, rows, i);
-        if (!held->waits) /* else another event of the aggregate comes first: the dispatcher keeps their order */
-            await_later(call, held, &event, type);
-    }
-    job_of(call)->emitted = true;
+    one->held = db_send_kept(call, &statements[EMIT_HELD], bind_uuid(event.id), bind_text(text_of(type)), bind_uuid(aggregate),
+        bind_bytes(event.sealed), bind_text(event.subscribers), bind_integer(held_seconds));
+    job->awaited = one;
     fault_point("awaited.emitted");
 }
 
@@ -413,22 +420,47 @@ static void settle_later(buffer_t *keys, const taken_t *taken)
         buffer_format(keys, "%s%.*s:%lld", keys->length ? " " : "", TEXT_ARG(taken->subscriber), (long long)taken->position);
 }
 
-void event_await(job_t *job)
+/* What the event owes, but for what another event of the aggregate comes before: the dispatcher keeps their order. */
+static void deliveries_fill(struct awaited *one)
+{
+    const rows_t *rows = one->held->rows;
+    for (int i = 0; rows && rows->status == DB_OK && i < rows->count; i++) {
+        held_t held;
+        if (!rows_read(rows, i, &held) || held.waits)
+            continue;
+        struct awaited_delivery *next = &one->deliveries[one->count++];
+        next->taken = (taken_t){
+            .subscriber = held.subscriber, .position = held.position, .id = one->id, .type = text_of(one->type)};
+        next->delivery = (delivery_t){.taken = &next->taken, .subscription = subscription_of(&next->taken), .body = one->body};
+        insist(next->delivery.subscription != NULL); /* its name came from there */
+    }
+}
+
+bool event_await(job_t *job)
 {
     int64_t until = clock_monotonic() + context.process.config.actor.event_wait * CLOCK_MILLISECOND;
     if (until > job->call.deadline)
         until = job->call.deadline;
-    for (struct awaited *one = job->awaited; one; one = one->next)
-        delivery_send(&one->delivery, &one->delivery.out, until);
-    fault_point("awaited.sent");
     for (struct awaited *one = job->awaited; one; one = one->next) {
-        outgoing_wait(&one->delivery.out);
-        settle_later(delivery_succeeded(&one->delivery) ? &awaited_done : &awaited_failed, &one->taken);
-        counter_add(context.counters.deliveries, 1);
+        deliveries_fill(one);
+        for (int i = 0; i < one->count; i++)
+            delivery_send(&one->deliveries[i].delivery, &one->deliveries[i].delivery.out, until);
     }
+    fault_point("awaited.sent");
+    bool all = true;
+    for (struct awaited *one = job->awaited; one; one = one->next)
+        for (int i = 0; i < one->count; i++) {
+            outgoing_wait(&one->deliveries[i].delivery.out);
+            bool good = delivery_succeeded(&one->deliveries[i].delivery);
+            settle_later(good ? &awaited_done : &awaited_failed, &one->deliveries[i].taken);
+            counter_add(context.counters.deliveries, 1);
+            all &= good;
+        }
     job->awaited = NULL;
     job_running(job);
+    actor_event_settles();
     fault_point("awaited.answered");
+    return all;
 }
 
 /* Takes the keys out of the buffer. */
@@ -441,7 +473,7 @@ static text_t keys_take(call_t *call, buffer_t *keys)
 
 static void awaited_settle(call_t *call)
 {
-    if (awaited_done.length == 0 && awaited_failed.length == 0)
+    if (!event_unsettled())
         return;
     text_t done = keys_take(call, &awaited_done), failed = keys_take(call, &awaited_failed);
     if (failed.length)
@@ -461,12 +493,12 @@ int64_t event_dispatch(call_t *call, bool known)
     awaited_settle(call);
     tidy_now_and_then(call);
     if (!known && !((const due_t *)row_first(call, db_query(call, &statements[PEEK])))->due)
-        return IDLE_MILLISECONDS;
+        return event_unsettled() ? SETTLE_MILLISECONDS : IDLE_MILLISECONDS;
     fault_point("event.before_take");
     const rows_t *rows = db_write(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS),
         bind_integer(context.process.config.actor.request_memory / MEMORY_PART)); /* no connection is held meanwhile */
     if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
-        return IDLE_MILLISECONDS;
+        return event_unsettled() ? SETTLE_MILLISECONDS : IDLE_MILLISECONDS;
     fault_point("event.taken");
     delivery_t *deliveries = arena_allocate(call->arena, (size_t)rows->count * sizeof(*deliveries));
     for (int i = 0; i < rows->count; i++) {

@@ -3,13 +3,15 @@
 #include "events.h"
 #include "internal.h"
 
-enum { EVENT_STATEMENTS = 13 };
+enum { EVENT_STATEMENTS = 13, SETTLE_MILLISECONDS = 100 /* in which deliveries of awaited events are gathered: one transaction says it of all */ };
 
 /* Fills `out` with this file's statements for the actor's schema. */
 void event_statements(const actor_t *, const statement_t **out);
 /* After COMMIT and before the reply: sends what the call's awaited events owe their subscribers and waits for them, for
- * actor.event_wait at most. Never fails: what is not answered is the dispatcher's. */
-void event_await(job_t *);
+ * actor.event_wait at most. Never fails: what is not answered is the dispatcher's, and then it is false. */
+bool event_await(job_t *);
+/* Deliveries of awaited events are to be settled. */
+bool event_unsettled(void);
 /* One round of the dispatcher, as a chore of every instance: takes due deliveries, sends them, settles them. Gives the
  * milliseconds until the next one. `known`: one was committed here just now, so there is no need to look first. */
 int64_t event_dispatch(call_t *, bool known);

@@ -15,7 +15,8 @@ void event_emit(call_t *, const char *type, uuid_t aggregate, const message_t *,
 
 /* The same, and the reply waits until the subscribers have done their part: what they change can be seen when the client hears of
  * it. For actor.event_wait at most, and not when an earlier event of the aggregate is still on its way: the event is delivered
- * anyway, as every other. Costs a round trip more. */
+ * anyway, as every other. Not for background work; at most EVENTS_AWAITED_MOST in a call. */
+enum { EVENTS_AWAITED_MOST = 4 };
 void event_emit_awaited(call_t *, const char *type, uuid_t aggregate, const message_t *, const void *value);
 
 /* record.read: somebody read personal data of somebody else. Aggregate: the record that was read. */

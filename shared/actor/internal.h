@@ -35,6 +35,7 @@ typedef struct job {
     void *argument;
 
     rows_t *rows; /* freed when the call ends */
+    struct kept_rows *kept; /* likewise */
     transaction_t *transaction;
     int attempt;
     struct {
@@ -47,8 +48,8 @@ typedef struct job {
     bool resent;       /* the frontend sent it before, to an instance that died */
     bool failed_once;  /* and was looked up again since (once.h) */
     bool replayed;     /* the reply is the recorded one */
-    bool emitted;      /* an event, in its transaction */
-    struct awaited *awaited; /* deliveries that its reply waits for (event.c), when this run commits */
+    bool emitted;      /* an event that a dispatcher delivers, in its transaction */
+    struct awaited *awaited; /* events that its reply waits for (event.c), when this run commits */
     text_t caller;     /* the actor that asks; empty: a frontend */
     int step;          /* calls to other actors in this run of the handler (calls.c) */
     buffer_t heard;    /* the last answer to them */
@@ -105,6 +106,8 @@ extern actor_context_t context;
 
 /* An event was committed: the dispatcher's next round is due now. */
 void actor_event_committed(void);
+/* An awaited event was delivered: the dispatcher is to say so soon, with those that come meanwhile. */
+void actor_event_settles(void);
 /* SQL of the skeleton itself: `format` with the actor's schema in place of each %1$s. Lives until the process ends. */
 char *schema_statement(const char *format, const char *schema);
 
@@ -115,6 +118,18 @@ char *schema_statement(const char *format, const char *schema);
 void call_watch(const call_t *call, const char *statement, enum lane lane, int64_t took);
 /* Panics in the handler's name when a transaction is open: it would hold its locks and its connection while `what` lasts. */
 void call_insist_free(call_t *call, const char *file, int line, const char *what);
+
+/* Rows of a statement that travels with others: NULL until they came; the call's, until it ends. */
+typedef struct kept_rows {
+    rows_t *rows;
+    struct kept_rows *next;
+} kept_rows_t;
+/* A statement of lane write that travels with the next one, or with COMMIT, like db_send; its rows are there after COMMIT, unless they
+ * failed to fit (rows->status). At most TRANSACTION_KEPT_MOST between two that are waited for. */
+const kept_rows_t *db_send_kept_params(call_t *call, const statement_t *statement, const param_t *params, int count);
+#define db_send_kept(call, statement, ...)                                                                         \
+    db_send_kept_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                            \
+        (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
 
 /* Background work only: a statement of lane write that is a transaction by itself, committed when this returns. */
 rows_t *db_write_params(call_t *call, const statement_t *statement, const param_t *params, int count);

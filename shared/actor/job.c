@@ -72,6 +72,8 @@ void job_release(job_t *job)
         job->rows = rows->next;
         rows_free(&rows);
     }
+    for (kept_rows_t *kept = job->kept; kept; kept = kept->next)
+        rows_free(&kept->rows);
     arena_t *arena = job->call.arena;
     buffer_t packed = job->packed, body = job->body;
     buffer_free(&job->heard);
@@ -255,10 +257,10 @@ static bool commit_and_judge(job_t *job)
         return true;
     if (status != DB_OK)
         commit_failed(job, status);
-    else if (job->emitted) {
-        if (job->awaited)
-            event_await(job);
-        actor_event_committed();
+    else {
+        bool delivered = !job->awaited || event_await(job);
+        if (job->emitted || !delivered)
+            actor_event_committed();
     }
     return false;
 }

@@ -1,6 +1,7 @@
 """Calls between actors, and events that are awaited (shared/actor/calls.h, events.h): two actors of our own ask, tell and answer
 in the places of children and admin of a whole system, and unit-knock speaks to them as a frontend does. What a call writes over
 there is written once, whoever dies, and no client gets at it."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -180,6 +181,18 @@ def test_awaited_event_takes_three_transactions(own, user):
             wait_until(lambda: waiting(own) == 0, 20, 'a settled delivery')
             least = min(least, writes() - before)
     assert least == 3
+
+
+def test_awaited_events_are_settled_together(own):
+    """Of eight calls at about the same time: no transaction of its own says of each that it is done."""
+    with own.database() as database:
+        users = [row['id'] for row in database.rows("SELECT id FROM accounts.users WHERE role = 'parent' LIMIT 8")]
+        before = database.value("SELECT txid_snapshot_xmax(txid_current_snapshot())")
+        with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
+            answers = list(pool.map(lambda user: knock(own, 'children', 'asker.tell', label(), user, instance=1), users))
+        assert [status for status, _ in answers] == [200] * len(users)
+        wait_until(lambda: waiting(own) == 0, 20, 'settled deliveries')
+        assert database.value("SELECT txid_snapshot_xmax(txid_current_snapshot())") - before < 3 * len(users)
 
 
 TOLD_DEATHS = [('children', point) for point in faults.points() if point.split('.')[0] == 'awaited'] + [
