@@ -313,20 +313,29 @@ MESSAGE(locked_row, LOCKED_ROW);
     FIELD(choice, level, .names = development_levels)
 MESSAGE(run_row, RUN_ROW);
 
-#define CANDIDATE_ROW(FIELD)                                                                                       \
-    FIELD(uuid, id)                                                                                                \
-    FIELD(integer, areas, .meaning = "A bit for each")                                                             \
-    FIELD(integer, target_age_min)                                                                                 \
-    FIELD(integer, target_age_max)                                                                                 \
-    FIELD(integer, priority)                                                                                       \
-    FIELD(choice, difficulty, .names = video_difficulties)                                                         \
-    FIELD(integer, view_count)                                                                                     \
-    FIELD(integer, completion_count)                                                                               \
-    FIELD(time, published_at)                                                                                      \
+/* A video that ranks, in a catalogue of this version; none: the catalogue is empty. */
+#define CATALOGUE_ROW(FIELD)                                                                                       \
+    FIELD(uuid, version)                                                                                           \
+    FIELD(boolean, uncommitted)                                                                                    \
+    FIELD(uuid, id, .nullable = true)                                                                              \
+    FIELD(integer, areas, .nullable = true, .meaning = "A bit for each")                                           \
+    FIELD(integer, target_age_min, .nullable = true)                                                               \
+    FIELD(integer, target_age_max, .nullable = true)                                                               \
+    FIELD(integer, priority, .nullable = true)                                                                     \
+    FIELD(choice, difficulty, .nullable = true, .names = video_difficulties)                                       \
+    FIELD(integer, view_count, .nullable = true)                                                                   \
+    FIELD(integer, completion_count, .nullable = true)                                                             \
+    FIELD(time, published_at, .nullable = true)
+MESSAGE(catalogue_row, CATALOGUE_ROW);
+
+/* A video with which the child has a history, beside the version of the catalogue; none: it has no history. */
+#define HISTORY_ROW(FIELD)                                                                                         \
+    FIELD(uuid, version)                                                                                           \
+    FIELD(uuid, video_id, .nullable = true)                                                                        \
     FIELD(time, completed_at, .nullable = true)                                                                    \
     FIELD(boolean, viewed)                                                                                         \
     FIELD(boolean, prescribed)
-MESSAGE(candidate_row, CANDIDATE_ROW);
+MESSAGE(history_row, HISTORY_ROW);
 
 /* A recommendation as its row says it, with what its reason is made of in another language. */
 #define RECOMMENDED_ROW(FIELD)                                                                                     \

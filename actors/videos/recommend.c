@@ -5,48 +5,28 @@
  * written. All of it is written under the child's lock (recommended_lock), which is taken before what is known is read, so that the
  * last writer has seen what the others did; whatever else a transaction locks it locks before. Of a deleted child nothing is
  * written: who comes first under the lock is removed by the other, who comes second sees that it is gone. */
+#include "catalogue.h"
 #include "reasons.h"
 #include "videos.h"
 #include "../../shared/actor/events.h"
 #include "../../shared/base/clock.h"
-#include "../../shared/base/config.h"
-
-_Static_assert(RANK_DIFFICULTIES == ARRAY_SIZE(video_difficulties) - 1, "both name the same");
 
 /* --- what is known ------------------------------------------------------------------------------------------------ */
 
-static int64_t areas_of(const rank_child_t *child)
+/* `history` has one row at least, for the version. */
+static const rank_video_t *candidates(call_t *call, const rows_t *history, const rank_child_t *facts, int *count)
 {
-    int64_t areas = 0;
-    for (int area = 0; area < AREAS; area++)
-        areas |= (int64_t)child->areas[area].assessed << area;
-    return areas;
-}
-
-static rank_video_t video_of(const candidate_row_t *row)
-{
-    return (rank_video_t){.id = row->id,
-        .areas = (unsigned)row->areas,
-        .age_min = (int)row->target_age_min,
-        .age_max = (int)row->target_age_max,
-        .priority = (int)row->priority,
-        .difficulty = (enum rank_difficulty)row->difficulty,
-        .views = row->view_count,
-        .completions = row->completion_count,
-        .published_at = row->published_at,
-        .completed_at = message_has(row, completed_at) ? row->completed_at : 0,
-        .viewed = row->viewed,
-        .prescribed = row->prescribed};
-}
-
-static const rank_video_t *candidates(call_t *call, uuid_t child, const rank_child_t *facts, int *count)
-{
-    const rows_t *rows = db_query(call, &SQL_candidates, bind_uuid(child), bind_integer(facts->age), bind_integer(areas_of(facts)),
-        bind_integer(RANK_WIDENED_MONTHS), bind_integer(call_config(call)->videos.candidates));
-    rank_video_t *videos = arena_allocate(call->arena, ((size_t)rows->count + 1) * sizeof *videos);
-    for (int i = 0; i < rows->count; i++)
-        videos[i] = video_of(row_at(call, rows, i));
-    *count = rows->count;
+    const history_row_t *row = row_first(call, history);
+    rank_video_t *videos = catalogue_fitting(call, row->version, facts, count);
+    for (int i = 0; i < history->count; i++) {
+        row = row_at(call, history, i);
+        rank_video_t *video = message_has(row, video_id) ? catalogue_find(videos, *count, row->video_id) : NULL;
+        if (!video)
+            continue;
+        video->completed_at = message_has(row, completed_at) ? row->completed_at : 0;
+        video->viewed = row->viewed;
+        video->prescribed = row->prescribed;
+    }
     return videos;
 }
 
@@ -86,10 +66,10 @@ static void place_fill(call_t *call, const rank_child_t *facts, const rank_place
     message_set(out, is_viewed, video->viewed);
 }
 
-static void rank_and_write(call_t *call, uuid_t child, uuid_t assessment, const rank_child_t *facts)
+static void rank_and_write(call_t *call, uuid_t child, uuid_t assessment, const rank_child_t *facts, const rows_t *history)
 {
     int count;
-    const rank_video_t *videos = candidates(call, child, facts, &count);
+    const rank_video_t *videos = candidates(call, history, facts, &count);
     rank_place_t ranked[RANK_PLACES_MOST];
     place_t *places = arena_allocate(call->arena, RANK_PLACES_MOST * sizeof *places);
     count = rank_videos(facts, videos, count, clock_now(), ranked);
@@ -118,7 +98,7 @@ void recommend_completed(call_t *call)
     const rows_t *rows = db_query(call, &SQL_run_put, bind_uuid(in->child), bind_uuid(in->assessment), bind_time(in->completed_at),
         bind_integer(in->age), json_param(call, &assessment_completed_message, in));
     if (rows->count > 0)
-        rank_and_write(call, in->child, in->assessment, &facts);
+        rank_and_write(call, in->child, in->assessment, &facts, rows);
     reply_nothing(call);
 }
 
@@ -137,7 +117,7 @@ static void rank_again(call_t *call, uuid_t child)
         facts.areas[row->area].level = (enum development_level)row->level;
     }
     if (rows->count > 0)
-        rank_and_write(call, child, assessment, &facts);
+        rank_and_write(call, child, assessment, &facts, db_query(call, &SQL_history, bind_uuid(child)));
 }
 
 void recommend_again(call_t *call, uuid_t child)

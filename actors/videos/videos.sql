@@ -247,15 +247,33 @@ FROM (SELECT FROM videos.user_video_interactions i JOIN videos.videos v ON v.id 
 -- Until the end of the transaction nobody else writes what is recommended or prescribed for the child, nor forgets it.
 SELECT count(pg_advisory_xact_lock(hashtextextended('videos.recommended ' || $1::uuid::text, 0))) AS locks;
 
--- run_put: write -> key_row
--- No row: a newer attempt was here before, or the child was deleted.
-INSERT INTO videos.recommendation_runs AS r (child_id, assessment_id, completed_at, age, areas)
-SELECT $1::uuid, $2::uuid, $3::timestamptz, $4::smallint, $5::text::jsonb -> 'areas'
-WHERE EXISTS (SELECT FROM children.guardians g WHERE g.child_id = $1)
-ON CONFLICT (child_id) DO UPDATE
-    SET assessment_id = excluded.assessment_id, completed_at = excluded.completed_at, age = excluded.age, areas = excluded.areas
-    WHERE (r.completed_at, r.assessment_id) < (excluded.completed_at, excluded.assessment_id)
-RETURNING r.child_id AS id;
+-- child_history: part
+-- What was done with videos together with child $1, and what was prescribed to it.
+SELECT k.video_id, max(k.completed_at) AS completed_at, bool_or(k.viewed) AS viewed, bool_or(k.prescribed) AS prescribed
+    FROM (SELECT i.video_id, i.completed_at, i.last_watched_at IS NOT NULL, false
+          FROM videos.user_video_interactions i WHERE i.child_id = $1
+          UNION ALL
+          SELECT p.video_id, NULL, false, true FROM videos.prescriptions p WHERE p.child_id = $1
+         ) AS k (video_id, completed_at, viewed, prescribed)
+    GROUP BY k.video_id;
+
+-- history_columns: part
+c.version, h.video_id, h.completed_at, coalesce(h.viewed, false) AS viewed, coalesce(h.prescribed, false) AS prescribed;
+
+-- run_put: write -> history_row
+-- The attempt that is ranked by from now on, and, for the ranking, the catalogue's version and the child's history. No row: a newer
+-- attempt was here before, or the child was deleted.
+WITH put AS (
+    INSERT INTO videos.recommendation_runs AS r (child_id, assessment_id, completed_at, age, areas)
+    SELECT $1::uuid, $2::uuid, $3::timestamptz, $4::smallint, $5::text::jsonb -> 'areas'
+    WHERE EXISTS (SELECT FROM children.guardians g WHERE g.child_id = $1)
+    ON CONFLICT (child_id) DO UPDATE
+        SET assessment_id = excluded.assessment_id, completed_at = excluded.completed_at, age = excluded.age, areas = excluded.areas
+        WHERE (r.completed_at, r.assessment_id) < (excluded.completed_at, excluded.assessment_id)
+    RETURNING r.child_id
+)
+SELECT {history_columns}
+FROM put CROSS JOIN videos.catalogue c LEFT JOIN ({child_history}) AS h ON true;
 
 -- run_get: write -> run_row
 -- A row for each area of the attempt; none: nothing was recommended yet.
@@ -263,24 +281,22 @@ SELECT r.assessment_id, r.age, a.area, a.score, a.level
 FROM videos.recommendation_runs r CROSS JOIN LATERAL jsonb_to_recordset(r.areas) AS a (area text, score integer, level text)
 WHERE r.child_id = $1;
 
--- candidates: write -> candidate_row
--- What may be recommended for child $1 of $2 months, whose areas are the bits $3, with what is known of it for this child; also
--- those that miss the age by $4 months, last. Once the link checker says which links are dead, its condition belongs here; so far
--- nothing says so (url_last_checked_at tells only when somebody looked).
-SELECT v.id, v.area_set AS areas, v.target_age_min, v.target_age_max, v.priority, v.difficulty, v.view_count, v.completion_count,
-       v.published_at, f.completed_at, coalesce(f.viewed, false) AS viewed, coalesce(f.prescribed, false) AS prescribed
-FROM videos.videos v
-    LEFT JOIN (SELECT k.video_id, max(k.completed_at) AS completed_at, bool_or(k.viewed) AS viewed, bool_or(k.prescribed) AS prescribed
-               FROM (SELECT i.video_id, i.completed_at, i.last_watched_at IS NOT NULL, false
-                     FROM videos.user_video_interactions i WHERE i.child_id = $1
-                     UNION ALL
-                     SELECT p.video_id, NULL, false, true FROM videos.prescriptions p WHERE p.child_id = $1
-                    ) AS k (video_id, completed_at, viewed, prescribed)
-               GROUP BY k.video_id) AS f ON f.video_id = v.id
-WHERE v.is_published AND v.deleted_at IS NULL AND v.area_set & $3::smallint <> 0
-  AND v.target_age_min <= $2::integer + $4::integer AND v.target_age_max >= $2 - $4
-ORDER BY ($2 BETWEEN v.target_age_min AND v.target_age_max) DESC, v.priority DESC, v.published_at DESC, v.id
-LIMIT $5;
+-- history: write -> history_row
+SELECT {history_columns}
+FROM videos.catalogue c LEFT JOIN ({child_history}) AS h ON true;
+
+-- catalogue_read: write -> catalogue_row
+-- All that may be recommended to anybody, and the version of that; `uncommitted`: this transaction itself has changed it. A row without a
+-- video: there is none. Once the link checker says which links are dead, its condition belongs here and to the triggers of 0020; so
+-- far nothing says so (url_last_checked_at tells only when somebody looked).
+SELECT c.version, coalesce(current_setting('aipoten.catalogue_changed', true), '') = 'true' AS uncommitted, v.*
+FROM videos.catalogue c LEFT JOIN (
+    SELECT id, area_set AS areas, target_age_min, target_age_max, priority, difficulty, view_count, completion_count, published_at
+    FROM videos.videos
+    WHERE is_published AND deleted_at IS NULL AND area_set <> 0
+    ORDER BY priority DESC, published_at DESC, id
+    LIMIT $1
+) AS v ON true;
 
 -- recommendations_write: write
 -- These ($3: a JSON object with the list) and no others are the recommendations of child $1, by attempt $2.

@@ -130,7 +130,7 @@ typedef struct config {
     } children;
     struct {
         int64_t view_pause; /* a viewer's second look at a video within this is no second view */
-        int64_t candidates; /* videos that are compared for one child */
+        int64_t candidates; /* videos that are compared for a child */
     } videos;
     struct {
         int64_t lifetime;      /* an attempt can be gone on with so long */

@@ -288,8 +288,9 @@ const config_row_t config_rows[] = {
 
     {"videos.view_pause", CONFIG_DURATION, AT(videos.view_pause), "30m", SECOND, DAY,
         .meaning = "a viewer's further looks at a video within this are no further views"},
-    {"videos.candidates", CONFIG_INTEGER, AT(videos.candidates), "2000", 50, 10000,
-        .meaning = "videos that are compared for one child; of more that fit, those of the highest priority"},
+    {"videos.candidates", CONFIG_INTEGER, AT(videos.candidates), "10000", 50, 100000,
+        .meaning = "published videos that are compared for a child, 100 bytes each in every instance's memory; of more, those of the "
+                   "highest priority"},
 
     {"assessments.lifetime", CONFIG_DURATION, AT(assessments.lifetime), "14d", SECOND, 365 * DAY,
         .meaning = "an assessment that was begun can be gone on with so long, then it is expired"},

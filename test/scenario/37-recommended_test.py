@@ -192,6 +192,74 @@ def test_video_of_several_areas_and_widening(system, database, mother, child, ne
     assert '28~30개월' in shown(mother, child)[1]['recommendation_reason']
 
 
+# --- what is remembered of the videos ----------------------------------------------------------------------------------------------
+
+ONE_AREA = {'language': (3500, 'needs_observation')}
+
+
+def version(database):
+    return database.value('SELECT version FROM videos.catalogue')
+
+
+def ranks_as_it_is(system, database, person, child):
+    """By every instance, each of which may remember something else."""
+    for _ in range(4):
+        assess(system, database, person, child, ONE_AREA)
+        assert stored(database, child) == expected(database, child, ONE_AREA)
+    return [(video, points) for video, _, points, _ in stored(database, child)]
+
+
+def test_nothing_older_is_ranked(system, database, mother, child, admin, new_video):
+    """Whatever changes what ranks, and whoever does it."""
+    video, other = new_video(priority=5), new_video(priority=6)
+    only(database, mother, child, video['id'], other['id'])
+    before = ranks_as_it_is(system, database, mother, child)
+    assert [row[0] for row in before] == [other['id'], video['id']]
+    for change in ({'priority': 10}, {'target_age_min': 25}, {'target_age_max': 60}, {'difficulty': 'hard'}, {'areas': ['social']},
+                   {'areas': ['language', 'social']}, {'is_published': False}, {'is_published': True}):
+        admin.client.patch(f'{ADMIN_VIDEOS}/{video["id"]}', change).expect(200)
+        after = ranks_as_it_is(system, database, mother, child)
+        assert after != before, change
+        before = after
+    for change in ('completion_count = 4', 'view_count = 1', "published_at = now() - interval '1 day'", 'deleted_at = now()'):
+        database.rows(f'UPDATE videos.videos SET {change} WHERE id = %s', video['id'])
+        ranks_as_it_is(system, database, mother, child)
+    assert [row[0] for row in ranks_as_it_is(system, database, mother, child)] == [other['id']]
+    database.rows('UPDATE videos.videos SET deleted_at = NULL WHERE id = %s', video['id'])
+    assert len(ranks_as_it_is(system, database, mother, child)) == 2
+
+
+def test_views_that_change_no_ranking(system, database, mother, child, new_video, newcomer):
+    """Twenty completions' worth of views leave the version as it is; the one that costs the video a point does not, and is seen by the
+    ranking in its own transaction."""
+    video = new_video()
+    only(database, mother, child, video['id'])
+    database.rows('UPDATE videos.videos SET view_count = 30, completion_count = 11 WHERE id = %s', video['id'])
+    (_, points), = ranks_as_it_is(system, database, mother, child)
+    before = version(database)
+    for _ in range(5):  # 55/50 to 55/55
+        newcomer().client.post(f'/api/v1/videos/{video["id"]}/view', {}).expect(200)
+    assert version(database) == before and ranks_as_it_is(system, database, mother, child) == [(video['id'], points)]
+    mother.client.post(f'/api/v1/videos/{video["id"]}/view', {'child_id': child}).expect(200)  # 55/56
+    assert version(database) != before
+    assert stored(database, child) == expected(database, child, ONE_AREA)
+    assert ranks_as_it_is(system, database, mother, child) == [(video['id'], points - 6)]
+
+
+def test_what_is_not_committed_is_not_ranked(system, database, mother, child, new_video):
+    video = new_video(priority=2)
+    only(database, mother, child, video['id'])
+    first = ranks_as_it_is(system, database, mother, child)
+    for end in ('ROLLBACK', 'COMMIT'):
+        with system.database() as other:
+            other.rows('BEGIN')
+            other.rows('UPDATE videos.videos SET priority = 10 WHERE id = %s', video['id'])
+            assert ranks_as_it_is(system, database, mother, child) == first
+            other.rows(end)
+        after = ranks_as_it_is(system, database, mother, child)
+        assert (after == first) == (end == 'ROLLBACK')
+
+
 # --- the whole way: answers, results, recommendations -----------------------------------------------------------------------------
 
 def answer_all(database, person, child):
