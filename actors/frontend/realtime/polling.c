@@ -165,7 +165,8 @@ void polling_tell(asker_t asker, session_t *session, text_t body)
     engine_packet_t packet;
     if (!session_polls(asker, session))
         return;
-    bool good = body.length > 0 && body.length <= (size_t)frontend.config.realtime.max_payload;
+    /* As of WebSockets; NUL stands in no JSON. */
+    bool good = body.length > 0 && body.length <= (size_t)frontend.config.realtime.max_payload && text_is_utf8(body);
     while (good && body.data != NULL && !session->closed) {
         good = engine_payload_next(&body, &scratch, &packet);
         if (good)

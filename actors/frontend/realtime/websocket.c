@@ -18,6 +18,7 @@ enum {
     PROBES_MOST = 256, /* of one frontend at a time */
     CONTROLS_MOST = 32, /* pongs that a client lets us queue */
     HELD_MOST = 256, /* messages that a client sends behind its upgrade, until the session is here: each costs more than its bytes */
+    GOODBYE_MOST = 2000, /* milliseconds that a client has to take what it is told last */
     FRAMES_MOST = 1024, /* until a message is whole: libwslay keeps each piece by itself, and no piece is too small */
 };
 
@@ -43,8 +44,8 @@ struct websocket {
     queue_t control;
     int frames;         /* that came since the last whole message: pieces of the next one, pings */
     websocket_t *next;  /* that is to be buried */
-    websocket_t *next_probe;
-    int64_t probe_due;  /* clock_monotonic() */
+    websocket_t *next_timed, **timed; /* timed: what points here; NULL: it may stay for ever */
+    int64_t due;        /* clock_monotonic() */
     remote_t *remote;   /* the session that it probes for is at another frontend */
     address_t client;
     enum language language;
@@ -53,38 +54,68 @@ struct websocket {
 
 static struct {
     websocket_t *closed;
-    websocket_t *first_probe; /* in no order: there are few */
+    websocket_t *first_timed; /* those that probe or end, in no order: there are few */
     int probes;
 } websockets;
 
 static void websocket_close(websocket_t *ws);
 
+/* --- time --------------------------------------------------------------------------------------------------------- */
+
+static void time_begin(websocket_t *ws, int64_t milliseconds)
+{
+    websocket_t *first = websockets.first_timed;
+    insist(ws->timed == NULL);
+    ws->due = clock_monotonic() + milliseconds * CLOCK_MILLISECOND;
+    ws->next_timed = first;
+    ws->timed = &websockets.first_timed;
+    if (first != NULL)
+        first->timed = &ws->next_timed;
+    websockets.first_timed = ws;
+}
+
+static void time_end(websocket_t *ws)
+{
+    if (ws->timed == NULL)
+        return;
+    *ws->timed = ws->next_timed;
+    if (ws->next_timed != NULL)
+        ws->next_timed->timed = ws->timed;
+    ws->timed = NULL;
+}
+
 static void probe_begin(websocket_t *ws)
 {
     ws->probe = true;
-    ws->probe_due = clock_monotonic() + frontend.config.realtime.connect_timeout * CLOCK_MILLISECOND;
-    ws->next_probe = websockets.first_probe;
-    websockets.first_probe = ws;
+    time_begin(ws, frontend.config.realtime.connect_timeout);
     websockets.probes++;
 }
 
 static void probe_end(websocket_t *ws)
 {
-    websocket_t **at = &websockets.first_probe;
-    while (*at != ws)
-        at = &(*at)->next_probe;
-    *at = ws->next_probe;
+    if (!ws->closing)
+        time_end(ws);
     ws->probe = false;
     websockets.probes--;
+}
+
+/* It closes when what it is to say has been taken, or its time is over. */
+static void ending_begin(websocket_t *ws)
+{
+    if (ws->closing)
+        return;
+    ws->closing = true;
+    time_end(ws);
+    time_begin(ws, GOODBYE_MOST);
 }
 
 void websockets_look(void)
 {
     int64_t now = clock_monotonic();
-    for (websocket_t *ws = websockets.first_probe, *next; ws != NULL; ws = next) {
-        next = ws->next_probe;
-        if (ws->probe_due <= now) {
-            count(COUNTER_REALTIME_TIMEOUTS, 1);
+    for (websocket_t *ws = websockets.first_timed, *next; ws != NULL; ws = next) {
+        next = ws->next_timed;
+        if (ws->due <= now) {
+            count(COUNTER_REALTIME_TIMEOUTS, !ws->closing);
             websocket_close(ws);
         }
     }
@@ -183,7 +214,7 @@ static void say_made(websocket_t *ws)
         queue_add(&ws->control, frame);
         frame_release(&frame);
     }
-    if (ws->control.count > CONTROLS_MOST)
+    if (ws->control.count > CONTROLS_MOST && !ws->closing)
         websocket_close(ws);
 }
 
@@ -334,6 +365,23 @@ static void input_give_back(h2o_socket_t *socket)
     h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
 }
 
+/* The client said goodbye, or broke the rules. Whatever else it sends is not taken in: nobody would make room of it. */
+static void read_end(websocket_t *ws)
+{
+    count(COUNTER_REALTIME_BAD, !ws->closing && !wslay_event_get_close_received(ws->parser));
+    h2o_socket_read_stop(ws->socket);
+    ending_begin(ws);
+}
+
+/* libwslay's goodbye after a broken frame has no code. */
+static void say_broken_rule(websocket_t *ws)
+{
+    static const char close[] = {(char)0x88, 2, (char)(WSLAY_CODE_PROTOCOL_ERROR >> 8), (char)(WSLAY_CODE_PROTOCOL_ERROR & 0xff)};
+    frame_t *frame = frame_raw((text_t){close, sizeof(close)});
+    queue_add(&ws->control, frame);
+    frame_release(&frame);
+}
+
 static void read_some(websocket_t *ws)
 {
     ws->reading = true;
@@ -342,15 +390,14 @@ static void read_some(websocket_t *ws)
     if (ws->closed)
         return;
     input_give_back(ws->socket);
-    if (result != 0) {
-        websocket_close(ws);
-        return;
-    }
-    say_made(ws);
+    if (result == 0)
+        say_made(ws);
+    else if (!ws->closing)
+        say_broken_rule(ws);
     if (ws->closed)
         return;
-    if (!wslay_event_want_read(ws->parser)) /* it was told goodbye, or said so because of what came */
-        ws->closing = true;
+    if (result != 0 || !wslay_event_want_read(ws->parser))
+        read_end(ws);
     websocket_flush(ws);
 }
 
@@ -386,6 +433,7 @@ static void websocket_close(websocket_t *ws)
     remote_leave(ws);
     if (ws->probe)
         probe_end(ws);
+    time_end(ws);
     if (ws->socket != NULL)
         socket_close(ws);
     ws->next = websockets.closed;
@@ -427,12 +475,9 @@ static void say_goodbye(websocket_t *ws, queue_t *queue)
         frame_release(&frame);
     }
     wslay_event_queue_close(ws->parser, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0);
+    ending_begin(ws);
     say_made(ws);
-    ws->closing = true;
-    if (ws->batch != NULL)
-        websocket_close(ws); /* it does not take what it was given: no goodbye would reach it */
-    else
-        websocket_flush(ws);
+    websocket_flush(ws);
 }
 
 void websocket_leave(session_t *session)
