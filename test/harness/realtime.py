@@ -1,20 +1,26 @@
 """realtime: clients of /socket.io/ by hand: WebSocket frames byte for byte, polls, and Engine.IO and Socket.IO on top of both."""
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
 import os
+import shutil
 import socket
 import ssl
 import struct
 import subprocess
 import threading
+import time
 
 from .system import ROOT
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 CLIENT = {'socket.io-client': '4.8.1', 'ws': '8.18.0'}  # from npm
+# The protocols' own test suites: the commits that are fetched. Git's url.*.insteadOf has them from elsewhere.
+SUITES_FROM = 'https://github.com/socketio/{}-protocol'
+SUITES = {'engine.io': 'f21de7b00ed09b3bbad2807db718ea5d6bc36aba', 'socket.io': '4f633dd6a4445492d57af3b27ddd2d336014f1f1'}
 
 
 class Ended(Exception):
@@ -87,7 +93,8 @@ class WebSocket:
         if mask:
             key = os.urandom(4)
             head += key
-            payload = bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
+            mask = int.from_bytes((key * (len(payload) // 4 + 1))[:len(payload)], 'big')
+            payload = (int.from_bytes(payload, 'big') ^ mask).to_bytes(len(payload), 'big')
         self.raw(head + payload)
 
     def send(self, message):
@@ -162,6 +169,22 @@ class Engine(WebSocket):
             if message != '2':
                 return message
             self.send('3')
+
+    def cut_off(self, timeout=20):
+        """The code that the server ends it with, None without one. Pings are answered: it is not for silence that it ends. What it
+        says before that is in self.heard."""
+        deadline, self.code, self.heard = time.monotonic() + timeout, None, []
+        try:
+            while time.monotonic() < deadline:
+                message = self.receive()
+                if message != '2':
+                    self.heard.append(message)
+                    continue
+                with contextlib.suppress(Ended):  # what it said last is still to be read
+                    self.send('3')
+        except Ended:
+            return self.code
+        raise AssertionError(f'the server did not end it within {timeout} s')
 
 
 class Socket(Engine):
@@ -261,6 +284,27 @@ def node_home():
             return None
         break
     return home
+
+
+def suite_home(protocol):
+    """Where a protocol's public test suite is, with what it needs; fetched once below build/. None: there is no network for that."""
+    home = os.path.join(ROOT, 'build', 'suites', protocol)
+    suite, done = os.path.join(home, 'test-suite'), os.path.join(home, f'{SUITES[protocol]}.done')
+    if os.path.exists(done):
+        return suite
+    shutil.rmtree(home, ignore_errors=True)
+    os.makedirs(home)
+    for *command, where in (['git', 'init', '-q', home],
+                            ['git', 'fetch', '-q', '--depth', '1', SUITES_FROM.format(protocol), SUITES[protocol], home],
+                            ['git', 'checkout', '-q', SUITES[protocol], home],
+                            ['npm', 'ci', '--no-audit', '--no-fund', suite]):
+        try:
+            subprocess.run(command, cwd=where, check=True, timeout=120, stdin=subprocess.DEVNULL, capture_output=True,
+                           env={**os.environ, 'GIT_TERMINAL_PROMPT': '0'})
+        except (OSError, subprocess.SubprocessError):
+            return None
+    with open(done, 'w', encoding='ascii'):
+        return suite
 
 
 class Stock:

@@ -51,12 +51,14 @@ class Refused(AssertionError):
 
 class System:
     """settings change the configuration: {'rate': {'enabled': True}}; environment is added to that of tools/run; `beside`: another
-    machine, over the PostgreSQL and Redis of that running system and with its secrets."""
+    machine, over the PostgreSQL and Redis of that running system and with its secrets; `conformance`: what tools/run --conformance
+    starts, whatever the settings say."""
 
-    def __init__(self, settings=None, environment=None, demo=True, beside=None):
+    def __init__(self, settings=None, environment=None, demo=True, beside=None, conformance=False):
         self.var = tempfile.mkdtemp(prefix='aipoten-test.', dir=os.environ.get('AIPOTEN_TEST_DIRECTORY'))
         os.chmod(self.var, 0o755)
         self.https_port, self.http_port = free_port(), free_port()
+        self.conformance = conformance
         self.config = os.path.join(self.var, 'test.yaml')
         self.write_config(settings or {})
         self.environment = {
@@ -105,8 +107,8 @@ class System:
     def start(self, *arguments, **environment):
         if self not in live:
             live.append(self)
-        return self.run_tool(os.path.join(ROOT, 'tools', 'run'), '--detach', '--no-build', '--config', self.config,
-                             *arguments, **environment)
+        what = ('--conformance', str(self.http_port)) if self.conformance else ('--config', self.config)
+        return self.run_tool(os.path.join(ROOT, 'tools', 'run'), '--detach', '--no-build', *what, *arguments, **environment)
 
     def stop(self):
         return self.run_tool(os.path.join(ROOT, 'tools', 'stop'), timeout=STOP_TIMEOUT)

@@ -171,7 +171,7 @@ def test_configuration_that_became_wrong(own):
     Client(own).get('/readyz', check=False).expect(200)
 
 
-@pytest.mark.parametrize('name', ['development.yaml', 'production.yaml'])
+@pytest.mark.parametrize('name', ['development.yaml', 'production.yaml', 'conformance.yaml'])
 def test_our_configurations_are_right(own, name):
     own.ctl('config', 'check', os.path.join(ROOT, 'h2o-conf', name))
 

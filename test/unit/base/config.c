@@ -222,7 +222,7 @@ static void environment(void **state)
 
 static void shipped(void **state)
 {
-    static const char *const files[] = {"/h2o-conf/development.yaml", "/h2o-conf/production.yaml"};
+    static const char *const files[] = {"/h2o-conf/development.yaml", "/h2o-conf/production.yaml", "/h2o-conf/conformance.yaml"};
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         config_t config;
