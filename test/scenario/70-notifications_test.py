@@ -174,9 +174,11 @@ def test_assessment_due(newcomer, teller, emitter, database):
 
 
 def test_nobody_is_told_who_left(newcomer, teller, emitter, database):
-    person, aggregate = newcomer(), str(uuid.uuid4())
+    person, other, aggregate = newcomer(), newcomer(), str(uuid.uuid4())
     database.rows("UPDATE accounts.users SET status = 'suspended' WHERE id = %s", person.id)
     teller.tell(person, aggregate=aggregate)
+    teller.tell(other, aggregate=aggregate)
+    teller.told(other, 1)
     wait_until(lambda: emitter.waiting(database) == 0, 20, 'the event')
     assert teller.rows(person) == []
 

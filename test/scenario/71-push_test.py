@@ -251,6 +251,12 @@ def test_export_and_erasure(own, person, browser, database):
         assert actor.value('SELECT count(*) FROM notifications.devices WHERE user_id = %s', person.id) == 1
     tell(own, database, person)
     wait_until(lambda: person.client.get(NOTIFICATIONS).data, 20, 'a notification')
+    person.client.post('/api/v1/users/me/export').expect(202)
+    status = wait_until(lambda: [status for status in [person.client.get('/api/v1/users/me/export').expect(200).data]
+                                 if status['state'] == 'ready'], 40, 'an export', every=0.1)[0]
+    held = json.loads(person.client.get(status['link']).expect(200).body)['data']['notifications']
+    assert [(row['title'], row['message']) for row in held['notifications']] == [('알림 1', '1번째 말')]
+    assert [(row['platform'], row['name'], row['token']) for row in held['devices']] == [('web', '집 컴퓨터', browser.endpoint)]
     person.client.delete('/api/v1/users/me', body={'current_password': person.password}).expect(200)
     database.rows("UPDATE accounts.users SET deleted_at = deleted_at - interval '31 days' WHERE id = %s", person.id)
     tables = ('notifications', 'devices', 'counters')

@@ -4,10 +4,12 @@ import json
 import signal
 import uuid
 
+import h2.errors
 import pytest
 
 from harness import people
 from harness.emit import Emitter
+from harness.h2 import H2Client
 from harness.measure import counters_of
 from harness.realtime import Engine, Polling, Socket
 from harness.wait import kill, wait_until
@@ -87,13 +89,18 @@ def test_connect_and_rooms(system, parent, therapist):
 
 # --- until when --------------------------------------------------------------------------------------------------------------
 
+def told_goodbye(socket):
+    """In ten times the second that it may take; the library then knows that it was the server's wish."""
+    assert socket.cut_off(10) == 1000 and socket.heard in (['41', '1'], ['1']), socket.heard
+
+
 def test_logout_ends_the_sockets(system):
     person = people.newcomer(system, consents=False)
     other = people.log_in(system, person.email, person.password)
     socket, stays = Socket(system, person.token), Socket(system, other.token)
     assert socket.connected and stays.connected
     person.client.post('/api/v1/auth/logout', {'refresh_token': person.refresh_token}).expect(200)
-    socket.wait_end()
+    told_goodbye(socket)
     assert stays.ask('join_notification_room', {'userId': person.id})['success'] is True
     assert Socket(system, person.token).refusal == 'UNAUTHENTICATED'
     stays.close()
@@ -127,7 +134,7 @@ def test_suspension_ends_the_sockets(system, admin):
     sockets = [Socket(system, person.token), Socket(system, people.log_in(system, person.email, person.password).token)]
     admin.client.patch(f'/api/v1/admin/users/{person.id}', {'status': 'suspended'}).expect(200)
     for socket in sockets:
-        socket.wait_end()
+        told_goodbye(socket)
 
 
 def test_expired_tokens_end_the_sockets(start_system):
@@ -137,13 +144,14 @@ def test_expired_tokens_end_the_sockets(start_system):
     fresh = people.log_in(own, person.email, person.password)
     wait_until(lambda: renewed.ask('authenticate', {'token': people.log_in(own, person.email, person.password).token})['success']
                and counter(own, 'realtime_expired') >= 1, 30, every=0.5)
-    socket.wait_end()
+    told_goodbye(socket)
     assert renewed.ask('join_notification_room', {'userId': person.id})['success'] is True
     assert renewed.ask('authenticate', {'token': 'x'})['error']['code'] == 'UNAUTHENTICATED'
     stranger = people.newcomer(own, consents=False)
     assert renewed.ask('authenticate', {'token': stranger.token})['error']['code'] == 'FORBIDDEN'
     assert fresh.id == person.id
-    Engine(own).wait_end()  # says nothing
+    silent = Engine(own)
+    assert silent.cut_off() == 1000 and silent.heard == ['1']  # the time to connect is over
     own.destroy()
 
 
@@ -156,12 +164,13 @@ def test_a_notification_reaches_each_of_ones_sockets_once(system, bell):
     titles = [f'{i}번' for i in range(20)]
     for title in titles:
         bell.ring(person, title)
+    bell.ring(person, '끝')
     for socket in sockets:
-        assert [next_title(socket) for _ in titles] == titles
+        assert [next_title(socket) for _ in [*titles, '끝']] == [*titles, '끝']
     bell.ring(stranger, '하나')
     assert next_title(other) == '하나'
     listed = [item['title'] for item in person.client.get('/api/v1/notifications?limit=50').expect(200).data]
-    assert listed == titles[::-1]
+    assert listed == ['끝', *titles[::-1]]
     for socket in [*sockets, other]:
         socket.close()
 
@@ -213,6 +222,17 @@ def test_polls_get_them_too(system, bell):
     bell.ring(person, '폴링')
     status, body = polling.get()
     assert status == 200 and json.loads(body[2:])[1]['title'] == '폴링'
+
+
+def test_a_poll_that_is_given_up_ends_the_session(system):
+    """Wherever it lives: what was on its way to the client cannot be known to have come."""
+    polls = [Polling(system) for _ in range(6)]
+    with H2Client(system) as client:
+        for stream in [client.send('GET', f'/socket.io/?EIO=4&transport=polling&sid={poll.sid}') for poll in polls]:
+            client.connection.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+            client.flush()
+        for poll in polls:  # whose own time is 10 s
+            wait_until(lambda poll=poll: poll.post('3') == (400, '{"code":1,"message":"Session ID unknown"}'), 5, every=0.1)
 
 
 # --- video calls -------------------------------------------------------------------------------------------------------------

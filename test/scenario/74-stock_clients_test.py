@@ -48,8 +48,8 @@ def test_transports(four, stock, transports):
         stock.wait(name, 'upgrade')
     assert stock.emit(name, 'join_notification_room', {'userId': person.id}) == {'success': True, 'data': None}
     titles = [f'{i}번' for i in range(10)]
-    ring(four, person, titles)
-    assert [event[0]['title'] for event in stock.wait(name, 'new_notification', 10)] == titles
+    ring(four, person, [*titles, '끝'])
+    assert [event[0]['title'] for event in stock.wait(name, 'new_notification', 11)] == [*titles, '끝']
     assert stock.of(name, 'disconnect') == []
     stock.order(do='close', name=name)
 
@@ -62,9 +62,9 @@ def test_many_upgrades_reach_any_frontend(four, stock):
     for i in range(12):
         stock.wait(f'many{i}', 'connect')
         stock.wait(f'many{i}', 'upgrade')
-    ring(four, person, ['모두'])
+    ring(four, person, ['모두', '끝'])
     for i in range(12):
-        assert len(stock.wait(f'many{i}', 'new_notification')) == 1
+        assert [event[0]['title'] for event in stock.wait(f'many{i}', 'new_notification', 2)] == ['모두', '끝']
     after = counters_of(four, 'frontend')
     assert after['realtime_passed'] > before['realtime_passed'], 'no poll reached another frontend'
     assert after['realtime_fetched'] > before['realtime_fetched'], 'no upgrade reached another frontend'
@@ -95,7 +95,8 @@ def test_recovery_by_the_library(four, stock):
     ring(four, person, ['둘', '셋'])
     connects = stock.wait('back', 'connect', 2)
     assert [state[0]['recovered'] for state in connects] == [False, True]
-    assert [event[0]['title'] for event in stock.wait('back', 'new_notification', 3)] == ['하나', '둘', '셋']
+    ring(four, person, ['끝'])
+    assert [event[0]['title'] for event in stock.wait('back', 'new_notification', 4)] == ['하나', '둘', '셋', '끝']
     stock.order(do='close', name='back')
 
 
