@@ -1,9 +1,12 @@
 """Options of all our tests in Python, and the fixtures of scenarios and regressions. One system serves most of them (`system`,
 made at the first use); who breaks things asks for `fresh_system`. A sanitizer's report or a panic in any log fails the test
 during which it was written."""
+import os
+import tempfile
+
 import pytest
 
-from harness import people
+from harness import people, template
 from harness.client import Client
 from harness.system import System, live
 
@@ -20,21 +23,43 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason='takes minutes: tools/test --long'))
 
 
+def pytest_configure(config):
+    if template.PLACE not in os.environ:  # else it is the process that shares the work out that has made it, and will remove it
+        os.environ[template.PLACE] = tempfile.mkdtemp(prefix='aipoten-templates.', dir=os.environ.get('AIPOTEN_TEST_DIRECTORY'))
+        config.add_cleanup(template.remove)
+
+
+def destroy_all(systems):
+    for system in reversed(systems):
+        if system in live:
+            system.destroy()
+
+
 @pytest.fixture(scope='module')
 def start_system():
-    """start_system(settings=…, environment=…, demo=…) gives a running System, which ends with the file at the latest."""
+    """start_system(settings=…, environment=…, demo=…) gives a running System, which ends with the file at the latest; one that a test
+    starts, with the test."""
     started = []
 
     def start(**options):
         system = System(**options)
-        started.append(system)
+        in_a_test = os.environ.get('PYTEST_CURRENT_TEST', '').endswith('(call)')
+        (started_in_test if in_a_test else started).append(system)
         system.start()
         return system
 
     yield start
-    for system in reversed(started):
-        if system in live:
-            system.destroy()
+    destroy_all(started)
+
+
+started_in_test = []
+
+
+@pytest.fixture(autouse=True)
+def what_a_test_started():
+    yield
+    destroy_all(started_in_test)
+    started_in_test.clear()
 
 
 @pytest.fixture(scope='session')

@@ -12,6 +12,7 @@ import tempfile
 
 import yaml
 
+from . import template
 from .database import Database
 from .logs import Logs
 from .wait import kill, pid_lives, wait_until
@@ -52,13 +53,13 @@ class Refused(AssertionError):
 class System:
     """settings change the configuration: {'rate': {'enabled': True}}; environment is added to that of tools/run; `beside`: another
     machine, over the PostgreSQL and Redis of that running system and with its secrets; `conformance`: what tools/run --conformance
-    starts, whatever the settings say."""
+    starts, whatever the settings say; `from_scratch`: tools/run makes its database itself, though there are copies (template.py)."""
 
-    def __init__(self, settings=None, environment=None, demo=True, beside=None, conformance=False):
+    def __init__(self, settings=None, environment=None, demo=True, beside=None, conformance=False, from_scratch=False):
         self.var = tempfile.mkdtemp(prefix='aipoten-test.', dir=os.environ.get('AIPOTEN_TEST_DIRECTORY'))
         os.chmod(self.var, 0o755)
         self.https_port, self.http_port = free_port(), free_port()
-        self.conformance = conformance
+        self.settings, self.conformance, self.from_scratch = settings or {}, conformance, from_scratch
         self.config = os.path.join(self.var, 'test.yaml')
         self.write_config(settings or {})
         self.environment = {
@@ -107,6 +108,8 @@ class System:
     def start(self, *arguments, **environment):
         if self not in live:
             live.append(self)
+            if not self.from_scratch and template.suits(self, BUILD):
+                template.lay(self, [free_port(), free_port()])
         what = ('--conformance', str(self.http_port)) if self.conformance else ('--config', self.config)
         return self.run_tool(os.path.join(ROOT, 'tools', 'run'), '--detach', '--no-build', *what, *arguments, **environment)
 

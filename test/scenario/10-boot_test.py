@@ -25,7 +25,7 @@ BACK_WITHIN = 10  # ten times what the bench states
 @pytest.fixture(scope='module')
 def own(start_system):
     """A system for this file, whose servers come and go."""
-    return start_system()
+    return start_system(from_scratch=True)
 
 
 @pytest.fixture
