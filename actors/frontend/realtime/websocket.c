@@ -500,7 +500,7 @@ static void begin(websocket_t *ws)
             say_goodbye(ws, &(queue_t){0});
         return;
     }
-    if (session_welcome(ws->client))
+    if (sessions_count() < frontend.config.realtime.max_sessions) /* others may have begun since it was welcome */
         ws->session = session_create(ws->service, ws->client, ws->language, ws);
     else
         say_goodbye(ws, &(queue_t){0});
@@ -570,7 +570,10 @@ bool websocket_accept(exchange_t *exchange, const service_t *service)
     const char *key = NULL;
     if (!is_handshake(exchange, &key))
         return false;
-    answer(exchange, make(exchange, service), key);
+    if (session_welcome(exchange->client))
+        answer(exchange, make(exchange, service), key);
+    else
+        response_unavailable(exchange, ERROR_UNAVAILABLE, 1);
     return true;
 }
 

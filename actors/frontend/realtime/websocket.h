@@ -10,7 +10,7 @@
 
 typedef struct websocket websocket_t;
 
-/* Answers the request with 101 and a new session. False: it is no handshake of WebSocket 13 over HTTP/1.1; nothing was answered. */
+/* Answers the request with 101 and a new session, or 503 when none may begin now. False: it is no handshake of WebSocket 13 over HTTP/1.1; nothing was answered. */
 bool websocket_accept(exchange_t *, const service_t *);
 /* The same, and waits for the words that take the session over from polls. The session may be at another frontend. */
 bool websocket_accept_probe(exchange_t *, const service_t *, text_t sid);
