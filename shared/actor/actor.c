@@ -90,7 +90,7 @@ static void wait_for_database(const char *url)
     signal(SIGTERM, on_early_stop);
     for (bool said = false;; said = true) {
         enum db_status status =
-            lanes_check(url, context.statements, context.statement_count, error, sizeof error);
+            lanes_check(&context.process, url, context.statements, context.statement_count, error, sizeof error);
         if (status == DB_OK)
             return;
         if (status == DB_ERROR)

@@ -64,6 +64,23 @@ typedef struct {
 } batch_part_t;
 bool batch_split(const PGresult *, int count, batch_part_t *out);
 
+/* --- places.c ----------------------------------------------------------------------------------------------------- */
+
+/* Of what somebody waits for; the lowest goes first. Further connections for writing: PLACE_FIRST and how many there are. */
+enum { PLACE_READ, PLACE_FIRST, PLACE_NONE = 254 };
+/* How many places this process could take now. */
+int places_free(const process_t *, int rank);
+/* False: none is left, or those that are left are others'. */
+bool place_take(process_t *, int rank);
+void place_give(process_t *);
+/* Says to the other processes what this one waits for; to be said again at each tick. PLACE_NONE: nothing. */
+void place_wish(process_t *, int rank);
+/* How many more than are free the others wait for, and the lowest rank of those who do. */
+typedef struct {
+    int count, rank;
+} places_wanted_t;
+places_wanted_t places_wanted(const process_t *);
+
 /* --- lanes.c ------------------------------------------------------------------------------------------------------ */
 
 /* A coroutine that waits, with a deadline: suspended until wait_wake or the deadline (clock_monotonic). */
@@ -97,10 +114,12 @@ struct lanes {
     group_t *gathering; /* groups that others can join, or that wait for their turn, in order */
     int groups;         /* under way: at most database.write_groups */
     bool writers_lost; /* said in the log */
+    bool leaving;      /* this instance serves no more: nothing idle is kept */
+    places_wanted_t wanted; /* by others, at the last tick; less what was given since */
     struct queued *writer_queue, **writer_queue_end; /* callers that wait for a write connection (transaction.c) */
     loop_timer_t *timer;
     struct {
-        _Atomic int64_t *queries, *failed, *transactions, *rollbacks, *grouped, *spoiled, *connections;
+        _Atomic int64_t *queries, *failed, *transactions, *rollbacks, *grouped, *spoiled, *connections, *waiting;
         _Atomic int64_t *statements[LANES], *time[LANES]; /* by lane */
     } counters;
 };
@@ -110,12 +129,15 @@ enum { TICK_MILLISECONDS = 20 };
 /* One statement, or a commit, has taken the time since `began` (clock_monotonic). */
 void lanes_count(lanes_t *, enum lane lane, int64_t began);
 
+/* How long a connection that does nothing is kept now, in microseconds. */
+int64_t lanes_keep(const lanes_t *);
+
 /* Starts a connection, never NULL; `role` ("read") stands in application_name, options is for libpq's "options". */
 PGconn *connection_start(lanes_t *, const char *role, const char *options);
 /* Why it was lost: libpq's message, its first line, without values of statements. */
 text_t connection_error(const PGconn *);
-/* Takes a place in the machine's budget; false: none is left. connection_end gives it back and finishes *pg. */
-bool connection_allowed(lanes_t *);
+/* Takes a place in the machine's budget (places.c); false: none is left. connection_end gives it back and finishes *pg. */
+bool connection_allowed(lanes_t *, int rank);
 void connection_end(lanes_t *, PGconn **pg);
 
 /* --- pipeline.c --------------------------------------------------------------------------------------------------- */
@@ -124,6 +146,7 @@ pipeline_t *pipeline_create(lanes_t *, enum lane lane);
 rows_t *pipeline_query(pipeline_t *, const statement_t *, const param_t *, int count, int64_t deadline);
 void pipeline_turn(pipeline_t *);   /* at the end of each turn: one Sync, flush */
 void pipeline_tick(pipeline_t *);   /* reconnects, deadlines */
+int pipeline_wish(const pipeline_t *); /* the rank of the place that it waits for, or PLACE_NONE */
 bool pipeline_ready(const pipeline_t *);
 bool pipeline_idle(const pipeline_t *);
 void pipeline_destroy(pipeline_t **);
@@ -143,7 +166,7 @@ struct writer {
     bool unsent; /* libpq had no memory for a part of what was to be sent: no answer may be believed */
     bool commands; /* BEGIN and COMMIT are prepared on it */
     bool outdated; /* what is prepared on it, a migration has changed: not to be used again */
-    int64_t last_used; /* clock_monotonic(); 0: never yet */
+    int64_t opened, last_used; /* clock_monotonic(); 0: never yet */
     uint64_t prepared[WRITER_STATEMENTS_MAX / 64];
 };
 
@@ -166,7 +189,8 @@ bool writer_exchange(writer_t *, int64_t deadline, bool committing, take_result_
 PGresult *writer_last(writer_t *, int64_t deadline, bool committing);
 /* What it does with each result: *kept becomes the last one, or stays the first error. */
 void writer_keep_last(PGresult **kept, PGresult *take);
-void writers_tick(lanes_t *); /* closes idle connections */
+void writers_tick(lanes_t *); /* closes idle connections, and wakes who can have one more */
+int writers_wish(const lanes_t *); /* as pipeline_wish */
 void writers_close(lanes_t *);
 
 /* --- transaction.c ------------------------------------------------------------------------------------------------ */

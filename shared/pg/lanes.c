@@ -98,29 +98,20 @@ static void expire(lanes_t *lanes, int64_t now)
 
 /* --- connections -------------------------------------------------------------------------------------------------- */
 
-static int64_t connections_of_machine(segment_t *segment)
+bool connection_allowed(lanes_t *lanes, int rank)
 {
-    int64_t sum = 0;
-    for (int i = 0; i < SEGMENT_INSTANCES; i++) {
-        segment_instance_t *instance = segment_instance(segment, i);
-        if (atomic_load_explicit(&instance->used, memory_order_relaxed))
-            sum += atomic_load_explicit(&instance->database_connections, memory_order_relaxed);
-    }
-    return sum;
+    if (!place_take(lanes->process, rank))
+        return false;
+    counter_add(lanes->counters.connections, 1);
+    return true;
 }
 
-/* Counts itself first, so that two that ask at once cannot both take the last place. */
-bool connection_allowed(lanes_t *lanes)
+/* Draining instances give theirs up first, then everybody what others wait for. */
+int64_t lanes_keep(const lanes_t *lanes)
 {
-    process_t *process = lanes->process;
-    counter_add(&process->self->database_connections, 1);
-    atomic_thread_fence(memory_order_seq_cst); /* our count is seen before the others' are read */
-    if (connections_of_machine(process->segment) <= process->config.database.connections) {
-        counter_add(lanes->counters.connections, 1);
-        return true;
-    }
-    counter_add(&process->self->database_connections, -1);
-    return false;
+    if (lanes->leaving || lanes->wanted.count > 0)
+        return TICK_MILLISECONDS * CLOCK_MILLISECOND;
+    return lanes->process->config.database.idle_close * CLOCK_MILLISECOND;
 }
 
 void connection_end(lanes_t *lanes, PGconn **pg)
@@ -129,7 +120,7 @@ void connection_end(lanes_t *lanes, PGconn **pg)
         return;
     PQfinish(*pg);
     *pg = NULL;
-    counter_add(&lanes->process->self->database_connections, -1);
+    place_give(lanes->process);
     counter_add(lanes->counters.connections, -1);
 }
 
@@ -191,13 +182,27 @@ static bool turn(void *argument)
     return more;
 }
 
+/* Tells the others what this process waits for. */
+static void wish(lanes_t *lanes)
+{
+    int rank = pipeline_wish(lanes->read), slow = pipeline_wish(lanes->slow), write = writers_wish(lanes);
+    rank = slow < rank ? slow : rank;
+    rank = write < rank ? write : rank;
+    place_wish(lanes->process, rank);
+    atomic_store_explicit(lanes->counters.waiting, rank != PLACE_NONE, memory_order_relaxed);
+}
+
 static void tick(void *argument)
 {
     lanes_t *lanes = argument;
+    uint32_t state = atomic_load_explicit(&lanes->process->self->state, memory_order_relaxed);
+    lanes->leaving = state == INSTANCE_DRAINING || state == INSTANCE_STOPPING;
+    lanes->wanted = places_wanted(lanes->process);
     expire(lanes, clock_monotonic());
     pipeline_tick(lanes->read);
     pipeline_tick(lanes->slow);
     writers_tick(lanes);
+    wish(lanes);
 }
 
 static void counters_declare(lanes_t *lanes)
@@ -210,6 +215,8 @@ static void counters_declare(lanes_t *lanes)
     lanes->counters.grouped = counter_declare(self, "database_grouped", "calls", "writing calls that shared their COMMIT with others");
     lanes->counters.spoiled = counter_declare(self, "database_spoiled", "groups", "groups that were undone, each call then tried alone");
     lanes->counters.connections = counter_declare(self, "database_connections", "open", "connections to PostgreSQL");
+    lanes->counters.waiting =
+        counter_declare(self, "database_waiting", "now", "1: calls wait for a connection, the machine has no more of them");
     for (int lane = 0; lane < LANES; lane++) {
         char name[40];
         snprintf(name, sizeof name, "database_statements_%s", lane_names[lane]);
@@ -229,6 +236,7 @@ lanes_t *lanes_open(loop_t *loop, process_t *process, const char *url, const sta
     lanes->writer_queue_end = &lanes->writer_queue;
     counters_declare(lanes);
     atomic_store(&process->self->database_connections, 0); /* whoever had this row before holds none any more */
+    place_wish(process, PLACE_NONE);
     lanes->read = pipeline_create(lanes, LANE_READ);
     lanes->slow = pipeline_create(lanes, LANE_SLOW);
     lanes->timer = loop->timer(loop, TICK_MILLISECONDS, tick, lanes);

@@ -4,7 +4,8 @@
  * Read: one pipelined connection; what one turn sends shares one Sync. A statement that fails aborts its batch; the aborted
  * rest is retried alone. Write: a transaction holds a connection of its own, opened as needed, closed when idle. Slow: like
  * read, with its own connection and time limit, opened at first use. A lost connection is opened again with back-off;
- * meanwhile every use of it answers DB_UNAVAILABLE at once. */
+ * meanwhile every use of it answers DB_UNAVAILABLE at once. When the machine has no connection left (database.connections), those
+ * who need one wait for it until their deadlines, and whoever has nothing to do gives his up. */
 #pragma once
 #include "../base/loop.h"
 #include "../shm/process.h"
@@ -37,9 +38,11 @@ typedef struct lanes lanes_t;
 typedef struct transaction transaction_t;
 
 /* Prepares and describes every statement on a connection of its own and remembers what PostgreSQL said: DB_OK;
- * DB_UNAVAILABLE: no database now, try again; DB_ERROR: a statement does not fit the schema or its message, which fails the
- * start. The reason goes to `error`. Blocks (four seconds at most): only before the process is ready. */
-enum db_status lanes_check(const char *url, const statement_t *const *statements, int count, char *error, size_t error_size);
+ * DB_UNAVAILABLE: no database now, or no connection left (database.connections), try again; DB_ERROR: a statement does not fit the
+ * schema or its message, which fails the start. The reason goes to `error`. Blocks (four seconds at most): only before the process
+ * is ready. */
+enum db_status lanes_check(
+    process_t *, const char *url, const statement_t *const *statements, int count, char *error, size_t error_size);
 /* Begins to connect; lanes_ready tells when reads can run. `url` (a libpq URI, borrowed) and the statements must have been
  * checked. Never NULL. */
 lanes_t *lanes_open(loop_t *, process_t *, const char *url, const statement_t *const *statements, int count);

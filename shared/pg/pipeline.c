@@ -48,6 +48,7 @@ struct pipeline {
     int silent_ticks; /* with something sent and nothing heard */
     bool unsynced, wanted, said_lost;
     bool renewing; /* connecting anew for a migration: callers wait for it */
+    bool placeless; /* DOWN because the machine has no connection left: callers wait for it, too */
     int64_t retry_at, connect_deadline, last_used; /* clock_monotonic */
     int backoff;
     struct opener *openers; /* callers that wait for the lane to open; bounded by the coroutines */
@@ -105,7 +106,7 @@ static void end(pipeline_t *lane, text_t reason, enum db_status status)
         lane->lanes->loop->unwatch(&lane->watch);
     connection_end(lane->lanes, &lane->pg);
     lane->state = DOWN;
-    lane->renewing = false;
+    lane->renewing = lane->placeless = false;
     lane->syncs = lane->silent_ticks = 0;
     lane->unsynced = false;
     lane->backoff = lane->backoff ? lane->backoff * 2 : RECONNECT_FIRST;
@@ -134,14 +135,10 @@ static int64_t statement_timeout(const pipeline_t *lane)
 
 static void open_lane(pipeline_t *lane)
 {
+    lane->placeless = !connection_allowed(lane->lanes, lane->lane == LANE_READ ? PLACE_READ : PLACE_FIRST);
+    if (lane->placeless)
+        return; /* until a tick finds one */
     lane->retry_at = clock_monotonic() + RECONNECT_MOST * CLOCK_MILLISECOND;
-    if (!connection_allowed(lane->lanes)) {
-        if (!lane->said_lost)
-            log_event(LOG_WARNING, "database_budget", LOG_S("lane", lane->name),
-                LOG_S("next", "raise database.connections or run fewer instances"));
-        lane->said_lost = true;
-        return;
-    }
     char options[160];
     snprintf(options, sizeof options,
         "-c default_transaction_read_only=on -c jit=off -c statement_timeout=%lld -c idle_session_timeout=0",
@@ -513,13 +510,13 @@ pipeline_t *pipeline_create(lanes_t *lanes, enum lane lane)
     return pipeline;
 }
 
-/* Waits until the lane is open: the slow one on its first use, any after a migration. */
+/* Waits until the lane is open: the slow one on its first use, any after a migration or while connections are short. */
 static bool wait_open(pipeline_t *lane, int64_t deadline)
 {
     lane->wanted = true;
     if (lane->state == DOWN && clock_monotonic() >= lane->retry_at)
         open_lane(lane);
-    while (lane->state == CONNECTING || lane->state == PREPARING) {
+    while (lane->placeless || lane->state == CONNECTING || lane->state == PREPARING) {
         opener_t opener = {.next = lane->openers};
         lane->openers = &opener;
         if (!wait_for(lane->lanes, &opener.wait, deadline)) {
@@ -557,9 +554,9 @@ static void gathered_drop(pipeline_t *lane, query_t *query)
 
 rows_t *pipeline_query(pipeline_t *lane, const statement_t *statement, const param_t *params, int count, int64_t deadline)
 {
-    bool waits = lane->lane == LANE_SLOW || lane->renewing; /* else the answer is 503 at once */
+    bool waits = lane->lane == LANE_SLOW || lane->renewing || lane->placeless; /* else the answer is 503 at once */
     if (lane->state != READY && !(waits && wait_open(lane, deadline)))
-        return rows_failed(statement, DB_UNAVAILABLE);
+        return rows_failed(statement, waits && clock_monotonic() >= deadline ? DB_TIMEOUT : DB_UNAVAILABLE);
     wait_t wait;
     query_t *query = query_create(lane);
     *query = (query_t){.statement = statement, .params = params, .param_count = count, .deadline = deadline, .wait = &wait};
@@ -596,6 +593,8 @@ void pipeline_tick(pipeline_t *lane)
 {
     int64_t now = clock_monotonic();
     if (lane->state == DOWN) {
+        if (lane->placeless && lane->lane == LANE_SLOW && !lane->openers)
+            lane->wanted = lane->placeless = false; /* who wanted it has given up */
         if (lane->wanted && now >= lane->retry_at)
             open_lane(lane);
         return;
@@ -608,13 +607,20 @@ void pipeline_tick(pipeline_t *lane)
     lane->silent_ticks = lane->head ? lane->silent_ticks + 1 : 0;
     if (is_hung(lane))
         lose(lane, TEXT("no answer"));
-    else if (lane->lane == LANE_SLOW && !lane->head &&
-             now > lane->last_used + lane->lanes->process->config.database.idle_close * CLOCK_MILLISECOND) {
+    else if (lane->lane == LANE_SLOW && !lane->head && !lane->gathered && now > lane->last_used + lanes_keep(lane->lanes)) {
+        lane->lanes->wanted.count--;
         lane->wanted = false;
         lose(lane, (text_t){0});
         lane->backoff = 0;
         lane->retry_at = 0;
     }
+}
+
+int pipeline_wish(const pipeline_t *lane)
+{
+    if (!lane->placeless)
+        return PLACE_NONE;
+    return lane->lane == LANE_READ ? PLACE_READ : PLACE_FIRST;
 }
 
 bool pipeline_ready(const pipeline_t *lane)

@@ -162,12 +162,9 @@ static bool url_is_sound(const char *url)
     return options != NULL;
 }
 
-enum db_status lanes_check(const char *url, const statement_t *const *statements, int count, char *error, size_t size)
+static enum db_status statements_check(
+    const char *url, const statement_t *const *statements, int count, char *error, size_t size)
 {
-    if (!url_is_sound(url)) {
-        snprintf(error, size, "the database's URL is none that libpq can read");
-        return DB_ERROR;
-    }
     const char *keywords[] = {"dbname", "connect_timeout", "application_name", NULL};
     const char *values[] = {url, "2", "aipoten check", NULL};
     int64_t deadline = clock_monotonic() + CHECK_TIMEOUT * CLOCK_MILLISECOND;
@@ -184,6 +181,24 @@ enum db_status lanes_check(const char *url, const statement_t *const *statements
     for (char *p = error; status != DB_OK && *p; p++)
         if (*p == '\n')
             *p = p[1] ? ' ' : '\0';
+    return status;
+}
+
+enum db_status lanes_check(
+    process_t *process, const char *url, const statement_t *const *statements, int count, char *error, size_t size)
+{
+    if (!url_is_sound(url)) {
+        snprintf(error, size, "the database's URL is none that libpq can read");
+        return DB_ERROR;
+    }
+    bool taken = place_take(process, PLACE_READ);
+    place_wish(process, taken ? PLACE_NONE : PLACE_READ);
+    if (!taken) {
+        snprintf(error, size, "all connections of this machine are in use (database.connections)");
+        return DB_UNAVAILABLE;
+    }
+    enum db_status status = statements_check(url, statements, count, error, size);
+    place_give(process);
     return status;
 }
 

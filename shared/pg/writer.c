@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CONNECT_TIMEOUT = 3000 };
+enum {
+    CONNECT_TIMEOUT = 3000,
+    SLICE = 100, /* milliseconds for which one keeps its only connection while others wait for a first */
+};
 
 /* --- the queue ---------------------------------------------------------------------------------------------------- */
 
@@ -162,6 +165,7 @@ static writer_t *writer_open(lanes_t *lanes, int64_t deadline)
     lanes->writer_count++;
     lanes->writers_busy++;
     if (writer_connect(writer, deadline)) {
+        writer->opened = clock_monotonic();
         if (lanes->writers_lost)
             log_event(LOG_INFO, "database_back", LOG_S("lane", "write"));
         lanes->writers_lost = false;
@@ -185,14 +189,9 @@ static bool writer_try(lanes_t *lanes, int64_t deadline, writer_t **out)
     }
     if (lanes->writer_count >= lanes->process->config.database.write_connections)
         return false;
-    if (connection_allowed(lanes)) {
-        *out = writer_open(lanes, deadline);
-        return true;
-    }
-    if (lanes->writer_count > 0)
-        return false; /* those that we have will do */
-    writers_lost(lanes, TEXT("all connections of this machine are in use"),
-        "raise database.connections or run fewer instances");
+    if (!connection_allowed(lanes, PLACE_FIRST + lanes->writer_count))
+        return false; /* writers_tick looks again, and meanwhile those that we have may do */
+    *out = writer_open(lanes, deadline);
     return true;
 }
 
@@ -216,11 +215,25 @@ writer_t *writer_take(lanes_t *lanes, int64_t deadline, enum db_status *status)
     return writer;
 }
 
-/* Back among the idle ones, or closed when its state is not known. */
+/* Is it another process's turn? That of one that has fewer than this, or none while this one had its only one for a while. */
+static bool writer_is_owed(const writer_t *writer)
+{
+    const lanes_t *lanes = writer->lanes;
+    if (lanes->wanted.count <= 0)
+        return false;
+    int count = lanes->writer_count;
+    return count > lanes->wanted.rank ||
+           (count == PLACE_FIRST && lanes->wanted.rank == PLACE_FIRST &&
+               clock_monotonic() - writer->opened > SLICE * CLOCK_MILLISECOND);
+}
+
+/* Back among the idle ones, or closed when another process is to have its place or its state is not known. */
 void writer_give(writer_t *writer, bool clean)
 {
     lanes_t *lanes = writer->lanes;
-    if (clean && !writer->outdated && PQtransactionStatus(writer->pg) == PQTRANS_IDLE) {
+    bool owed = writer_is_owed(writer);
+    lanes->wanted.count -= owed;
+    if (clean && !owed && !writer->outdated && PQtransactionStatus(writer->pg) == PQTRANS_IDLE) {
         writer->busy = false;
         writer->last_used = clock_monotonic();
         lanes->writers_busy--;
@@ -244,14 +257,32 @@ void writers_renew(lanes_t *lanes)
     }
 }
 
+/* Could a caller that waits have a connection more? */
+static bool writers_want(const lanes_t *lanes)
+{
+    return lanes->writer_queue && lanes->writer_count < lanes->process->config.database.write_connections;
+}
+
 void writers_tick(lanes_t *lanes)
 {
-    int64_t oldest = clock_monotonic() - lanes->process->config.database.idle_close * CLOCK_MILLISECOND;
-    for (writer_t *writer = lanes->writers, *next; writer; writer = next) {
+    int64_t now = clock_monotonic();
+    for (writer_t *writer = lanes->writers, *next; writer && !lanes->writer_queue; writer = next) {
         next = writer->next;
-        if (!writer->busy && writer->last_used < oldest)
-            writer_close(writer);
+        if (writer->busy || writer->last_used >= now - lanes_keep(lanes))
+            continue;
+        lanes->wanted.count--;
+        writer_close(writer);
     }
+    if (!writers_want(lanes))
+        return;
+    int more = (int)lanes->process->config.database.write_connections - lanes->writer_count;
+    for (int free = places_free(lanes->process, PLACE_FIRST + lanes->writer_count); free > 0 && more > 0; free--, more--)
+        queue_wake(lanes);
+}
+
+int writers_wish(const lanes_t *lanes)
+{
+    return writers_want(lanes) ? PLACE_FIRST + lanes->writer_count : PLACE_NONE;
 }
 
 void writers_close(lanes_t *lanes)

@@ -61,6 +61,7 @@ typedef struct {
     _Atomic int64_t started; /* clock_now() */
     _Atomic int64_t
         database_connections; /* written by the instance; the sum is bounded by database.connections */
+    _Atomic int64_t database_wish, database_wish_said; /* written by the instance: that it waits for one (pg/places.c) */
     segment_now_t now;
     _Atomic uint32_t counter_count;
     segment_counter_t counters[SEGMENT_COUNTERS];

@@ -291,11 +291,13 @@ WELL = {'aipoten_build_info{version="1"}': '1x30', f'aipoten_requests_total{{{FR
         'aipoten_calls_queued{service="children",process="children.1"}': '0 100 0 100 0x26',
         'aipoten_database_time_seconds_total{service="children",process="children.1",lane="read"}': '0+1x30',
         'aipoten_database_statements_total{service="children",process="children.1",lane="read"}': '0+600x30',
+        'aipoten_database_waiting{service="children",process="children.1"}': '0 1 0 1 0x26',
         f'aipoten_access_dropped_total{{{FRONTEND}}}': '7x30'}
 ILL = {'AipotenErrors': ('aipoten_status_5xx_total', '0+600x30'), 'AipotenDeaths': ('aipoten_service_deaths_total', '0+1x30'),
        'AipotenSlow': ('operation="children.list",class="2xx",le="1"', '0+900x30'), 'AipotenHangs': ('operation_seconds', '6x30'),
        'AipotenDown': ('state="FAILED"', '1x30'), 'AipotenRefuses': ('aipoten_rejected_total', '0+120x30'),
        'AipotenQueues': ('aipoten_calls_queued', '100x30'), 'AipotenDatabaseSlow': ('aipoten_database_time', '0+120x30'),
+       'AipotenConnectionsShort': ('aipoten_database_waiting', '1x30'),
        'AipotenLogLost': ('aipoten_access_dropped', '0+1x30'), 'AipotenAway': ('aipoten_build_info', '1x20 stale')}
 
 

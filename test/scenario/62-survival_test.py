@@ -32,8 +32,6 @@ FRONT = ('frontend', 'broker')
 def own(start_system):
     return start_system(settings={
         'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'},
-        # An upgrade has twice of each, and all their connections must fit into database.connections.
-        'instances': {'videos': 1, 'assessments': 1, 'notifications': 1, 'mailer': 1},
         # As in 60-killer: held longer than a slow build needs to start an instance, and never taken for what kills.
         'http': {'losses_most': 100, 'patience': '10s', 'request_timeout': '20s', 'drain_timeout': '5s'},
         'mail': {'timeout': '2s', 'retry_first': '100ms', 'retry_most': '500ms', 'requeue': '500ms', 'attempts': 50}})

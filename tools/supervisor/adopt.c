@@ -353,6 +353,7 @@ static void rows_sweep(supervisor_t *supervisor)
             close(pidfd);
         cache_instance_died(supervisor->cache, slot);
         atomic_store(&row->pid, 0);
+        atomic_store(&row->database_connections, 0);
         atomic_store(&row->state, INSTANCE_DOWN);
         if (instance->row == NULL)
             atomic_store(&row->used, 0);

@@ -2,6 +2,7 @@
  * falls silent at the step that `fault` names. Included once by a program, after pieces.h, whose loop it uses. */
 #pragma once
 #include "pieces.h"
+#include "pg/internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -200,4 +201,110 @@ static void on_connection(void *argument, int events)
             return;
         }
     fail_msg("more connections than the test has places for");
+}
+
+enum { WRITERS = 3 };
+
+/* --- statements that it understands, and lanes that run them ------------------------------------------------------- */
+
+static void read_value(const field_t *field, const char *data, int length, void *member)
+{
+    (void)field, (void)length;
+    *(int64_t *)member = data[7];
+}
+
+#define GIVES_ONE .readers = {read_value}, .types = {20 /* bigint */}, .column_count = 1
+static struct statement_plan get_plan = {.number = 0, GIVES_ONE}, fail_plan = {.number = 1}, put_plan = {.number = 2, GIVES_ONE};
+static statement_t get = {.name = "get", .sql = "get", .lane = LANE_READ, .row = &one_message, .plan = &get_plan};
+static statement_t get_slowly = {.name = "get", .sql = "get", .lane = LANE_SLOW, .row = &one_message, .plan = &get_plan};
+static statement_t fail_now = {.name = "fail", .sql = "fail", .lane = LANE_READ, .plan = &fail_plan};
+static statement_t put = {.name = "put", .sql = "put", .lane = LANE_WRITE, .row = &one_message, .plan = &put_plan};
+static const statement_t *const statements[] = {&get, &get_slowly, &fail_now, &put};
+
+/* Back to a PostgreSQL that works. */
+static void mend(void)
+{
+    fault = NO_FAULT;
+    until_ready();
+}
+
+static int statuses[DB_ERROR + 1];
+
+static void read_one(int number)
+{
+    (void)number;
+    statuses[status_of(lanes_read(lanes, &get, NULL, 0, soon))]++;
+}
+
+static void read_all(piece_t piece, int count)
+{
+    memset(statuses, 0, sizeof statuses);
+    run_pieces(piece, count);
+}
+
+static void write_one(int number)
+{
+    (void)number;
+    enum db_status status;
+    transaction_t *transaction = transaction_begin(lanes, soon, &status);
+    if (transaction) {
+        status = status_of(transaction_run(transaction, &put, NULL, 0));
+        if (status == DB_OK)
+            status = transaction_commit(&transaction);
+        else
+            transaction_rollback(&transaction);
+    }
+    statuses[status]++;
+}
+
+static void write_all(int count)
+{
+    memset(statuses, 0, sizeof statuses);
+    run_pieces(write_one, count);
+}
+
+/* --- setting up --------------------------------------------------------------------------------------------------- */
+
+static char fake_url[128];
+
+static int fake_open(void **state)
+{
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", directory);
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 128), 0);
+    for (int i = 0; i < CONNECTIONS_MAX; i++)
+        backends[i].fd = -1;
+    loop = loop_ev_create();
+    loop->watch(loop, listener, LOOP_READ, on_connection, NULL);
+    int fd;
+    process = (process_t){.service = "test", .number = 1, .segment = segment_create(&fd)};
+    process.self = segment_instance(process.segment, 0);
+    atomic_store(&process.self->used, 1);
+    process.config.database.connections = 20;
+    process.config.database.write_connections = WRITERS;
+    process.config.database.read_timeout = 200;
+    process.config.database.write_timeout = 3000;
+    process.config.database.slow_timeout = 3000;
+    process.config.database.idle_close = 60000;
+    process.config.http.request_timeout = 10000;
+    coroutine_configure(PIECES_MAX, 256 * 1024);
+    snprintf(fake_url, sizeof fake_url, "postgresql://nobody@/none?host=%s", directory);
+    lanes = lanes_open(loop, &process, fake_url, statements, ARRAY_SIZE(statements));
+    return 0;
+}
+
+static int fake_close(void **state)
+{
+    (void)state;
+    lanes_close(&lanes);
+    assert_int_equal(atomic_load(&process.self->database_connections), 0);
+    char path[64];
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", directory);
+    unlink(path);
+    rmdir(directory);
+    return 0;
 }

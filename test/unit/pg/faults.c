@@ -1,27 +1,8 @@
 /* faults: the lanes against a PostgreSQL that dies, errs or falls silent at a chosen step (fake.h), so that each step can be hit
  * exactly. */
 #include "fake.h"
-#include "pg/internal.h"
 #include <signal.h>
 #include <sys/mman.h>
-
-enum { WRITERS = 3 };
-
-/* --- statements and running pieces -------------------------------------------------------------------------------- */
-
-static void read_value(const field_t *field, const char *data, int length, void *member)
-{
-    (void)field, (void)length;
-    *(int64_t *)member = data[7];
-}
-
-#define GIVES_ONE .readers = {read_value}, .types = {20 /* bigint */}, .column_count = 1
-static struct statement_plan get_plan = {.number = 0, GIVES_ONE}, fail_plan = {.number = 1}, put_plan = {.number = 2, GIVES_ONE};
-static statement_t get = {.name = "get", .sql = "get", .lane = LANE_READ, .row = &one_message, .plan = &get_plan};
-static statement_t get_slowly = {.name = "get", .sql = "get", .lane = LANE_SLOW, .row = &one_message, .plan = &get_plan};
-static statement_t fail_now = {.name = "fail", .sql = "fail", .lane = LANE_READ, .plan = &fail_plan};
-static statement_t put = {.name = "put", .sql = "put", .lane = LANE_WRITE, .row = &one_message, .plan = &put_plan};
-static const statement_t *const statements[] = {&get, &get_slowly, &fail_now, &put};
 
 static void wait_lost(void *argument)
 {
@@ -39,32 +20,11 @@ static void wait_accepted(void *argument)
         loop_ev_stop(loop);
 }
 
-/* Back to a PostgreSQL that works. */
-static void mend(void)
-{
-    fault = NO_FAULT;
-    until_ready();
-}
-
 /* --- reading ------------------------------------------------------------------------------------------------------ */
-
-static int statuses[DB_ERROR + 1];
-
-static void read_one(int number)
-{
-    (void)number;
-    statuses[status_of(lanes_read(lanes, &get, NULL, 0, soon))]++;
-}
 
 static void read_or_fail(int number)
 {
     statuses[status_of(lanes_read(lanes, number == 0 ? &fail_now : &get, NULL, 0, soon))]++;
-}
-
-static void read_all(piece_t piece, int count)
-{
-    memset(statuses, 0, sizeof statuses);
-    run_pieces(piece, count);
 }
 
 static void test_reads(void **state)
@@ -196,27 +156,6 @@ static void test_nothing_is_quoted(void **state)
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
-static void write_one(int number)
-{
-    (void)number;
-    enum db_status status;
-    transaction_t *transaction = transaction_begin(lanes, soon, &status);
-    if (transaction) {
-        status = status_of(transaction_run(transaction, &put, NULL, 0));
-        if (status == DB_OK)
-            status = transaction_commit(&transaction);
-        else
-            transaction_rollback(&transaction);
-    }
-    statuses[status]++;
-}
-
-static void write_all(int count)
-{
-    memset(statuses, 0, sizeof statuses);
-    run_pieces(write_one, count);
-}
-
 static void test_writes(void **state)
 {
     (void)state;
@@ -299,32 +238,6 @@ static void test_queue_goes_on(void **state)
     assert_int_equal(statuses[DB_OK], 20);
 }
 
-/* The machine's budget has room for one writer, then for none. */
-static void test_budget(void **state)
-{
-    (void)state;
-    int64_t connections = process.config.database.connections, idle_close = process.config.database.idle_close;
-    mend();
-    process.config.database.idle_close = 0;
-    while (atomic_load(&process.self->database_connections) > 1)
-        write_all(0); /* a turn and more: the idle ones are closed */
-    process.config.database.idle_close = idle_close;
-    process.config.database.connections = 2;
-    accepted = 0;
-    write_all(20);
-    assert_int_equal(statuses[DB_OK], 20);
-    assert_int_equal(accepted, 1);
-    fault = CLOSED_AT_EXECUTE;
-    write_all(1);
-    mend();
-    process.config.database.connections = 1;
-    write_all(20);
-    assert_int_equal(statuses[DB_UNAVAILABLE], 20);
-    process.config.database.connections = connections;
-    write_all(20);
-    assert_int_equal(statuses[DB_OK], 20);
-}
-
 /* All connections are held, the first in the queue gives up in the turn in which one becomes free: the second gets it. */
 static int order[3], ordered;
 
@@ -382,50 +295,7 @@ static void test_nobody_overtakes(void **state)
     assert_int_equal(statuses[DB_OK], 2 * WRITERS * ROUNDS);
 }
 
-/* --- setting up --------------------------------------------------------------------------------------------------- */
-
-static int setup(void **state)
-{
-    (void)state;
-    assert_non_null(mkdtemp(directory));
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", directory);
-    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 128), 0);
-    for (int i = 0; i < CONNECTIONS_MAX; i++)
-        backends[i].fd = -1;
-    loop = loop_ev_create();
-    loop->watch(loop, listener, LOOP_READ, on_connection, NULL);
-    int fd;
-    process = (process_t){.service = "test", .number = 1, .segment = segment_create(&fd)};
-    process.self = segment_instance(process.segment, 0);
-    atomic_store(&process.self->used, 1);
-    process.config.database.connections = 20;
-    process.config.database.write_connections = WRITERS;
-    process.config.database.read_timeout = 200;
-    process.config.database.write_timeout = 3000;
-    process.config.database.slow_timeout = 3000;
-    process.config.database.idle_close = 60000;
-    process.config.http.request_timeout = 10000;
-    coroutine_configure(PIECES_MAX, 256 * 1024);
-    static char url[128];
-    snprintf(url, sizeof url, "postgresql://nobody@/none?host=%s", directory);
-    lanes = lanes_open(loop, &process, url, statements, ARRAY_SIZE(statements));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    lanes_close(&lanes);
-    assert_int_equal(atomic_load(&process.self->database_connections), 0);
-    char path[64];
-    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", directory);
-    unlink(path);
-    rmdir(directory);
-    return 0;
-}
+/* --- all ---------------------------------------------------------------------------------------------------------- */
 
 int main(void)
 {
@@ -443,9 +313,8 @@ int main(void)
         cmocka_unit_test(test_silence_while_writing),
         cmocka_unit_test(test_write_garbage),
         cmocka_unit_test(test_queue_goes_on),
-        cmocka_unit_test(test_budget),
         cmocka_unit_test(test_queue_keeps_its_order),
         cmocka_unit_test(test_nobody_overtakes),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, fake_open, fake_close);
 }

@@ -166,7 +166,7 @@ static void test_bad_batches(void **state)
     } cases[] = {{&raw, "which cannot be batched"}, {&none, "nothing to batch"}, {&other, "other columns"}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char error[512] = "";
-        assert_int_equal(lanes_check(url, &cases[i].statement, 1, error, sizeof error), DB_ERROR);
+        assert_int_equal(lanes_check(&process, url, &cases[i].statement, 1, error, sizeof error), DB_ERROR);
         assert_non_null(strstr(error, cases[i].says));
     }
 }
@@ -516,15 +516,15 @@ static void test_bad_statements(void **state)
     const statement_t *bad[] = {&SQL_no_table, &SQL_wrong_column, &SQL_wrong_type, &SQL_more_columns};
     char error[512];
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        assert_int_equal(lanes_check(url, &bad[i], 1, error, sizeof error), DB_ERROR);
+        assert_int_equal(lanes_check(&process, url, &bad[i], 1, error, sizeof error), DB_ERROR);
         assert_non_null(strstr(error, bad[i]->name));
         free(bad[i]->plan);
     }
     const statement_t *good = &SQL_echo;
     /* What is no URI is our own configuration, and may have a password in it. */
-    assert_int_equal(lanes_check("postgresql://user:hush@[host/x", &good, 1, error, sizeof error), DB_ERROR);
+    assert_int_equal(lanes_check(&process, "postgresql://user:hush@[host/x", &good, 1, error, sizeof error), DB_ERROR);
     assert_null(strstr(error, "hush"));
-    assert_int_equal(lanes_check("postgresql://nobody@127.0.0.1:1/x", &good, 1, error, sizeof error), DB_UNAVAILABLE);
+    assert_int_equal(lanes_check(&process, "postgresql://nobody@127.0.0.1:1/x", &good, 1, error, sizeof error), DB_UNAVAILABLE);
 }
 
 /* --- setting up --------------------------------------------------------------------------------------------------- */

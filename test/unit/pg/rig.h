@@ -57,7 +57,7 @@ static void rig_open(const statement_t *const *statements, int count)
     process.config.database.idle_close = 60000;
     process.config.http.request_timeout = 10000;
     coroutine_configure(PIECES_MAX, 256 * 1024);
-    if (lanes_check(url, statements, count, error, sizeof error) != DB_OK)
+    if (lanes_check(&process, url, statements, count, error, sizeof error) != DB_OK)
         fail_msg("%s", error);
     loop = loop_ev_create();
     lanes = lanes_open(loop, &process, url, statements, count);
