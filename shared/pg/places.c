@@ -14,8 +14,9 @@
 enum { WISH_LIFE = 500, SHORT_SAID = 1000 /* milliseconds */ };
 
 typedef struct {
-    int64_t since; /* clock_monotonic */
     int rank;
+    int64_t since; /* clock_monotonic */
+    const segment_instance_t *row;
 } wish_t;
 
 /* False: it has none, or does not live. */
@@ -24,13 +25,15 @@ static bool wish_of(const segment_instance_t *row, int64_t now, wish_t *out)
     int64_t wish = atomic_load_explicit(&row->database_wish, memory_order_relaxed);
     if (wish == 0 || atomic_load_explicit(&row->database_wish_said, memory_order_relaxed) < now - WISH_LIFE * CLOCK_MILLISECOND)
         return false;
-    *out = (wish_t){.since = wish >> 8, .rank = (int)(wish & 255) - 1};
+    *out = (wish_t){.rank = (int)(wish & 255) - 1, .since = wish >> 8, .row = row};
     return true;
 }
 
 static bool goes_before(const wish_t *wish, const wish_t *other)
 {
-    return wish->rank != other->rank ? wish->rank < other->rank : wish->since < other->since;
+    if (wish->rank != other->rank)
+        return wish->rank < other->rank;
+    return wish->since != other->since ? wish->since < other->since : wish->row < other->row;
 }
 
 typedef struct {
@@ -64,7 +67,7 @@ static wish_t wish_now(const process_t *process, int rank)
     wish_t said = {0};
     int64_t now = clock_monotonic();
     bool same = wish_of(process->self, now, &said) && said.rank == rank;
-    return (wish_t){.since = same ? said.since : now, .rank = rank};
+    return (wish_t){.rank = rank, .since = same ? said.since : now, .row = process->self};
 }
 
 int places_free(const process_t *process, int rank)

@@ -180,7 +180,12 @@ static void on_bytes(void *argument, int events)
         }
         buffer_consume(&backend->in, head + size);
     }
-    assert_int_equal(write(backend->fd, backend->out.data, backend->out.length), backend->out.length);
+    ssize_t sent = write(backend->fd, backend->out.data, backend->out.length);
+    if (sent < 0 && errno == EPIPE) { /* a client that was killed */
+        hang_up(backend);
+        return;
+    }
+    assert_int_equal(sent, backend->out.length);
     backend->out.length = 0;
 }
 

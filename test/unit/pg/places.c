@@ -176,6 +176,7 @@ static void test_order(void **state)
     only_reading();
     scarce(1);
     place_wish(&others[1], PLACE_FIRST + 1);
+    usleep(1000);
     assert_int_equal(places_free(&others[2], PLACE_FIRST + 1), 0); /* who came later */
     assert_false(place_take(&others[2], PLACE_FIRST + 1));
     assert_false(place_take(&others[2], PLACE_FIRST + 2));
@@ -383,8 +384,8 @@ enum { CHILDREN = 6, SPARE = 4, LOAD = 8, ENOUGH = 60 };
 static struct child {
     _Atomic int64_t good, bad;
     _Atomic bool ends;
-    pid_t pid;
 } *children;
+static pid_t pids[CHILDREN]; /* 0: it is gone */
 
 static void child_write(int number)
 {
@@ -429,7 +430,7 @@ static void wait_goals(void *argument)
 {
     (void)argument;
     for (int i = 0; i < CHILDREN; i++)
-        if (children[i].pid && atomic_load(&children[i].good) < goals[i])
+        if (pids[i] && atomic_load(&children[i].good) < goals[i])
             return;
     loop_ev_stop(loop);
 }
@@ -446,11 +447,11 @@ static void wait_ended(void *argument)
     (void)argument;
     for (int i = 0; i < CHILDREN; i++) {
         int status;
-        if (children[i].pid && waitpid(children[i].pid, &status, WNOHANG) == children[i].pid) {
+        if (pids[i] && waitpid(pids[i], &status, WNOHANG) == pids[i]) {
             assert_int_equal(status, 0);
-            children[i].pid = 0;
+            pids[i] = 0;
         }
-        if (children[i].pid)
+        if (pids[i])
             return;
     }
     loop_ev_stop(loop);
@@ -465,15 +466,15 @@ static void test_processes(void **state)
     process.config.database.connections = 1 + CHILDREN + SPARE;
     loop->add_turn_hook(loop, count_backends, NULL);
     for (int i = 0; i < CHILDREN; i++) {
-        children[i].pid = fork();
-        if (children[i].pid == 0)
+        pids[i] = fork();
+        if (pids[i] == 0)
             child_run(i);
-        assert_true(children[i].pid > 0);
+        assert_true(pids[i] > 0);
     }
     all_write(ENOUGH);
-    kill(children[0].pid, SIGKILL);
-    waitpid(children[0].pid, NULL, 0);
-    children[0].pid = 0;
+    kill(pids[0], SIGKILL);
+    waitpid(pids[0], NULL, 0);
+    pids[0] = 0;
     atomic_store(&segment_instance(process.segment, 1)->database_connections, 0); /* as the supervisor does */
     all_write(ENOUGH);
     for (int i = 0; i < CHILDREN; i++) {
