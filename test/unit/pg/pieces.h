@@ -17,6 +17,22 @@ static int64_t soon; /* a deadline */
 #define ONE(FIELD) FIELD(integer, value)
 MESSAGE(one, ONE);
 
+static void process_make(int write_connections)
+{
+    int fd;
+    process = (process_t){.service = "test", .number = 1, .segment = segment_create(&fd)};
+    process.self = segment_instance(process.segment, 0);
+    atomic_store(&process.self->used, 1);
+    process.config.database.connections = 20;
+    process.config.database.write_connections = write_connections;
+    process.config.database.read_timeout = 200;
+    process.config.database.write_timeout = 3000;
+    process.config.database.slow_timeout = 3000;
+    process.config.database.idle_close = 60000;
+    process.config.http.request_timeout = 10000;
+    coroutine_configure(PIECES_MAX, 256 * 1024);
+}
+
 static enum db_status status_of(rows_t *take_rows)
 {
     enum db_status status = take_rows->status;

@@ -45,18 +45,7 @@ static void database_run(const char *sql)
 static void rig_open(const statement_t *const *statements, int count)
 {
     char error[512];
-    int fd;
-    process = (process_t){.service = "test", .number = 1, .segment = segment_create(&fd)};
-    process.self = segment_instance(process.segment, 0);
-    atomic_store(&process.self->used, 1);
-    process.config.database.connections = 20;
-    process.config.database.write_connections = 6;
-    process.config.database.read_timeout = 200;
-    process.config.database.write_timeout = 3000;
-    process.config.database.slow_timeout = 3000;
-    process.config.database.idle_close = 60000;
-    process.config.http.request_timeout = 10000;
-    coroutine_configure(PIECES_MAX, 256 * 1024);
+    process_make(6);
     if (lanes_check(&process, url, statements, count, error, sizeof error) != DB_OK)
         fail_msg("%s", error);
     loop = loop_ev_create();
