@@ -1,5 +1,6 @@
 /* websocket: see the header. Nothing is freed while libwslay or libh2o may come back to it: what is closed is buried at the end of the
- * turn. An idle connection holds no buffer: libh2o's input buffer is given back whenever it is empty. */
+ * turn. An idle connection holds no buffer: libh2o's input buffer is given back whenever it is empty, and libwslay's parser, 9 KB of
+ * buffers, whenever all frames that began have ended. */
 #include "websocket.h"
 #include "forward.h"
 #include "polling.h"
@@ -19,6 +20,7 @@ enum {
     CONTROLS_MOST = 32, /* pongs that a client lets us queue */
     HELD_MOST = 256, /* messages that a client sends behind its upgrade, until the session is here: each costs more than its bytes */
     GOODBYE_MOST = 2000, /* milliseconds that a client has to take what it is told last */
+    PAYLOAD_SHORT = 125, /* bytes, whose number stands in a frame's second byte */
     FRAMES_MOST = 1024, /* until a message is whole: libwslay keeps each piece by itself, and no piece is too small */
 };
 
@@ -37,7 +39,8 @@ typedef struct {
 
 struct websocket {
     h2o_socket_t *socket; /* NULL: the answer 101 is on its way, or it is closed */
-    wslay_event_context_ptr parser;
+    wslay_event_context_ptr parser; /* NULL: nothing has begun that has not ended */
+    int64_t unread;     /* bytes that the parser was given, without those of the frames that it knows of; less than 0: some are to come */
     const service_t *service;
     session_t *session; /* it carries, or wants to; NULL: neither */
     batch_t *batch;     /* being written */
@@ -50,6 +53,7 @@ struct websocket {
     address_t client;
     enum language language;
     bool probe, fetching, closing, closed, reading;
+    bool in_pieces;     /* a message has begun whose last frame is to come */
 };
 
 static struct {
@@ -193,6 +197,7 @@ static ssize_t on_want_bytes(wslay_event_context_ptr parser, uint8_t *into, size
         length = input->size;
     memcpy(into, input->bytes, length);
     h2o_buffer_consume(&ws->socket->input, length);
+    ws->unread += (int64_t)length;
     return (ssize_t)length;
 }
 
@@ -316,11 +321,20 @@ static void probe_hears(websocket_t *ws, const engine_packet_t *packet)
         websocket_close(ws);
 }
 
+/* With its header (RFC 6455, 5.2); libwslay lets pass the shortest form of a length alone, and what is masked. */
+static int64_t frame_size(uint64_t payload)
+{
+    return (int64_t)payload + (payload <= PAYLOAD_SHORT ? 6 : payload <= UINT16_MAX ? 8 : 14);
+}
+
 /* A message in pieces of a byte would take a hundred times the memory of its bytes; and pings are no messages, which are counted. */
 static void on_frame(wslay_event_context_ptr parser, const struct wslay_event_on_frame_recv_start_arg *frame, void *argument)
 {
     websocket_t *ws = argument;
-    (void)parser, (void)frame;
+    (void)parser;
+    ws->unread -= frame_size(frame->payload_length);
+    if (!wslay_is_ctrl_frame(frame->opcode))
+        ws->in_pieces = frame->fin == 0;
     if (ws->closed || ++ws->frames <= FRAMES_MOST)
         return;
     count(COUNTER_REALTIME_FLOODS, 1);
@@ -382,8 +396,31 @@ static void say_broken_rule(websocket_t *ws)
     frame_release(&frame);
 }
 
+static void parser_begin(websocket_t *ws)
+{
+    static const struct wslay_event_callbacks callbacks = {.recv_callback = on_want_bytes,
+        .send_callback = on_made,
+        .on_frame_recv_start_callback = on_frame,
+        .on_msg_recv_callback = on_message};
+    if (ws->parser != NULL)
+        return;
+    if (wslay_event_context_server_init(&ws->parser, &callbacks, ws) != 0)
+        panic("no memory for a WebSocket");
+    wslay_event_config_set_max_recv_msg_length(ws->parser, (uint64_t)frontend.config.realtime.max_payload);
+}
+
+/* What a fresh one would know as well need not be kept: 9 KB. */
+static void parser_end(websocket_t *ws)
+{
+    if (ws->unread != 0 || ws->in_pieces || ws->closing || wslay_event_want_write(ws->parser))
+        return;
+    wslay_event_context_free(ws->parser);
+    ws->parser = NULL;
+}
+
 static void read_some(websocket_t *ws)
 {
+    parser_begin(ws);
     ws->reading = true;
     int result = wslay_event_recv(ws->parser);
     ws->reading = false;
@@ -398,6 +435,7 @@ static void read_some(websocket_t *ws)
         return;
     if (result != 0 || !wslay_event_want_read(ws->parser))
         read_end(ws);
+    parser_end(ws);
     websocket_flush(ws);
 }
 
@@ -458,7 +496,8 @@ void websockets_bury(void)
         *at = ws->next;
         batch_release(ws);
         queue_clear(&ws->control);
-        wslay_event_context_free(ws->parser);
+        if (ws->parser != NULL)
+            wslay_event_context_free(ws->parser);
         free(ws);
     }
 }
@@ -474,6 +513,7 @@ static void say_goodbye(websocket_t *ws, queue_t *queue)
         queue_add(&ws->control, frame);
         frame_release(&frame);
     }
+    parser_begin(ws);
     wslay_event_queue_close(ws->parser, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0);
     ending_begin(ws);
     say_made(ws);
@@ -537,17 +577,10 @@ static bool is_handshake(exchange_t *exchange, const char **key)
 
 static websocket_t *make(exchange_t *exchange, const service_t *service)
 {
-    static const struct wslay_event_callbacks callbacks = {.recv_callback = on_want_bytes,
-        .send_callback = on_made,
-        .on_frame_recv_start_callback = on_frame,
-        .on_msg_recv_callback = on_message};
     websocket_t *ws = memory_zeroed(1, sizeof(*ws));
     ws->service = service;
     ws->client = exchange->client;
     ws->language = exchange->language;
-    if (wslay_event_context_server_init(&ws->parser, &callbacks, ws) != 0)
-        panic("no memory for a WebSocket");
-    wslay_event_config_set_max_recv_msg_length(ws->parser, (uint64_t)frontend.config.realtime.max_payload);
     return ws;
 }
 
