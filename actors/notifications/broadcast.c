@@ -1,10 +1,13 @@
 /* broadcast: an administrator tells everybody in a role something. The order is a row; a chore goes through the users by their ids, some
  * hundred a transaction, which also notes how far it came. So whoever dies leaves what the next one goes on from: nobody is left
- * out, nobody is told twice, and the order's row always says how many were. Who registers meanwhile is told if the way still leads by. */
+ * out, nobody is told twice, and the order's row always says how many were. Who registers meanwhile is told if the way still leads by.
+ * Open pages hear of it at once, by one word for all of a role (the event `broadcast`); each one's own notification comes after. */
 #include "notifications.h"
 #include "../../shared/actor/page.h"
 #include "../../shared/base/fault.h"
 #include "../../shared/base/log.h"
+#include "../../shared/wire/hint.h"
+#include "../../shared/wire/realtime.h"
 
 static void link_check(call_t *call, text_t link)
 {
@@ -12,14 +15,50 @@ static void link_check(call_t *call, text_t link)
         call_fail_field(call, ERROR_VALIDATION, "link_url", PROBLEM_FORMAT);
 }
 
+static text_t said_json(call_t *call, const broadcast_t *broadcast)
+{
+    broadcast_said_t said = {0};
+    buffer_t json = {0};
+    message_set(&said, id, broadcast->id);
+    message_set(&said, title, broadcast->title);
+    message_set(&said, message, broadcast->message);
+    if (message_has(broadcast, title_en))
+        message_set(&said, title_en, broadcast->title_en);
+    if (message_has(broadcast, message_en))
+        message_set(&said, message_en, broadcast->message_en);
+    if (message_has(broadcast, link_url))
+        message_set(&said, link_url, broadcast->link_url);
+    message_set(&said, created_at, broadcast->created_at);
+    message_json(&broadcast_said_message, &said, &json);
+    text_t copy = arena_copy(call->arena, buffer_text(&json));
+    buffer_free(&json);
+    return copy;
+}
+
+/* In both languages: one frame goes to all. */
+static void broadcast_say(call_t *call, const broadcast_t *broadcast)
+{
+    realtime_event_t event = {0};
+    buffer_t payload = {0};
+    message_set(&event, name, TEXT("broadcast"));
+    message_set(&event, arguments, said_json(call, broadcast));
+    realtime_pack_event(&event, &payload);
+    for (int i = 0; i < BROADCAST_ALL; i++)
+        if (broadcast->role == i || broadcast->role == BROADCAST_ALL)
+            call_hint(call, arena_format(call->arena, TOPIC_ROLE "%s", broadcast_roles[i]), buffer_text(&payload));
+    buffer_free(&payload);
+}
+
 void broadcast_create(call_t *call)
 {
     const broadcast_create_t *in = call->input;
     if (message_has(in, link_url))
         link_check(call, in->link_url);
-    reply_row(call, db_query(call, &SQL_broadcast_create, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
+    const rows_t *rows = db_query(call, &SQL_broadcast_create, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
         BIND(broadcast_create, in, role), BIND(broadcast_create, in, title), BIND(broadcast_create, in, message),
-        BIND(broadcast_create, in, title_en), BIND(broadcast_create, in, message_en), BIND(broadcast_create, in, link_url)));
+        BIND(broadcast_create, in, title_en), BIND(broadcast_create, in, message_en), BIND(broadcast_create, in, link_url));
+    broadcast_say(call, row_first(call, rows));
+    reply_row(call, rows);
 }
 
 void broadcast_get(call_t *call)

@@ -142,6 +142,7 @@ MESSAGE(own_device, OWN_DEVICE);
 
 /* --- to many -------------------------------------------------------------------------------------------------------- */
 
+enum { BROADCAST_PARENT, BROADCAST_THERAPIST, BROADCAST_ADMIN, BROADCAST_ALL };
 static const char *const broadcast_roles[] __attribute__((unused)) = {"parent", "therapist", "admin", "all", NULL};
 
 #define BROADCAST_CREATE(FIELD)                                                                                    \
@@ -166,6 +167,17 @@ MESSAGE(broadcast_create, BROADCAST_CREATE);
     FIELD(time, created_at)                                                                                        \
     FIELD(time, finished_at, .nullable = true)
 MESSAGE(broadcast, BROADCAST);
+
+/* What the event `broadcast` carries, to whoever of the role is online. */
+#define BROADCAST_SAID(FIELD)                                                                                      \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, title)                                                                                             \
+    FIELD(text, message)                                                                                           \
+    FIELD(text, title_en, .nullable = true)                                                                        \
+    FIELD(text, message_en, .nullable = true)                                                                      \
+    FIELD(text, link_url, .nullable = true)                                                                        \
+    FIELD(time, created_at)
+MESSAGE(broadcast_said, BROADCAST_SAID);
 
 #define BROADCAST_WORK(FIELD)                                                                                      \
     FIELD(uuid, id)                                                                                                \
