@@ -6,6 +6,7 @@
   logins     reads while eight clients log in without pause
   abuse      reads while other addresses flood: rapid resets, PING, SETTINGS, CONTINUATION
   assessments  questions and recommendations from shared memory beside bare libh2o; completing attempts beside commits and reads
+  realtime   10,000 Socket.IO clients, and 40,000: their memory, what is said to all, to one, to 2,000 a second; beside the Fastify peer
   writes     POST children and events, beside pgbench (more of it: tools/bench writes --help)
 
 Prints each round, then the medians and their ratios with what they are to be. An answer that is not 2xx voids its figure and fails
@@ -26,23 +27,25 @@ import memory
 import mixed
 import plot
 import reads
+import realtime
 import writes
 from harness.system import BUILD, ROOT, System
 from peers import Absent, Peers
 from report import Report
 
 PARTS = {'memory': memory.run, 'reads': reads.run, 'mixed': mixed.run, 'logins': logins.run, 'abuse': abuse.run,
-         'assessments': assessments.run, 'writes': writes.run_part}
+         'assessments': assessments.run, 'realtime': realtime.run, 'writes': writes.run_part}
 OUT = os.path.join(ROOT, 'build', 'bench')
 DEMO = {'AIPOTEN_DEMO_USERS': '10000', 'AIPOTEN_DEMO_CHILDREN': '16000', 'AIPOTEN_DEMO_VIDEOS': '2000'}
 
 
 def production(**more):
-    """What h2o-conf/production.yaml sets that makes a request cost something, and tokens that outlive the bench."""
+    """What h2o-conf/production.yaml sets that makes a request cost something, and tokens that outlive the bench; `more` is laid over it."""
     with open(os.path.join(ROOT, 'h2o-conf', 'production.yaml'), encoding='utf-8') as file:
         settings = yaml.safe_load(file)
     kept = {name: settings[name] for name in ('http', 'log', 'security', 'database', 'supervisor')}
-    return {**kept, 'cors': {'origins': ['https://app.example.com']}, 'auth': {'bcrypt_cost': 10, 'access_lifetime': '2h'}, **more}
+    kept |= {'cors': {'origins': ['https://app.example.com']}, 'auth': {'bcrypt_cost': 10, 'access_lifetime': '2h'}}
+    return kept | {section: kept.get(section, {}) | values for section, values in more.items()}
 
 
 class Bench:

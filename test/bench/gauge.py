@@ -7,6 +7,7 @@ import re
 import resource
 import statistics
 import subprocess
+import time
 
 PGBENCH = '/usr/lib/postgresql/15/bin/pgbench'
 PATIENCE = 30  # seconds that a load may take beyond its own
@@ -37,6 +38,13 @@ def children_of(pid):
 
 def cpu_seconds(pids):
     return sum(int(fields[11]) + int(fields[12]) for fields in map(stat_of, pids) if fields) / TICKS
+
+
+def cpu_busy(pids, seconds, share=0.05):
+    """Do they take more than that share of a core, for so long?"""
+    before = cpu_seconds(pids)
+    time.sleep(seconds)
+    return cpu_seconds(pids) - before > share * seconds
 
 
 def cpu_of_family(pid):

@@ -41,13 +41,17 @@ class Running:
             command += ['-d', path, '-H', 'content-type: application/json']
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def finish(self):
-        """(milliseconds of each answer, how many were bad, how many were never sent, answers a second)"""
+    def answers(self):
+        """(begin in microseconds since 1970, status, microseconds) of each, when it is over."""
         said = self.process.communicate()[0]
         if self.process.returncode != 0:
             raise RuntimeError(f'h2load ended with {self.process.returncode}:\n{said}')
         with open(self.log, encoding='ascii') as file:
-            lines = [tuple(map(int, line.split())) for line in file]
+            return [tuple(map(int, line.split())) for line in file]
+
+    def finish(self):
+        """(milliseconds of each answer, how many were bad, how many were never sent, answers a second)"""
+        lines = self.answers()
         counted_from = min((began for began, _, _ in lines), default=0) + SETTLE * 1_000_000
         bad = sum(not 200 <= status < 300 for _, status, _ in lines)
         planned = self.stream.rate * (self.seconds - SETTLE) * KEPT_UP - self.stream.clients  # of each the last may be due at the end

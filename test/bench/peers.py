@@ -7,6 +7,7 @@ so and goes on without them."""
 import http.client
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -31,9 +32,10 @@ class Absent(Exception):
 
 
 class Peers:
-    """with Peers(directory, system, clients) as peers: … ; raises Absent before anything runs."""
+    """with Peers(directory, system, clients) as peers: … ; raises Absent before anything runs. `names`: which of them; without `tls` they
+    speak plain HTTP."""
 
-    def __init__(self, directory, system, clients):
+    def __init__(self, directory, system, clients, names=tuple(NAMES), tls=True):
         if not directory:
             raise Absent('no peers: AIPOTEN_PEERS does not name their folder')
         if not os.path.exists(os.path.join(directory, 'up.sh')):
@@ -41,11 +43,13 @@ class Peers:
         if not shutil.which('npm'):
             raise Absent('no peers: npm is not installed')
         self.directory, self.clients, self.ports, self.best, self.rates = directory, clients, {}, {}, {}
-        certificate, key = tls_files(system)
+        self.names, self.secret = names, secrets.token_hex(32)
+        certificate, key = tls_files(system) if tls else ('', '')
+        self.tls = tls
         self.var = tempfile.mkdtemp(prefix='aipoten-peers.', dir=os.environ.get('AIPOTEN_TEST_DIRECTORY'))
         os.chmod(self.var, 0o755)
         self.environment = {**os.environ, 'PEER_VAR': self.var, 'PEER_PG_PORT': str(free_port()), 'PEER_REDIS_PORT': str(free_port()),
-                            'TLS_CERT': certificate, 'TLS_KEY': key, 'RATE_LIMIT': 'off'}
+                            'TLS_CERT': certificate, 'TLS_KEY': key, 'RATE_LIMIT': 'off', 'JWT_SECRET': self.secret}
         for given in ('DATABASE_URL', 'REDIS_URL'):
             self.environment.pop(given, None)
 
@@ -62,13 +66,14 @@ class Peers:
     def __enter__(self):
         try:
             shutil.copytree(self.directory, COPY, dirs_exist_ok=True, ignore=shutil.ignore_patterns('node_modules', 'dist', '.var'))
-            for name in NAMES:
+            for name in self.names:
                 self.run('./up.sh', 'build', name)
             said = self.run('./services.sh', 'up')
-            self.database_url = next(line.split('=', 1)[1] for line in said.splitlines() if line.startswith('export DATABASE_URL='))
-            for name in NAMES:
+            self.database_url, self.redis_url = (next(line.split('=', 1)[1] for line in said.splitlines()
+                                                      if line.startswith(f'export {what}=')) for what in ('DATABASE_URL', 'REDIS_URL'))
+            for name in self.names:
                 self.ports[name] = free_port()
-                self.run('./up.sh', name, '--tls', '--workers', str(WORKERS), '--port', str(self.ports[name]))
+                self.run('./up.sh', name, *(['--tls'] if self.tls else []), '--workers', str(WORKERS), '--port', str(self.ports[name]))
             with Database(self.database_url) as database:
                 self.postmaster = gauge.postmaster_of(database)
         except BaseException:
@@ -80,7 +85,7 @@ class Peers:
         self.stop()
 
     def stop(self):
-        for command in (*(('./up.sh', 'stop', name) for name in NAMES), ('./services.sh', 'down')):
+        for command in (*(('./up.sh', 'stop', name) for name in self.names), ('./services.sh', 'down')):
             subprocess.run(command, cwd=COPY, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.var, ignore_errors=True)

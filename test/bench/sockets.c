@@ -9,7 +9,7 @@
  *     got SOCKET TIME PACKET      an event came: the packet from its "42" on, its first 300 bytes
  *     gone SOCKET TIME WHY        a connection ended; it is not made again
  *
- * Ends when its standard input does. Engine.IO protocol 4, Socket.IO protocol 5. */
+ * Ends when its standard input, a pipe, does. Engine.IO protocol 4, Socket.IO protocol 5. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -272,7 +272,10 @@ static void client_ready(struct client *client)
             client_end(client, "ended");
             return;
         }
+        bool all = got < BYTES && client->tls == NULL; /* else it is asked again for nothing */
         client_take(client, bytes, client->have + (size_t)got);
+        if (all)
+            return;
     }
 }
 
