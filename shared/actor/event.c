@@ -21,7 +21,7 @@
 #include <stdio.h>
 
 enum {
-    BATCH = 32,
+    BATCH = 64,
     MEMORY_PART = 4, /* of actor.request_memory, for the bodies of a round; one is always taken */
     IDLE_MILLISECONDS = 1000, /* between rounds when nobody emits: what other processes left */
     TAKEN_SECONDS = 15,       /* longer than a delivery's deadline */
