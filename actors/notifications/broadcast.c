@@ -9,7 +9,7 @@
 #include "../../shared/wire/hint.h"
 #include "../../shared/wire/realtime.h"
 
-static void link_check(call_t *call, text_t link)
+void link_check(call_t *call, text_t link)
 {
     if (link.data != NULL && (!text_starts_with(link, TEXT("/")) || text_starts_with(link, TEXT("//"))))
         call_fail_field(call, ERROR_VALIDATION, "link_url", PROBLEM_FORMAT);
@@ -124,7 +124,8 @@ static text_t ids_of(call_t *call, const rows_t *rows)
 
 void broadcast_step(call_t *call)
 {
-    const broadcast_work_t *work = row_first(call, db_query(call, &SQL_broadcast_take));
+    param_t after = bind_integer(call_config(call)->notifications.broadcast_after);
+    const broadcast_work_t *work = row_first(call, db_query(call, &SQL_broadcast_take, after));
     if (work == NULL) {
         call_commit(call);
         return;

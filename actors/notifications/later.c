@@ -4,7 +4,7 @@
 #include "../../shared/base/fault.h"
 #include "../../shared/base/log.h"
 
-enum { EMAILS = 20 /* of one transaction */ };
+enum { REMINDERS = 20, EMAILS = 20 /* of one transaction */ };
 
 /* --- reminders ---------------------------------------------------------------------------------------------------- */
 
@@ -12,6 +12,8 @@ void reminder_scheduled(call_t *call)
 {
     const notification_scheduled_t *in = call->input;
     const notification_requested_t *notice = in->notification;
+    if (message_has(notice, link_url))
+        link_check(call, notice->link_url); /* now: at its time it would hold up those that are said with it */
     buffer_t packed = {0};
     message_pack(&notification_requested_message, notice, &packed);
     text_t body = arena_copy(call->arena, buffer_text(&packed));
@@ -28,27 +30,33 @@ void reminder_cancelled(call_t *call)
     reply_nothing(call);
 }
 
-static void reminder_say(call_t *call, const reminder_row_t *reminder)
+/* False: it was written by another release. */
+static bool reminder_read(call_t *call, const reminder_row_t *reminder, notification_requested_t *notice)
 {
-    notification_requested_t *notice = arena_allocate(call->arena, sizeof(*notice));
     problems_t *problems = arena_allocate(call->arena, sizeof(*problems));
     problems->arena = call->arena;
-    if (!message_read(&notification_requested_message, reminder->body, SOURCE_PEER, notice, problems)) {
-        char id[UUID_TEXT_SIZE];
-        uuid_format(reminder->id, id);
-        log_event(LOG_ERROR, "reminder_unreadable", LOG_S("reminder", id),
-            LOG_S("next", "written by another release; it was not said: whoever ordered it must say so by hand"));
-        return;
-    }
-    telling_t telling = telling_of(call, notice);
-    notices_write(call, &telling, 1);
+    if (message_read(&notification_requested_message, reminder->body, SOURCE_PEER, notice, problems))
+        return true;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(reminder->id, id);
+    log_event(LOG_ERROR, "reminder_unreadable", LOG_S("reminder", id),
+        LOG_S("next", "written by another release; it was not said: whoever ordered it must say so by hand"));
+    return false;
 }
 
-void reminder_step(call_t *call)
+void reminders_step(call_t *call)
 {
-    const reminder_row_t *reminder = row_first(call, db_query(call, &SQL_reminder_take));
-    if (reminder != NULL && !reminder->late)
-        reminder_say(call, reminder);
+    telling_t tellings[REMINDERS];
+    int count = 0;
+    const rows_t *rows = db_query(call, &SQL_reminders_take, bind_integer(REMINDERS));
+    for (int i = 0; i < rows->count; i++) {
+        const reminder_row_t *reminder = row_at(call, rows, i);
+        notification_requested_t *notice = arena_allocate(call->arena, sizeof(*notice));
+        if (!reminder->late && reminder_read(call, reminder, notice))
+            tellings[count++] = telling_of(call, notice);
+    }
+    if (count > 0)
+        notices_write(call, tellings, count);
     fault_point("reminder.written");
     call_commit(call);
     fault_point("reminder.committed");

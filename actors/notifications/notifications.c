@@ -30,10 +30,11 @@ static void reseal_now_and_then(call_t *call)
 static int64_t notifications_chore(call_t *call)
 {
     reseal_now_and_then(call);
-    const work_due_t *due = row_first(call, db_query(call, &SQL_work_look));
+    param_t after = bind_integer(call_config(call)->notifications.broadcast_after);
+    const work_due_t *due = row_first(call, db_query(call, &SQL_work_look, after));
     bool reminders = due->reminders, emails = due->emails, broadcasts = due->broadcasts;
     if (reminders)
-        reminder_step(call);
+        reminders_step(call);
     if (emails)
         emails_step(call);
     if (broadcasts)

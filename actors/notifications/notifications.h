@@ -35,6 +35,8 @@ void preferences_get(call_t *);
 void preferences_put(call_t *);
 
 /* broadcast.c */
+/* Ends the call with 400 unless it is a relative path, as link_url must be. */
+void link_check(call_t *, text_t link);
 void broadcast_create(call_t *);
 void broadcast_get(call_t *);
 void broadcasts_list(call_t *);
@@ -44,8 +46,8 @@ void broadcast_step(call_t *);
 /* later.c: what is said at its time. */
 void reminder_scheduled(call_t *);
 void reminder_cancelled(call_t *);
-/* The next reminder; the next few mails: committed. */
-void reminder_step(call_t *);
+/* The next few reminders; the next few mails: committed. */
+void reminders_step(call_t *);
 void emails_step(call_t *);
 
 /* devices.c */

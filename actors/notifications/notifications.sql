@@ -190,10 +190,10 @@ SELECT {broadcast_columns} FROM notifications.broadcasts b WHERE b.id < $1 ORDER
 SELECT count(*) AS total FROM (SELECT FROM notifications.broadcasts LIMIT 10001) AS few;
 
 -- broadcast_take: write -> broadcast_work
--- The oldest that is not whole, until the end of the transaction.
+-- The oldest that is not whole and was ordered $1 milliseconds ago, until the end of the transaction.
 SELECT id, role, title, message, title_en, message_en, link_url, after_user
 FROM notifications.broadcasts
-WHERE finished_at IS NULL
+WHERE finished_at IS NULL AND created_at <= aipoten.app_now() - $1::bigint * interval '1 millisecond'
 ORDER BY id
 LIMIT 1
 FOR UPDATE SKIP LOCKED;
@@ -210,7 +210,9 @@ WHERE id = $1;
 -- --- what is due ----------------------------------------------------------------------------------------------------------------
 
 -- work_look: read -> work_due
-SELECT EXISTS (SELECT FROM notifications.broadcasts WHERE finished_at IS NULL) AS broadcasts,
+-- $1: as for broadcast_take.
+SELECT EXISTS (SELECT FROM notifications.broadcasts
+               WHERE finished_at IS NULL AND created_at <= aipoten.app_now() - $1::bigint * interval '1 millisecond') AS broadcasts,
        EXISTS (SELECT FROM notifications.emails WHERE next_at <= aipoten.app_now()) AS emails,
        EXISTS (SELECT FROM notifications.reminders WHERE due_at <= aipoten.app_now()) AS reminders;
 
@@ -240,11 +242,14 @@ SET user_id = excluded.user_id, due_at = excluded.due_at, not_after = excluded.n
 -- reminder_cancel: write
 DELETE FROM notifications.reminders WHERE id = $1;
 
--- reminder_take: write -> reminder_row
--- The next one whose time has come is no longer here; whoever takes it says it in the same transaction.
-DELETE FROM notifications.reminders
-WHERE id = (SELECT id FROM notifications.reminders WHERE due_at <= aipoten.app_now() ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, body, coalesce(not_after <= aipoten.app_now(), false) AS late;
+-- reminders_take: write -> reminder_row
+-- The next $1 whose time has come are no longer here; whoever takes them says them in the same transaction.
+WITH due AS (
+    SELECT id FROM notifications.reminders WHERE due_at <= aipoten.app_now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM notifications.reminders r USING due WHERE r.id = due.id RETURNING r.id, r.body, r.due_at, r.not_after
+)
+SELECT id, body, coalesce(not_after <= aipoten.app_now(), false) AS late FROM gone ORDER BY due_at, id;
 
 -- reminders_stale: write -> sealed_reminder
 SELECT id, body

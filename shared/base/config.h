@@ -139,6 +139,7 @@ typedef struct config {
     } assessments;
     struct {
         int64_t broadcast_batch; /* users of one transaction */
+        int64_t broadcast_after; /* milliseconds until the first of them */
         int64_t max_devices;     /* of one user */
     } notifications;
     struct {

@@ -301,6 +301,8 @@ const config_row_t config_rows[] = {
 
     {"notifications.broadcast_batch", CONFIG_INTEGER, AT(notifications.broadcast_batch), "500", 1, 5000,
         .meaning = "users to whom one transaction tells what an administrator tells everybody"},
+    {"notifications.broadcast_after", CONFIG_DURATION, AT(notifications.broadcast_after), "1s", 0, MINUTE,
+        .meaning = "until the first of them: open pages, which hear of it at once, come first"},
     {"notifications.max_devices", CONFIG_INTEGER, AT(notifications.max_devices), "10", 1, 100,
         .meaning = "of one user, that pushes go to; one more takes the place of the one that was registered longest ago"},
 

@@ -383,12 +383,12 @@ def test_mails(newcomer, teller, database):
 
 # --- at a time ------------------------------------------------------------------------------------------------------------------
 
-def schedule(teller, person, reminder, after, number=1, **more):
+def schedule(teller, person, reminder, after, number=1, link_url=None, **more):
     due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=after)
     teller.emitter.emit(teller.database, 'notification.scheduled', reminder, {
         'reminder': uuid.UUID(reminder), 'due_at': int(due.timestamp() * 1e6), 'notification': {
             'user': uuid.UUID(person.id), 'type': TYPES.index('consultation_reminder'), 'title': f'상담 {number}',
-            'message': '곧 상담이 있어요'}, **more})
+            'message': '곧 상담이 있어요', 'link_url': link_url}, **more})
 
 
 def test_reminders(newcomer, teller, database):
@@ -403,6 +403,19 @@ def test_reminders(newcomer, teller, database):
     left = wait_until(lambda: [ids for ids in [[row['id'] for row in database.rows(
         'SELECT id FROM notifications.reminders WHERE user_id = %s', person.id)]] if len(ids) == 1], 20, 'the one that is left')[0]
     assert left == [third] and len(teller.rows(person)) == 1
+
+
+def test_a_reminder_that_cannot_be_said_is_not_taken(newcomer, teller, database, system):
+    person, bad, good = newcomer(), str(uuid.uuid4()), [str(uuid.uuid4()) for _ in range(30)]
+    schedule(teller, person, bad, 0, link_url='nowhere')
+    for number, reminder in enumerate(good):
+        schedule(teller, person, reminder, 0, number)
+    assert sorted(row['title'] for row in teller.told(person, 30)) == sorted(f'상담 {number}' for number in range(30))
+    wait_until(lambda: database.value('SELECT max(attempts) FROM children.deliveries WHERE aggregate = %s', bad) >= 1, 20, 'its refusal')
+    database.rows('UPDATE children.deliveries SET attempts = 9, next_at = now() WHERE aggregate = %s', bad)
+    wait_until(lambda: database.value('SELECT dead_at FROM children.deliveries WHERE aggregate = %s', bad), 20, 'its end')
+    system.ctl('events', 'skip', 'notifications', str(database.value(
+        'SELECT position FROM children.deliveries WHERE aggregate = %s', bad)))
 
 
 # --- to many --------------------------------------------------------------------------------------------------------------------
@@ -435,7 +448,7 @@ POINTS = [point for point in faults.points() if point.split('.')[0] in ('broadca
 
 @pytest.fixture(scope='module')
 def own(start_system):
-    return start_system(settings={'notifications': {'broadcast_batch': 40},
+    return start_system(settings={'notifications': {'broadcast_batch': 40, 'broadcast_after': '0'},
                                   'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'}})
 
 
