@@ -32,6 +32,8 @@ FRONT = ('frontend', 'broker')
 def own(start_system):
     return start_system(settings={
         'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'},
+        # An upgrade has twice the actors, 32, and each needs one for reading: what is left must go round.
+        'database': {'connections': 40},
         # As in 60-killer: held longer than a slow build needs to start an instance, and never taken for what kills.
         'http': {'losses_most': 100, 'patience': '10s', 'request_timeout': '20s', 'drain_timeout': '5s'},
         'mail': {'timeout': '2s', 'retry_first': '100ms', 'retry_most': '500ms', 'requeue': '500ms', 'attempts': 50}})
@@ -193,7 +195,7 @@ def test_every_actor_instance_in_turn(own, seconds):
     """kill -9 once a second: 0 failed, 0 lost and 0 doubled writes."""
     with Run(own, seconds) as run:
         ends, turn, deaths = time.monotonic() + seconds, 0, 0
-        while time.monotonic() < ends:
+        while time.monotonic() < ends or deaths < min(4, seconds / 3):
             began = time.monotonic()
             rows = [row for row in own.instances() if row['service'] not in FRONT and row['pid']]
             row = rows[turn % len(rows)]
@@ -201,7 +203,6 @@ def test_every_actor_instance_in_turn(own, seconds):
             turn += 1
             deaths += 1
             time.sleep(max(0.0, began + 1 - time.monotonic()))
-    assert deaths >= min(4, seconds / 3)
     nobody_noticed(run.traffic)
 
 
