@@ -38,10 +38,13 @@ class Refused(Exception):
 class WebSocket:
     """One connection. send() masks as clients must; raw() sends whatever it is given."""
 
-    def __init__(self, system, query, path='/socket.io/', headers=(), tls=False, version='13', timeout=20, receive_buffer=None):
+    def __init__(self, system, query, path='/socket.io/', headers=(), tls=False, version='13', timeout=20, receive_buffer=None,
+                 source=None):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.settimeout(timeout)
         self.socket.connect(('127.0.0.1', system.https_port if tls else system.http_port))
         if tls:

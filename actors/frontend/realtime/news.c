@@ -51,13 +51,13 @@ typedef struct recovery {
     asked_t *asked; /* NULL: nobody could be asked, or answered: again at `not_before` */
     int64_t not_before;
     void (*done)(socket_t *, bool);
-    struct recovery *next;
+    struct recovery *previous, *next;
 } recovery_t;
 
 static struct {
     const namespace_t *namespace;
     catch_up_t *first, *last; /* behind */
-    recovery_t *recoveries;
+    recovery_t *recovery, *last_recovery; /* in the order of their coming: many when many come back at once, or nobody answers */
     int asked;
     arena_t *values; /* of the answer at hand */
     buffer_t arguments;
@@ -228,12 +228,28 @@ static int64_t milliseconds_of(uuid_t id)
     return time;
 }
 
+static void recovery_add(recovery_t *recovery)
+{
+    recovery->socket->recovery = recovery;
+    recovery->previous = news.last_recovery;
+    if (news.last_recovery != NULL)
+        news.last_recovery->next = recovery;
+    else
+        news.recovery = recovery;
+    news.last_recovery = recovery;
+}
+
 static void recovery_remove(recovery_t *recovery)
 {
-    recovery_t **at = &news.recoveries;
-    while (*at != recovery)
-        at = &(*at)->next;
-    *at = recovery->next;
+    recovery->socket->recovery = NULL;
+    if (recovery->previous != NULL)
+        recovery->previous->next = recovery->next;
+    else
+        news.recovery = recovery->next;
+    if (recovery->next != NULL)
+        recovery->next->previous = recovery->previous;
+    else
+        news.last_recovery = recovery->previous;
     if (recovery->asked != NULL)
         recovery->asked->recovery = NULL;
     free(recovery);
@@ -314,16 +330,18 @@ static void on_missed(void *argument, int status, text_t body)
     arena_reset(news.values);
 }
 
-static void recovery_ask(recovery_t *recovery)
+/* False: nobody can be asked now. */
+static bool recovery_ask(recovery_t *recovery)
 {
     asked_t *asked = memory_zeroed(1, sizeof(*asked));
     asked->recovery = recovery;
     recovery->asked = asked;
     recovery->not_before = clock_monotonic() + RETRY_RECOVERY * CLOCK_MILLISECOND;
     if (ask(asked, recovery->socket, recovery->seq))
-        return;
+        return true;
     recovery->asked = NULL;
     free(asked);
+    return false;
 }
 
 static void on_time(void *argument)
@@ -336,9 +354,9 @@ static void on_time(void *argument)
         if (catch_up->not_before > now || !ask_for(catch_up))
             behind_add(catch_up);
     }
-    for (recovery_t *recovery = news.recoveries; recovery != NULL; recovery = recovery->next)
-        if (recovery->asked == NULL && recovery->not_before <= now)
-            recovery_ask(recovery);
+    for (recovery_t *recovery = news.recovery; recovery != NULL && news.asked < ASKED_MOST; recovery = recovery->next)
+        if (recovery->asked == NULL && recovery->not_before <= now && !recovery_ask(recovery))
+            break;
 }
 
 /* --- hints -------------------------------------------------------------------------------------------------------- */
@@ -425,9 +443,10 @@ void news_recover(socket_t *socket, topic_t *topic, int64_t seq, void (*done)(so
 {
     recovery_t *recovery = memory_zeroed(1, sizeof(*recovery));
     catch_up_of(topic);
-    *recovery = (recovery_t){.socket = socket, .topic = topic, .seq = seq, .done = done, .next = news.recoveries};
-    news.recoveries = recovery;
-    recovery_ask(recovery);
+    *recovery = (recovery_t){.socket = socket, .topic = topic, .seq = seq, .done = done};
+    recovery_add(recovery);
+    if (news.asked < ASKED_MOST)
+        recovery_ask(recovery);
 }
 
 void news_forget(topic_t *topic)
@@ -444,11 +463,8 @@ void news_forget(topic_t *topic)
 
 void news_forget_socket(socket_t *socket)
 {
-    for (recovery_t *recovery = news.recoveries, *next; recovery != NULL; recovery = next) {
-        next = recovery->next;
-        if (recovery->socket == socket)
-            recovery_remove(recovery);
-    }
+    if (socket->recovery != NULL)
+        recovery_remove(socket->recovery);
 }
 
 void news_open(loop_t *loop, const namespace_t *namespace)

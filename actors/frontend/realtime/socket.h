@@ -39,6 +39,7 @@ struct socket {
     token_t token;             /* who it is; role ROLE_NONE: nobody */
     struct membership *topics; /* topics.c */
     int64_t seq;               /* the newest numbered event that it was shown (news.c); -1: none */
+    struct recovery *recovery; /* what it missed is being asked for (news.c); NULL: it is not */
     char *pid;                 /* to be answered with, while it is being recovered (api.c) */
     bool accepted;             /* the client knows of it */
 };

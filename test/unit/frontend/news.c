@@ -10,7 +10,7 @@
 #include "frontend/relay.h"
 #include "net/broker.h"
 
-enum { QUESTIONS_MOST = 32, SHOWN_MOST = 256, NOBODY = -1 /* asked for the newest */ };
+enum { QUESTIONS_MOST = 256, AT_ONCE = 64 /* questions under way, of news.c */, SHOWN_MOST = 256, NOBODY = -1 /* asked for the newest */ };
 
 typedef struct {
     session_t session;
@@ -328,6 +328,30 @@ static void test_recovery_while_nobody_answers(void **state)
     leave(&client);
 }
 
+/* All come back: so many are asked for at once, the others in the order of their coming; who has gone meanwhile is not. */
+static void test_many_recoveries(void **state)
+{
+    static client_t clients[3 * AT_ONCE];
+    (void)state;
+    for (int i = 0; i < 3 * AT_ONCE; i++)
+        comes_back(&clients[i], 3);
+    assert_int_equal(asked, AT_ONCE);
+    tick(20);
+    assert_int_equal(asked, AT_ONCE);
+    leave(&clients[AT_ONCE]);
+    for (int i = 0; i < 3 * AT_ONCE - 1; i++) {
+        answer(i, 5);
+        tick(20);
+    }
+    assert_int_equal(asked, 3 * AT_ONCE - 1);
+    for (int i = 0; i < 3 * AT_ONCE; i++) {
+        assert_string_equal(clients[i].shown, i != AT_ONCE ? "4 5" : "");
+        assert_true(i == AT_ONCE || clients[i].recovered);
+        if (i != AT_ONCE)
+            leave(&clients[i]);
+    }
+}
+
 static void test_who_goes_while_it_is_recovered(void **state)
 {
     client_t client;
@@ -387,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_hint_while_nobody_answers, begin),
         cmocka_unit_test_setup(test_recovery, begin),
         cmocka_unit_test_setup(test_recovery_while_nobody_answers, begin),
+        cmocka_unit_test_setup(test_many_recoveries, begin),
         cmocka_unit_test_setup(test_who_goes_while_it_is_recovered, begin),
         cmocka_unit_test_setup(test_somebody_from_further_back_comes_while_it_is_asked, begin),
         cmocka_unit_test_setup(test_recovery_while_the_newest_is_asked, begin),
