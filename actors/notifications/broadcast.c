@@ -9,6 +9,8 @@
 #include "../../shared/wire/hint.h"
 #include "../../shared/wire/realtime.h"
 
+enum { MUTED_MOST = 1000 /* users that one word can leave out */ };
+
 void link_check(call_t *call, text_t link)
 {
     if (link.data != NULL && (!text_starts_with(link, TEXT("/")) || text_starts_with(link, TEXT("//"))))
@@ -35,13 +37,21 @@ static text_t said_json(call_t *call, const broadcast_t *broadcast)
     return copy;
 }
 
-/* In both languages: one frame goes to all. */
+/* In both languages: one frame goes to all but those who do not want to be shown such things. Too many of them: nothing is said. */
 static void broadcast_say(call_t *call, const broadcast_t *broadcast)
 {
     realtime_event_t event = {0};
     buffer_t payload = {0};
+    const rows_t *muted = db_query(call, &SQL_broadcast_muted, bind_text(text_of(broadcast_roles[broadcast->role])),
+        bind_integer(MUTED_MOST + 1));
+    if (muted->count > MUTED_MOST)
+        return;
+    uuid_t *except = arena_allocate(call->arena, (size_t)(muted->count + 1) * sizeof(*except));
+    for (int i = 0; i < muted->count; i++)
+        except[i] = ((const key_row_t *)row_at(call, muted, i))->id;
     message_set(&event, name, TEXT("broadcast"));
     message_set(&event, arguments, said_json(call, broadcast));
+    message_set(&event, except, ((text_t){(const char *)except, (size_t)muted->count * sizeof(*except)}));
     realtime_pack_event(&event, &payload);
     for (int i = 0; i < BROADCAST_ALL; i++)
         if (broadcast->role == i || broadcast->role == BROADCAST_ALL)

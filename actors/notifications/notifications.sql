@@ -201,6 +201,14 @@ FOR UPDATE SKIP LOCKED;
 -- broadcast_users: write -> key_row
 SELECT user_id AS id FROM accounts.recipients WHERE user_id > $1 AND $2::text IN (role, 'all') ORDER BY user_id LIMIT $3;
 
+-- broadcast_muted: write -> key_row
+-- Who of role $1 does not want to be shown such things.
+SELECT p.user_id AS id
+FROM notifications.notification_preferences p JOIN accounts.recipients r ON r.user_id = p.user_id
+WHERE p.type = 'system' AND NOT p.in_app AND $1::text IN (r.role, 'all')
+ORDER BY p.user_id
+LIMIT $2;
+
 -- broadcast_advance: write
 -- $2: the last user who was told; $3: how many more; $4: there are no further ones.
 UPDATE notifications.broadcasts

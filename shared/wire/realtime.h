@@ -18,7 +18,8 @@ enum realtime_kind {
     FIELD(text, name, .required = true, .min = 1, .max = REALTIME_NAME_MOST, .meaning = "new_notification")        \
     FIELD(uuid, id, .nullable = true)                                                                              \
     FIELD(integer, seq, .nullable = true)                                                                          \
-    FIELD(json, arguments, .required = true, .meaning = "the one argument of the event, JSON")
+    FIELD(json, arguments, .required = true, .meaning = "the one argument of the event, JSON")                      \
+    FIELD(bytes, except, .nullable = true, .meaning = "ids of users who are not shown it, in their order, one after the other")
 MESSAGE_POSITIONAL(realtime_event, REALTIME_EVENT_FIELDS);
 
 #define REALTIME_END_FIELDS(FIELD)                                                                                 \

@@ -176,17 +176,21 @@ def test_a_notification_reaches_each_of_ones_sockets_once(system, bell):
 
 
 def test_a_broadcast_is_told_to_its_role_at_once(system, admin, bell):
-    """By one word for all of the role, besides each one's own notification."""
-    persons = {role: people.newcomer(system, role, consents=False) for role in ('parent', 'therapist')}
-    sockets = {role: Socket(system, person.token) for role, person in persons.items()}
+    """By one word for all of the role, besides each one's own notification; not to who does not want it."""
+    persons = {name: people.newcomer(system, role, consents=False) for name, role in (
+        ('parent', 'parent'), ('therapist', 'therapist'), ('muted', 'therapist'))}
+    persons['muted'].client.request('PUT', '/api/v1/notifications/preferences', {
+        'types': [{'type': 'system', 'in_app': False, 'email': False, 'push': False}]}).expect(200)
+    sockets = {name: Socket(system, person.token) for name, person in persons.items()}
     body = {'role': 'therapist', 'title': '점검 "안내"', 'message': '내일', 'title_en': 'Maintenance', 'link_url': '/notices/2'}
     order = admin.client.post('/api/v1/admin/notifications/broadcast', body).expect(202).data
     told = dict((name, said) for name, said, *_ in (sockets['therapist'].event() for _ in range(2)))
     assert told['broadcast'] == {name: order[name] for name in ('id', 'title', 'message', 'title_en', 'link_url', 'created_at')} | {
         'message_en': None}
     assert told['new_notification']['title'] == body['title']
-    bell.ring(persons['parent'], 'for parents')
-    assert next_title(sockets['parent']) == 'for parents'
+    for name in ('parent', 'muted'):
+        bell.ring(persons[name], 'another', type=2)
+        assert next_title(sockets[name]) == 'another'
     for socket in sockets.values():
         socket.close()
 

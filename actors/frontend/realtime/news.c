@@ -77,13 +77,24 @@ static frame_t *notification_frame(text_t name, int64_t seq, text_t arguments)
     return socket_event_frame(news.namespace, event, buffer_text(&news.arguments));
 }
 
-static void show(topic_t *topic, text_t name, int64_t seq, text_t arguments, const uuid_t *sender)
+static int id_compare(const void *one, const void *other)
+{
+    return memcmp(one, other, sizeof(uuid_t));
+}
+
+static bool is_excepted(text_t except, uuid_t user)
+{
+    return except.length > 0 && bsearch(&user, except.data, except.length / sizeof(user), sizeof(user), id_compare) != NULL;
+}
+
+static void show(topic_t *topic, text_t name, int64_t seq, text_t arguments, const uuid_t *sender, text_t except)
 {
     frame_t *frame = notification_frame(name, seq, arguments);
     for (membership_t *member = topic->members, *next; member != NULL; member = next) {
         next = member->next;
         socket_t *socket = member->socket;
-        if (!socket->accepted || (seq != UNKNOWN && seq <= socket->seq) || (sender != NULL && uuid_equal(socket->id, *sender)))
+        if (!socket->accepted || (seq != UNKNOWN && seq <= socket->seq) || (sender != NULL && uuid_equal(socket->id, *sender)) ||
+            is_excepted(except, socket->token.user))
             continue;
         if (seq != UNKNOWN)
             socket->seq = seq;
@@ -212,7 +223,7 @@ static void take_missed(catch_up_t *catch_up, const missed_t *missed)
         if (events[i].seq <= catch_up->seq)
             continue;
         catch_up->seq = events[i].seq;
-        show(catch_up->topic, TEXT("new_notification"), events[i].seq, events[i].arguments, NULL);
+        show(catch_up->topic, TEXT("new_notification"), events[i].seq, events[i].arguments, NULL, (text_t){.data = NULL});
     }
     if (!missed->complete)
         behind_add(catch_up);
@@ -373,7 +384,7 @@ static void take_numbered(topic_t *topic, const realtime_event_t *event)
         return;
     }
     catch_up->seq = event->seq;
-    show(topic, event->name, event->seq, event->arguments, NULL);
+    show(topic, event->name, event->seq, event->arguments, NULL, (text_t){.data = NULL});
 }
 
 static void on_topic(text_t name, text_t payload)
@@ -391,7 +402,8 @@ static void on_topic(text_t name, text_t payload)
     else if (topic->catch_up != NULL && message_has(&said.event, seq))
         take_numbered(topic, &said.event);
     else
-        show(topic, said.event.name, UNKNOWN, said.event.arguments, message_has(&said.event, id) ? &said.event.id : NULL);
+        show(topic, said.event.name, UNKNOWN, said.event.arguments, message_has(&said.event, id) ? &said.event.id : NULL,
+            said.event.except);
 }
 
 static void look_again(topic_t *topic)

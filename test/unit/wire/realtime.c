@@ -14,6 +14,7 @@ static void test_event_travels(void **state)
     message_set(&event, id, id);
     message_set(&event, seq, 42);
     message_set(&event, arguments, TEXT("{\"title\":\"안녕\"}"));
+    message_set(&event, except, ((text_t){(const char *)&id, sizeof(id)}));
     realtime_pack_event(&event, &packed);
     assert_true(realtime_read(buffer_text(&packed), &read));
     assert_int_equal(read.kind, REALTIME_EVENT);
@@ -21,6 +22,7 @@ static void test_event_travels(void **state)
     assert_true(uuid_equal(read.event.id, id));
     assert_int_equal(read.event.seq, 42);
     assert_true(text_equal(read.event.arguments, TEXT("{\"title\":\"안녕\"}")));
+    assert_true(text_equal(read.event.except, (text_t){(const char *)&id, sizeof(id)}));
     buffer_free(&packed);
 }
 
