@@ -36,7 +36,7 @@ from report import Report
 PARTS = {'memory': memory.run, 'reads': reads.run, 'mixed': mixed.run, 'logins': logins.run, 'abuse': abuse.run,
          'assessments': assessments.run, 'realtime': realtime.run, 'writes': writes.run_part}
 OUT = os.path.join(ROOT, 'build', 'bench')
-DEMO = {'AIPOTEN_DEMO_USERS': '10000', 'AIPOTEN_DEMO_CHILDREN': '16000', 'AIPOTEN_DEMO_VIDEOS': '2000'}
+DEMO = {'AIPOTEN_DEMO_USERS': '10100', 'AIPOTEN_DEMO_CHILDREN': '16000', 'AIPOTEN_DEMO_VIDEOS': '2000'}
 
 
 def production(**more):

@@ -14,13 +14,12 @@ import urllib.parse
 import uuid
 
 import jwt
-import psycopg2
 
 import gauge
 import openloop
 from crowd import Crowd, spread_words
-from harness import emit, people, sealed
-from harness.emit import pack
+from harness import people, sealed
+from harness.emit import Emitter, pack
 from harness.measure import counters_of
 from harness.system import BUILD
 from harness.wait import wait_until
@@ -270,34 +269,9 @@ def ordered(bench, side, crowd, work, most):
 
 # --- notifications ----------------------------------------------------------------------------------------------------------------
 
-class Outbox:
-    """Events of an actor's, some in one transaction, as shared/actor/event.c writes them."""
-
-    def __init__(self, system, actor='children'):
-        self.actor, self.keys, self.database = actor, sealed.ring(system.secret(f'data_keys.{actor}')), system.database()
-
-    def event(self, user, title):
-        identity, message = str(uuid.uuid4()), '내일 상담이 있습니다.'
-        body = pack({'user': uuid.UUID(user), 'type': 10, 'title': title, 'message': message})
-        return identity, user, psycopg2.Binary(emit.seal(self.keys, 'events', 'body', identity, body))
-
-    def insert(self, events):
-        """Of different users: what waits for what is decided by what was there before."""
-        actor = self.actor
-        self.database.rows(f"""
-            BEGIN;
-            SELECT pg_advisory_xact_lock(hashtextextended('{actor} ' || a::text, 0)) FROM unnest(%s::uuid[]) a;
-            WITH e AS (INSERT INTO {actor}.events (id, type, aggregate, body)
-                       SELECT i, 'notification.requested', a, b FROM unnest(%s::uuid[], %s::uuid[], %s::bytea[]) AS given (i, a, b)
-                       RETURNING position, aggregate)
-            INSERT INTO {actor}.deliveries (subscriber, position, aggregate, waits)
-            SELECT 'notifications', e.position, e.aggregate,
-                   EXISTS (SELECT FROM {actor}.deliveries b WHERE b.subscriber = 'notifications' AND b.aggregate = e.aggregate)
-            FROM e;
-            COMMIT""", sorted(user for _, user, _ in events), *(list(column) for column in zip(*events)))
-
-    def close(self):
-        self.database.close()
+def request(user, title):
+    """What asks for a notification, as Emitter.emit_many takes it: told of one user in its order."""
+    return user, {'user': uuid.UUID(user), 'type': 10, 'title': title, 'message': '내일 상담이 있습니다.'}
 
 
 def paced(rate, steps):
@@ -310,13 +284,12 @@ def paced(rate, steps):
 
 def singles(bench, side, crowd, work):
     """One after the other; from the beginning of the transaction that writes the notification, which is before its COMMIT."""
-    outbox, sent = Outbox(side.system), {}
-    for number in paced(SINGLE_RATE, SINGLES):
-        user = random.randrange(crowd.count)
-        outbox.insert([outbox.event(side.users[user], f'단독 {number}.')])
-        sent[f'단독 {number}.'] = time.monotonic()
-    got = crowd.told(SINGLES)
+    emitter, sent = Emitter(side.system), {}
     with side.system.database() as database:
+        for number in paced(SINGLE_RATE, SINGLES):
+            emitter.emit_many(database, 'notification.requested', [request(random.choice(side.users), f'단독 {number}.')])
+            sent[f'단독 {number}.'] = time.monotonic()
+        got = crowd.told(SINGLES)
         rows = database.rows("SELECT title, extract(epoch FROM created_at)::float8 AS at FROM notifications.notifications WHERE title LIKE '단독 %%'")
     began, offset = {row['title']: row['at'] for row in rows}, time.time() - time.monotonic()
     heard = {title_of(one.packet): one.time for one in got}
@@ -325,24 +298,20 @@ def singles(bench, side, crowd, work):
     bench.report.say(f'  from the row to the callback: {openloop.words(rows_to)}; from the event that asks for it: {openloop.words(events_to)}')
     bench.report.figure(work, "one notification, its row's transaction to the client's callback, p99", [gauge.percentile(rows_to, 0.99)], 10,
                         most=True, unit=' ms')
-    outbox.close()
 
 
 def stream(bench, side, crowd):
     """2,000 a second; each user must hear exactly what was sent, in its order."""
-    seconds, outbox, sent = bench.options.seconds * 6, Outbox(side.system), collections.defaultdict(list)
-    batches = []
-    for batch in range(STREAM_RATE * seconds // STREAM_BATCH):
-        users = random.sample(range(crowd.count), STREAM_BATCH)
-        for place, user in enumerate(users):
-            sent[user].append(f'{batch}.{place}')
-        batches.append([outbox.event(side.users[user], f'{batch}.{place}') for place, user in enumerate(users)])
-    count = sum(map(len, sent.values()))
-    with gauge.Purses(side.pids, side.postmaster) as cpu:
+    seconds, emitter, sent = bench.options.seconds * 6, Emitter(side.system), collections.defaultdict(list)
+    with side.system.database() as database, gauge.Purses(side.pids, side.postmaster) as cpu:
         began = time.monotonic()
-        for step in paced(STREAM_RATE / STREAM_BATCH, len(batches)):
-            outbox.insert(batches[step])
-        written = time.monotonic()
+        for step in paced(STREAM_RATE / STREAM_BATCH, STREAM_RATE * seconds // STREAM_BATCH):
+            users = random.choices(range(crowd.count), k=STREAM_BATCH)
+            for place, user in enumerate(users):
+                sent[user].append(f'{step}.{place}')
+            emitter.emit_many(database, 'notification.requested',
+                              [request(side.users[user], f'{step}.{place}') for place, user in enumerate(users)])
+        written, count = time.monotonic(), sum(map(len, sent.values()))
         got = crowd.told_most(count)
     heard = collections.defaultdict(list)
     for one in got:
@@ -357,7 +326,6 @@ def stream(bench, side, crowd):
     bench.report.figure(work, 'received a second', [rate], STREAM_RATE * openloop.KEPT_UP, unit='/s')
     for what, number in (('lost', lost), ('doubled', doubled), ('users with another order', disordered)):
         bench.report.figure(work, what, [number], 0, most=True)
-    outbox.close()
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------------------
