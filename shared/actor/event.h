@@ -3,7 +3,10 @@
 #include "events.h"
 #include "internal.h"
 
-enum { EVENT_STATEMENTS = 13, SETTLE_MILLISECONDS = 100 /* in which deliveries of awaited events are gathered: one transaction says it of all */ };
+enum {
+    EVENT_STATEMENTS = 13,
+    SETTLE_MILLISECONDS = 100, /* in which deliveries of awaited events are gathered: one transaction says it of all */
+};
 
 /* Fills `out` with this file's statements for the actor's schema. */
 void event_statements(const actor_t *, const statement_t **out);

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import attempts, faults, people
+from harness import attempts, faults, people, ranking
 from harness.attempts import ASSESSMENTS, kept, make_attempt, make_questions, save, scores, told
 from harness.client import Client
 from harness.killer import seed_of_run
@@ -313,13 +313,14 @@ CREATE FUNCTION public.completed_add() RETURNS trigger LANGUAGE plpgsql SECURITY
           RETURN NULL; END $$;
 CREATE TRIGGER completed AFTER INSERT ON assessments.events FOR EACH ROW EXECUTE FUNCTION public.completed_add();
 """
+CANDIDATES = 50
 NOTHING_WAITS = 'SELECT NOT EXISTS (SELECT FROM assessments.deliveries)'
 
 
 @pytest.fixture(scope='module')
 def own(start_system):
     system = start_system(settings={'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'},
-                                    'http': {'patience': '10s', 'request_timeout': '20s'}})
+                                    'http': {'patience': '10s', 'request_timeout': '20s'}, 'videos': {'candidates': CANDIDATES}})
     with system.database() as database:
         database.rows(COUNT_EVENTS)
     return system
@@ -357,6 +358,24 @@ def test_death_at(own, own_parent, point):
         print(point, hit)
         assert hit or not point.startswith('complete.'), f'nothing that this test does reaches {point}'
         wait_until(lambda: database.value(NOTHING_WAITS), 60, 'an empty outbox', every=0.1)
+
+
+def test_of_more_videos_those_of_the_highest_priority(own, own_parent):
+    """Are remembered (videos.candidates): one beyond them, which would have all points there are, is not recommended."""
+    with own.database() as database:
+        child = own_parent.child()['id']
+        attempt, _ = example(database, own_parent, child, [False, 0, 'b', 2])
+        among = sorted(ranking.facts(database, child), key=lambda video: (-video['priority'], -video['published'], video['number']))
+        beyond = next(video for video in among[CANDIDATES:] if video['areas'] >> AREAS.index('language') & 1
+                      and video['min'] <= 24 <= video['max'])
+        database.rows('UPDATE videos.videos SET completion_count = 10000 WHERE id = %s', beyond['number'])
+        assert told(complete(own_parent.client, attempt).expect(200).data['results'])['language'][:2] == (3000, 'needs_observation')
+        areas = [(area == 'language', 3000, ranking.NEEDS_OBSERVATION) for area in AREAS]
+        stored = [(row['video_id'], row['priority_score']) for row in database.rows(
+            'SELECT video_id, priority_score FROM videos.recommended_videos WHERE child_id = %s ORDER BY position', child)]
+        now = time.time_ns() // 1000
+        assert stored == [(number, points) for number, _, points, _ in ranking.ranked(24, areas, among[:CANDIDATES], now)] != []
+        assert ranking.ranked(24, areas, ranking.facts(database, child), now)[0][0] == beyond['number'] not in dict(stored)
 
 
 def test_postgres_restarts_meanwhile(own, own_parent):

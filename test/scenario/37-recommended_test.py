@@ -12,7 +12,7 @@ import pytest
 from harness import events, faults, people
 from harness.attempts import make_attempt, make_questions, save
 from harness.client import Client
-from harness.ranking import AREAS, DIFFICULTIES, LEVELS, REASONS, ranked
+from harness.ranking import AREAS, LEVELS, REASONS, facts, ranked
 from harness.wait import wait_until
 
 RECOMMENDED, ADMIN_VIDEOS = '/api/v1/videos/recommended', '/api/v1/admin/videos'
@@ -97,20 +97,6 @@ def shown(person, child, **options):
 
 def order(rows):
     return [row['video_id'] for row in rows]
-
-
-def facts(database, child):
-    rows = database.rows('''SELECT v.id, v.areas, v.target_age_min, v.target_age_max, v.priority, v.difficulty, v.view_count,
-        v.completion_count, (extract(epoch FROM v.published_at) * 1000000)::bigint AS published,
-        coalesce((SELECT max((extract(epoch FROM i.completed_at) * 1000000)::bigint) FROM videos.user_video_interactions i
-                  WHERE i.video_id = v.id AND i.child_id = %s), 0) AS completed,
-        EXISTS (SELECT FROM videos.user_video_interactions i WHERE i.video_id = v.id AND i.child_id = %s) AS viewed,
-        EXISTS (SELECT FROM videos.prescriptions p WHERE p.video_id = v.id AND p.child_id = %s) AS prescribed
-        FROM videos.videos v WHERE v.is_published AND v.deleted_at IS NULL''', child, child, child)
-    return [{'number': row['id'], 'areas': sum(1 << AREAS.index(area) for area in row['areas']), 'min': row['target_age_min'],
-             'max': row['target_age_max'], 'priority': row['priority'], 'difficulty': DIFFICULTIES.index(row['difficulty']),
-             'views': row['view_count'], 'completions': row['completion_count'], 'published': row['published'],
-             'completed': row['completed'], 'viewed': row['viewed'], 'prescribed': row['prescribed']} for row in rows]
 
 
 def expected(database, child, results=None, age=25):
