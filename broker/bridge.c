@@ -297,7 +297,6 @@ void bridge_open(loop_t *loop, process_t *process, void (*tell)(text_t topic, te
     bridge.arena = arena_create(READ_MEMORY, on_arena_limit, NULL);
     counters_open(process->self);
     apply_open(process);
-    coroutine_configure(1, (size_t)config->actor.coroutine_stack);
     bridge.publisher = redis_open(loop, config->redis.url);
     if (bridge.publisher == NULL ||
         redis_subscribe(loop, config->redis.url, channel, (int)config->cluster.silence,

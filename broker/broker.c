@@ -5,6 +5,7 @@
  *     bridge.c     the brokers of other machines, over Redis' pub/sub (cluster.enabled)
  *     sequence.c   was everything heard that they said?
  *     apply.c      what became stale there is stale here
+ *     seen.c       who is online here, for all machines
  *
  * Topics (shared/wire/hint.h): `instances`, said by this process whenever the supervisor has changed the instance table, so that
  * who waits for an instance looks at once and not at its next tick; `stale`, said by actors after COMMIT, for other machines; those
@@ -16,9 +17,11 @@
  * are all when an actor ended, which may have committed and not spoken. Who may connect is who may enter the run directory (mode
  * 0700). */
 #include "base/clock.h"
+#include "base/coroutine.h"
 #include "base/log.h"
 #include "base/panic.h"
 #include "bridge.h"
+#include "seen.h"
 #include "shm/process_reload.h"
 #include "shm/services.h"
 #include "wire/link.h"
@@ -33,6 +36,7 @@ enum {
     LOST_PAUSE = 100,        /* milliseconds between two words of what was lost */
     SUBSCRIPTIONS_EACH = 4,  /* times broker.topics: of all processes together */
     COMPLAINT_SECONDS = 10,
+    COROUTINES = 2,          /* of the bridge, and of who was seen */
 };
 
 static struct {
@@ -132,6 +136,7 @@ static void instance_ended(int slot)
     static stale_t stale;
     int service = broker.services[slot];
     topics_end(&broker.topics, broker.generations[slot]);
+    seen_instance_ended(slot);
     if (service < 0 || service >= service_count || services[service].role == NULL)
         return;
     broker.lost = true;
@@ -238,7 +243,7 @@ static bool turn(void *argument)
     lost_tell();
     atomic_store_explicit(broker.counters.subscriptions, broker.topics.count, memory_order_relaxed);
     atomic_store_explicit(broker.counters.dropped, link_dropped(), memory_order_relaxed);
-    if (broker.stop_by != 0 && (bridge_is_idle() || clock_monotonic() >= broker.stop_by))
+    if (broker.stop_by != 0 && ((bridge_is_idle() && seen_is_idle()) || clock_monotonic() >= broker.stop_by))
         loop_ev_stop(broker.loop);
     return told;
 }
@@ -260,6 +265,7 @@ static void on_stop(void *argument)
     if (broker.stop_by != 0)
         return;
     process_notify_stopping();
+    seen_hurry();
     broker.stop_by = clock_monotonic() + STOP_MILLISECONDS * CLOCK_MILLISECOND;
 }
 
@@ -304,7 +310,9 @@ int main(void)
     int64_t watchdog = broker.process.config.supervisor.watchdog;
     if (watchdog > 0)
         broker.loop->timer(broker.loop, (int)(watchdog / 3), on_watchdog_time, NULL);
+    coroutine_configure(COROUTINES, (size_t)broker.process.config.actor.coroutine_stack);
     bridge_open(broker.loop, &broker.process, tell, lost_remember);
+    seen_open(broker.loop, &broker.process);
     serve();
     loop_ev_run(broker.loop);
     log_event(LOG_INFO, "stopped");

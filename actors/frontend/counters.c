@@ -114,6 +114,8 @@ static const struct {
     [COUNTER_REALTIME_RECOVERED] = {"realtime_recovered", "count", "sockets that came back and were told what they missed"},
     [COUNTER_REALTIME_LOST] = {"realtime_lost", "count", "times that hints may have been lost, and all were asked for"},
     [COUNTER_REALTIME_UNREADABLE] = {"realtime_unreadable", "count", "hints of topics that could not be read"},
+    [COUNTER_PRESENCE_SOCKETS] = {"presence_sockets", "now", "sockets whose users are online by them"},
+    [COUNTER_PRESENCE_FULL] = {"presence_full", "count", "sockets whose users are not seen online: too many are"},
     [COUNTER_REALTIME_ADMISSION] = {"realtime_admission", "count", "503: too many new realtime sessions at once"},
 };
 

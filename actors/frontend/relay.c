@@ -179,6 +179,8 @@ static void question_pack(const question_t *question, uuid_t call, int64_t ticke
     message_set(&request, session, question->principal->session);
     message_set(&request, role, question->principal->role);
     message_set(&request, language, question->language);
+    if (question->address.data != NULL)
+        message_set(&request, address, question->address);
     message_set(&request, resent, false);
     message_set(&request, caller, TEXT("frontend"));
     message_set(&request, body_kind, BODY_FIELDS);

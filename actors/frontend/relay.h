@@ -13,6 +13,7 @@ typedef struct {
     const void *input;
     const token_t *principal;
     enum language language;
+    text_t address; /* the client's, as the access log shows it; data NULL: it is not told */
 } question_t;
 /* Called once, with the answer's status and body (the operation's packed output message); status 0: nobody answered in time. False:
  * nobody can be asked now, and it is not called. */

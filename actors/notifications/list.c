@@ -145,6 +145,7 @@ void call_party_ask(call_t *call)
     const call_wish_t *in = call->input;
     const rows_t *rows = db_query(call, &SQL_call_party, bind_uuid(in->consultation), bind_uuid(call->principal.user));
     call_leave_given_t answer = {0};
+    message_set(&answer, consultation, in->consultation);
     message_set(&answer, allowed, rows->count > 0);
     reply_value(call, &answer);
 }

@@ -231,6 +231,9 @@ MESSAGE(notice_row, NOTICE_ROW);
     FIELD(time, created_at)
 MESSAGE(written, WRITTEN);
 
+#define PRESENCE_RELATED(FIELD) FIELD(boolean, related)
+MESSAGE(presence_related, PRESENCE_RELATED);
+
 /* What there is to do in the background. */
 #define WORK_DUE(FIELD)                                                                                            \
     FIELD(boolean, broadcasts)                                                                                     \

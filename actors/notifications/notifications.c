@@ -50,6 +50,12 @@ static int64_t notifications_purge(call_t *call, int64_t before, int64_t most)
     return ((const total_row_t *)row_first(call, db_query(call, &SQL_old_purge, time, count)))->total;
 }
 
+static void notifications_start(call_t *call)
+{
+    push_open(call);
+    presence_open(call);
+}
+
 /* --- the rows ----------------------------------------------------------------------------------------------------- */
 
 #define NOTIFICATIONS "/api/v1/notifications"
@@ -104,6 +110,8 @@ static const endpoint_t endpoints[] = {
     {.operation = "notifications.may_join_call", .internal = true, .handler = call_party_ask, .roles = MEMBER,
         .summary = "Who may enter the room of a consultation", .input = &call_wish_message,
         .output = &call_leave_given_message},
+    {.operation = "notifications.presence", .internal = true, .handler = presence_ask, .roles = MEMBER,
+        .summary = "Who is online", .input = &presence_wish_message, .output = &presence_told_message},
 
     {.operation = "notifications.scheduled", .event = "notification.scheduled", .handler = reminder_scheduled,
         .summary = "Keep what is to be said at a time", .input = &notification_scheduled_message, .shape = SHAPE_NOTHING,
@@ -133,7 +141,7 @@ const actor_t notifications_actor = {.name = "notifications",
     .statements = notifications_statements,
     .statement_count = notifications_statement_count,
     .data_keys = "data_keys.notifications",
-    .start = push_open,
+    .start = notifications_start,
     .chore = notifications_chore,
     .worker = push_work,
     .workers = PUSH_WORKERS,

@@ -30,6 +30,10 @@ text_t notice_arguments(call_t *, const notification_t *);
 void notifications_missed(call_t *);
 void call_party_ask(call_t *);
 
+/* presence.c: who is online. */
+void presence_open(call_t *);
+void presence_ask(call_t *);
+
 /* preferences.c */
 void preferences_get(call_t *);
 void preferences_put(call_t *);

@@ -386,6 +386,18 @@ UPDATE notifications.devices SET token = $2, p256dh = $3, auth = $4 WHERE id = $
 -- call_party: read batched -> key_row
 SELECT consultation_id AS id FROM aipoten.call_parties WHERE consultation_id = $1 AND user_id = $2;
 
+-- presence_related: read -> presence_related
+-- Is user $1 a therapist whom $2 may see online: as a guardian of a child that they work with, or the other party of a consultation?
+-- No row: nobody, or not any more.
+SELECT r.role = 'therapist' AND (EXISTS (
+        SELECT FROM aipoten.therapist_relations t JOIN children.guardians g ON g.child_id = t.child_id
+        WHERE t.therapist_user_id = r.user_id AND g.user_id = $2 AND t.ends_at > aipoten.app_now())
+    OR EXISTS (
+        SELECT FROM aipoten.call_parties own JOIN aipoten.call_parties other ON other.consultation_id = own.consultation_id
+        WHERE own.user_id = r.user_id AND other.user_id = $2)) AS related
+FROM accounts.recipients r
+WHERE r.user_id = $1;
+
 -- --- personal data, erasure, retention ------------------------------------------------------------------------------------------
 
 -- own_notifications: slow -> own_notification

@@ -36,5 +36,16 @@ MESSAGE(missed, MISSED);
 /* notifications.may_join_call: is the principal one of the two parties of this consultation? */
 #define CALL_WISH(FIELD) FIELD(uuid, consultation, .required = true)
 MESSAGE(call_wish, CALL_WISH);
-#define CALL_LEAVE_GIVEN(FIELD) FIELD(boolean, allowed, .required = true)
+#define CALL_LEAVE_GIVEN(FIELD)                                                                                    \
+    FIELD(uuid, consultation, .required = true)                                                                    \
+    FIELD(boolean, allowed, .required = true)
 MESSAGE(call_leave_given, CALL_LEAVE_GIVEN);
+
+/* notifications.presence: is this user online, and when were they last? 404: that is none of the principal's business. */
+#define PRESENCE_WISH(FIELD) FIELD(uuid, user, .required = true)
+MESSAGE(presence_wish, PRESENCE_WISH);
+#define PRESENCE_TOLD(FIELD)                                                                                       \
+    FIELD(uuid, user, .required = true)                                                                            \
+    FIELD(boolean, online, .required = true)                                                                       \
+    FIELD(time, last_seen, .nullable = true, .meaning = "null: not as far as is remembered")
+MESSAGE(presence_told, PRESENCE_TOLD);

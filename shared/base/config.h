@@ -155,6 +155,8 @@ typedef struct config {
         int64_t recovery;         /* who was away for no longer is told what was missed */
         config_list_t turn_urls;  /* "turn:host:3478" */
         int64_t turn_lifetime;    /* of credentials for them */
+        int64_t presence_keep;    /* when somebody was last seen is forgotten after this */
+        int64_t presence_lease;   /* a machine that says nothing for so long has nobody online */
         bool conformance;         /* serve what the protocols' test suites expect, and nothing else */
     } realtime;
     struct {

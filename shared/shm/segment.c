@@ -23,6 +23,7 @@ enum {
     REVOCATION_SIZE = 512 << 10,
     BAN_SIZE = 192 << 10,  /* some 8,000 bans */
     CROWD_SIZE = (4 << 10) + SEGMENT_INSTANCES * (32 << 10), /* used by frontends only */
+    PRESENCE_SIZE = (4 << 10) + SEGMENT_INSTANCES * ((36 << 10) + (3 << 20)), /* likewise, where users come: 48 bytes each */
     NOW_READ_TRIES = 8,
 };
 
@@ -41,6 +42,7 @@ struct segment {
     _Alignas(4096) uint8_t revocation[REVOCATION_SIZE];
     _Alignas(4096) uint8_t bans[BAN_SIZE];
     _Alignas(4096) uint8_t crowd[CROWD_SIZE];
+    _Alignas(4096) uint8_t presence[PRESENCE_SIZE];
     _Alignas(4096) metrics_table_t metrics; /* mostly never touched, and then it is no memory */
     _Alignas(4096) uint8_t cache[]; /* up to `size` */
 };
@@ -56,7 +58,7 @@ static uint64_t segment_layout(void)
         offsetof(segment_instance_t, counters), offsetof(struct segment, rate),
         offsetof(struct segment, revocation), sizeof(metrics_block_t), offsetof(metrics_block_t, rows),
         offsetof(metrics_block_t, histograms), METRICS_BOUNDS, offsetof(struct segment, bans),
-        offsetof(struct segment, crowd)};
+        offsetof(struct segment, crowd), offsetof(struct segment, presence)};
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         hash = (hash ^ parts[i]) * UINT64_C(1099511628211);
@@ -227,6 +229,12 @@ void *segment_crowd_tables(segment_t *segment, size_t *size)
 {
     *size = sizeof(segment->crowd);
     return segment->crowd;
+}
+
+void *segment_presence_tables(segment_t *segment, size_t *size)
+{
+    *size = sizeof(segment->presence);
+    return segment->presence;
 }
 
 static void copy_cut(char *out, size_t out_size, text_t text)

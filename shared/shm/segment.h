@@ -2,8 +2,8 @@
  * inherits, not dumped into cores, versioned: a segment of another layout is refused at attach.
  *
  * It holds, in this order: header, services, instance table, rate limits (rate.h), not-before times (revocation.h), banned
- * addresses (bans.h), connections of addresses (crowd.h), metrics (metrics.h), the cache of hot answers (cache.h),
- * whose size is configuration: memory that was never touched takes none.
+ * addresses (bans.h), connections of addresses (crowd.h), who is online (presence.h), metrics (metrics.h), the cache of hot
+ * answers (cache.h), whose size is configuration: memory that was never touched takes none.
  *
  * Instance table: `state`, `generation`, `pid` and `schema` are written by the supervisor alone. Each
  * instance writes its own counters and its own `now`; nobody else does. Routing is decided by this table
@@ -97,6 +97,7 @@ void *segment_rate_table(segment_t *, size_t *size);
 void *segment_revocation_table(segment_t *, size_t *size);
 void *segment_ban_table(segment_t *, size_t *size);
 void *segment_crowd_tables(segment_t *, size_t *size);
+void *segment_presence_tables(segment_t *, size_t *size);
 void *segment_cache_part(segment_t *, size_t *size); /* size 0: the segment has none */
 struct metrics_table *segment_metrics_table(segment_t *);
 

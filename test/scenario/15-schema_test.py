@@ -26,7 +26,8 @@ PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guard
              ('aipoten.therapist_relations', 'aipoten_assessments'),
              ('accounts.current_consents', 'aipoten_videos'), ('aipoten.therapist_relations', 'aipoten_videos'),
              ('accounts.recipients', 'aipoten_notifications'), ('aipoten.call_parties', 'aipoten_notifications'),
-             ('accounts.active_users', 'aipoten_assessments')}
+             ('accounts.active_users', 'aipoten_assessments'), ('children.guardians', 'aipoten_notifications'),
+             ('aipoten.therapist_relations', 'aipoten_notifications')}
 EMPTY = {'aipoten.therapist_relations', 'aipoten.call_parties'}  # until the migrations of matching and consultations make them anew
 
 

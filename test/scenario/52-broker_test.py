@@ -1,7 +1,8 @@
 """The broker: everybody hears that the instance table has changed; and what becomes stale on one machine is stale on the other: two
 complete systems over one PostgreSQL and one Redis. Brokers and Redis are killed under load, and nobody notices. Whoever may have
 missed something empties its cache: brokers that do not exist are played, with Redis' own client, byte by byte. And hints of users,
-rooms, roles and sessions reach those who follow, on both machines: unit-hints plays the processes that do."""
+rooms, roles and sessions reach those who follow, on both machines: unit-hints plays the processes that do. And who is online on one
+machine is known on the other."""
 import os
 import subprocess
 import time
@@ -12,10 +13,12 @@ import pytest
 from harness import people
 from harness.client import Client
 from harness.load import Load
+from harness.realtime import Socket
 from harness.system import BUILD
 from harness.wait import kill, wait_until
 
 SETTINGS = {'cluster': {'enabled': True, 'beat': '200ms', 'silence': '2s'}, 'database': {'connections': 45},
+            'realtime': {'presence_lease': '3s'},
             'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'}}
 WITHIN = 10  # ten times what is normal; a cached answer would live longer
 CHANNEL = 'aipoten:broker'
@@ -335,3 +338,82 @@ def test_redis_dies_under_load(machines, video, loads):
     wait_until(lambda: title(client, video) == 'while Redis was away', 2 * WITHIN, 'the new title')
     after = counters(there)
     assert after['bridge_subscriptions'] > before['bridge_subscriptions'] and after['bridge_flushes'] > before['bridge_flushes']
+
+
+# --- who is online ------------------------------------------------------------------------------------------------------------
+
+class Eye:
+    """An administrator who asks on a machine, each time by a socket of its own: frontends die here."""
+
+    def __init__(self, system):
+        self.system, self.token = system, people.demo(system, 'admin').token
+
+    def look(self, person):
+        socket = Socket(self.system, self.token)
+        answer = socket.ask('presence', {'userId': person.id})
+        socket.close()
+        return answer['data'] if answer['success'] else None
+
+    def sees(self, person, online):
+        return wait_until(lambda: (data := self.look(person)) and data['online'] == online and data, 2 * WITHIN,
+                          f'{self.system.https_port} to see that somebody is {"online" if online else "gone"}')
+
+
+@pytest.fixture
+def eyes(here, there):
+    return Eye(here), Eye(there)
+
+
+def test_online_here_is_online_there(machines, eyes):
+    """On both, and gone when the last socket is; each machine's word is its own."""
+    person = people.newcomer(machines[0], consents=False)
+    one, two = [Socket(machine, person.token) for machine in machines]
+    for eye in eyes:
+        eye.sees(person, True)
+    one.close()
+    time.sleep(0.5)  # what is told of it has been told
+    assert eyes[1].look(person)['online'] is True and eyes[0].look(person)['online'] is True
+    two.close()
+    for eye in eyes:
+        assert eye.sees(person, False)['lastSeen']
+
+
+def test_no_ghosts_of_what_was_killed(here, eyes):
+    """A frontend, then the broker, then both: who was there and did not come back is gone, on both machines."""
+    for services in (['frontend'], ['broker'], ['frontend', 'broker']):
+        person, stays = (people.newcomer(here, consents=False) for _ in range(2))
+        socket = Socket(here, person.token)
+        for eye in eyes:
+            eye.sees(person, True)
+        for service in services:
+            for pid in here.pids(service):
+                kill(pid)
+        here.wait_ready()
+        socket.close()
+        kept = Socket(here, stays.token)
+        for eye in eyes:
+            assert eye.sees(person, False)['lastSeen'], services
+            eye.sees(stays, True)
+        kept.close()
+
+
+def test_redis_forgets(here, there, eyes):
+    """Killed and emptied: each machine goes on knowing of itself, and what it knows is told again."""
+    person, left = (people.newcomer(here, consents=False) for _ in range(2))
+    socket = Socket(here, person.token)
+    Socket(here, left.token).close()
+    for eye in eyes:
+        eye.sees(person, True)
+        eye.sees(left, False)
+    kill(int(here.services('redis_pid')))
+    assert eyes[0].look(person)['online'] is True and eyes[0].look(left)['lastSeen']
+    assert eyes[1].look(person) == {'userId': person.id, 'online': False, 'lastSeen': None}
+    here.services('redis_start')
+    eyes[1].sees(person, True)
+    subprocess.run(['redis-cli', '-h', '127.0.0.1', '-p', here.kept['REDIS_PORT'], 'FLUSHALL'], check=True, timeout=20,
+                   env={**os.environ, 'REDISCLI_AUTH': here.kept['REDIS_PASSWORD']}, stdout=subprocess.DEVNULL)
+    eyes[1].sees(person, True)
+    assert wait_until(lambda: eyes[1].look(left)['lastSeen'], 2 * WITHIN, 'the last time to be told again')
+    socket.close()
+    eyes[1].sees(person, False)
+    assert there.instances('broker')[0]['state'] == 'READY'

@@ -3,13 +3,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "online.h"
 #include "video_call.h"
 #include "crypto/hash.h"
 #include "frontend/auth.h"
 #include "frontend/counters.h"
+#include "frontend/limits.h"
+#include "frontend/relay.h"
 #include "news.h"
 #include "shm/revocation.h"
-#include "wire/errors.h"
 #include <stdlib.h>
 
 enum {
@@ -53,6 +55,58 @@ bool api_uuid(const event_t *event, const char *name, uuid_t *out)
         return true;
     api_fail(event, ERROR_VALIDATION);
     return false;
+}
+
+/* --- asking an actor ---------------------------------------------------------------------------------------------- */
+
+/* Who waits for its answer. */
+typedef struct {
+    char sid[SID_SIZE];
+    uuid_t socket;
+    int64_t id;
+} waiting_t;
+
+/* It counts as a request of the address. */
+static bool may_ask(const event_t *event)
+{
+    limits_t limits = {0};
+    if (limits_address(&limits, RATE_API, address_client(event->socket->session->client), clock_now()))
+        return true;
+    api_fail(event, ERROR_RATE_LIMITED);
+    return false;
+}
+
+void api_ask(const event_t *event, const char *operation, const message_t *message, const void *input,
+    void (*on_answer)(void *argument, int status, text_t body))
+{
+    char address[ADDRESS_TEXT];
+    if (!may_ask(event))
+        return;
+    waiting_t *waiting = memory_zeroed(1, sizeof(*waiting));
+    *waiting = (waiting_t){.socket = event->socket->id, .id = event->id};
+    session_sid(event->socket->session, waiting->sid);
+    size_t length = address_format(event->socket->session->client, address);
+    if (relay_ask(&(question_t){.service = "notifications",
+                      .operation = operation,
+                      .input_message = message,
+                      .input = input,
+                      .principal = &event->socket->token,
+                      .language = event->socket->session->language,
+                      .address = {address, length}},
+            on_answer, waiting))
+        return;
+    free(waiting);
+    api_fail(event, ERROR_UNAVAILABLE);
+}
+
+bool api_waits(void *take_argument, event_t *out)
+{
+    waiting_t waiting = *(waiting_t *)take_argument;
+    free(take_argument);
+    session_t *session = session_find(&socket_service, text_of(waiting.sid));
+    socket_t *socket = session != NULL && session->ending == NULL ? socket_of(session, &api_namespaces[0]) : NULL;
+    *out = (event_t){.socket = socket, .id = waiting.id};
+    return socket != NULL && uuid_equal(socket->id, waiting.socket);
 }
 
 /* --- connecting --------------------------------------------------------------------------------------------------- */
@@ -132,6 +186,7 @@ static void accept_fresh(socket_t *socket, topic_t *topic)
     char pid[PID_SIZE];
     pid_make(socket->token.user, pid);
     socket_accept(socket, pid);
+    online_enter(socket);
     news_begin(socket, topic);
 }
 
@@ -139,10 +194,12 @@ static void on_recovered(socket_t *socket, bool recovered)
 {
     char *pid = socket->pid;
     socket->pid = NULL;
-    if (recovered)
+    if (recovered) {
         socket_accept(socket, pid);
-    else
+        online_enter(socket);
+    } else {
         accept_fresh(socket, user_topic(socket));
+    }
     free(pid);
 }
 
@@ -169,10 +226,12 @@ static bool connect_socket(socket_t *socket, const json_t *auth, buffer_t *refus
 static void moved(socket_t *socket)
 {
     news_continue(socket, user_topic(socket));
+    online_enter(socket);
 }
 
 static void disconnected(socket_t *socket)
 {
+    online_leave(socket);
     video_call_forget(socket);
     news_forget_socket(socket);
     topics_leave(socket);
@@ -189,17 +248,6 @@ static void join_notification_room(const event_t *event)
     if (!api_uuid(event, "userId", &user))
         return;
     if (uuid_equal(user, event->socket->token.user))
-        api_succeed(event, TEXT("null"));
-    else
-        api_fail(event, ERROR_FORBIDDEN);
-}
-
-static void therapist_online(const event_t *event)
-{
-    uuid_t therapist;
-    if (!api_uuid(event, "therapistId", &therapist))
-        return;
-    if (event->socket->token.role == ROLE_THERAPIST && uuid_equal(therapist, event->socket->token.user))
         api_succeed(event, TEXT("null"));
     else
         api_fail(event, ERROR_FORBIDDEN);
@@ -224,7 +272,9 @@ static void authenticate(const event_t *event)
 
 static const handler_t handlers[] = {
     {"join_notification_room", join_notification_room},
-    {"therapist_online", therapist_online},
+    {"therapist_online", online_announce},
+    {"therapist_offline", online_withdraw},
+    {"presence", online_ask},
     {"authenticate", authenticate},
     {"join_call", video_call_join},
     {"signal", video_call_signal},
@@ -298,5 +348,6 @@ void api_open(loop_t *loop)
     api.pid_key = hash_hmac(key.bytes, TEXT("realtime pid"));
     video_call_open(secret);
     news_open(loop, &api_namespaces[0]);
+    online_open(loop);
     loop->timer(loop, LOOK, on_look_time, NULL);
 }

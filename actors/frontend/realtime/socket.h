@@ -42,6 +42,8 @@ struct socket {
     struct recovery *recovery; /* what it missed is being asked for (news.c); NULL: it is not */
     char *pid;                 /* to be answered with, while it is being recovered (api.c) */
     bool accepted;             /* the client knows of it */
+    bool online;               /* counted in shared memory (online.c) */
+    bool announced;            /* its therapist wants to be seen */
 };
 
 /* The service of a path whose namespaces these are. */

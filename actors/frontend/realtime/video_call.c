@@ -3,8 +3,6 @@
 #include "video_call.h"
 #include "actor/operations.h"
 #include "base/clock.h"
-#include "frontend/limits.h"
-#include "frontend/relay.h"
 #include "net/broker.h"
 #include "base/panic.h"
 #include "turn.h"
@@ -18,13 +16,6 @@ static struct {
     text_t turn_secret;
     arena_t *arena;
 } calls;
-
-/* Who waits to be let in. */
-typedef struct {
-    char sid[SID_SIZE];
-    uuid_t socket, consultation;
-    int64_t id;
-} wish_t;
 
 static void room_name(uuid_t consultation, char out[static HINT_TOPIC_MAX + 1])
 {
@@ -101,7 +92,8 @@ static void let_in(const event_t *event, uuid_t consultation)
         tell(socket, room, "call_joined", (text_t){.data = NULL});
 }
 
-static bool is_allowed(text_t body)
+/* May the principal join? Which consultation the answer is of. */
+static bool is_allowed(text_t body, uuid_t *consultation)
 {
     call_leave_given_t answer;
     problems_t problems;
@@ -109,56 +101,32 @@ static bool is_allowed(text_t body)
     problems.count = 0;
     bool good = message_read(&call_leave_given_message, body, SOURCE_PEER, &answer, &problems);
     arena_reset(calls.arena);
+    *consultation = good ? answer.consultation : (uuid_t){{0}};
     return good && answer.allowed;
 }
 
 static void on_answer(void *argument, int status, text_t body)
 {
-    wish_t wish = *(wish_t *)argument;
-    free(argument);
-    session_t *session = session_find(&socket_service, text_of(wish.sid));
-    socket_t *socket = session != NULL && session->ending == NULL ? socket_of(session, &api_namespaces[0]) : NULL;
-    if (socket == NULL || !uuid_equal(socket->id, wish.socket))
+    event_t event;
+    uuid_t consultation;
+    if (!api_waits(argument, &event))
         return;
-    event_t event = {.socket = socket, .name = "join_call", .id = wish.id};
     if (status != 200)
         api_fail(&event, ERROR_UNAVAILABLE);
-    else if (!is_allowed(body))
+    else if (!is_allowed(body, &consultation))
         api_fail(&event, ERROR_NOT_FOUND); /* somebody else's is a 404, not a 403 (product.md, section 2) */
     else
-        let_in(&event, wish.consultation);
-}
-
-/* An actor is asked, as by a request: so it counts as one of the address. */
-static bool may_ask(const event_t *event)
-{
-    limits_t limits = {0};
-    if (limits_address(&limits, RATE_API, address_client(event->socket->session->client), clock_now()))
-        return true;
-    api_fail(event, ERROR_RATE_LIMITED);
-    return false;
+        let_in(&event, consultation);
 }
 
 void video_call_join(const event_t *event)
 {
     call_wish_t input = {0};
     uuid_t consultation;
-    if (!api_uuid(event, "consultationId", &consultation) || !may_ask(event))
+    if (!api_uuid(event, "consultationId", &consultation))
         return;
-    wish_t *wish = memory_zeroed(1, sizeof(*wish));
-    *wish = (wish_t){.socket = event->socket->id, .consultation = consultation, .id = event->id};
-    session_sid(event->socket->session, wish->sid);
     message_set(&input, consultation, consultation);
-    if (relay_ask(&(question_t){.service = "notifications",
-                      .operation = "notifications.may_join_call",
-                      .input_message = &call_wish_message,
-                      .input = &input,
-                      .principal = &event->socket->token,
-                      .language = event->socket->session->language},
-            on_answer, wish))
-        return;
-    free(wish);
-    api_fail(event, ERROR_UNAVAILABLE);
+    api_ask(event, "notifications.may_join_call", &call_wish_message, &input, on_answer);
 }
 
 /* --- in the room -------------------------------------------------------------------------------------------------- */

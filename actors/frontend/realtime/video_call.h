@@ -2,7 +2,6 @@
  * other is told. Media go their own way, by TURN when they must. */
 #pragma once
 #include "api.h"
-#include "wire/errors.h"
 
 void video_call_open(text_t turn_secret);
 /* join_call {consultationId}: the room, and servers to reach each other by. The others in it hear call_joined. */
@@ -12,9 +11,3 @@ void video_call_signal(const event_t *);
 /* leave_call {consultationId}: the others hear call_left; so they do when the socket goes. */
 void video_call_leave(const event_t *);
 void video_call_forget(socket_t *);
-
-/* api.c's, for handlers: acknowledge; `data` is JSON. */
-void api_succeed(const event_t *, text_t data);
-void api_fail(const event_t *, enum error_code);
-/* The uuid of this name in the event's first argument; false: it was refused. */
-bool api_uuid(const event_t *, const char *name, uuid_t *out);
