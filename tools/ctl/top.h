@@ -17,6 +17,10 @@ typedef struct {
     proc_t proc;
     segment_now_t now; /* operation empty: it rests */
     int64_t in_flight, queued, statements, statement_time, cache_hits, cache_misses; /* its own counters */
+    int64_t sockets, told;                                                           /* a frontend's, of realtime */
+    struct {
+        int64_t heard, told, dropped, lost, subscriptions, sent, far_heard, gaps;
+    } broker; /* a broker's */
     uint64_t answered, failed;                                                       /* sums of its slot (metrics.h) */
     histogram_sum_t times;
 } top_instance_t;
@@ -43,11 +47,20 @@ typedef struct {
     uint64_t answered;
 } top_rates_t;
 
+/* Realtime of all frontends together, and what the broker of this machine carries; likewise per second. */
+typedef struct {
+    int64_t sockets, subscriptions;
+    double shown; /* events that sockets were told */
+    double heard, told, dropped, lost; /* hints; lost: times that somebody was told that some may be */
+    double sent, far_heard, gaps;      /* messages to the brokers of other machines and from them; what was missing of these */
+} top_realtime_t;
+
 void top_look(segment_t *, top_look_t *out);
 /* `memory` is taken as it is given. The instance of a slot; an operation; all frontends with what all processes use. */
 top_rates_t top_instance_rates(const top_look_t *before, const top_look_t *after, int slot, int64_t memory);
 top_rates_t top_operation_rates(const top_look_t *before, const top_look_t *after, int operation);
 top_rates_t top_total_rates(const top_look_t *before, const top_look_t *after, int64_t memory);
+top_realtime_t top_realtime(const top_look_t *before, const top_look_t *after);
 
 /* --- top_view.c: a frame of it ------------------------------------------------------------------------------------ */
 

@@ -21,6 +21,16 @@ static const struct {
     {"database_time_", true, offsetof(top_instance_t, statement_time)},
     {"cache_hits_", true, offsetof(top_instance_t, cache_hits)},
     {"cache_misses", false, offsetof(top_instance_t, cache_misses)},
+    {"realtime_sessions", false, offsetof(top_instance_t, sockets)},
+    {"realtime_shown", false, offsetof(top_instance_t, told)},
+    {"hints_heard", false, offsetof(top_instance_t, broker.heard)},
+    {"hints_told", false, offsetof(top_instance_t, broker.told)},
+    {"link_dropped", false, offsetof(top_instance_t, broker.dropped)},
+    {"hints_lost_told", false, offsetof(top_instance_t, broker.lost)},
+    {"subscriptions", false, offsetof(top_instance_t, broker.subscriptions)},
+    {"bridge_sent", false, offsetof(top_instance_t, broker.sent)},
+    {"bridge_heard", false, offsetof(top_instance_t, broker.far_heard)},
+    {"bridge_gaps", false, offsetof(top_instance_t, broker.gaps)},
 };
 
 static void counter_take(const segment_counter_t *counter, top_instance_t *out)
@@ -221,4 +231,34 @@ top_rates_t top_total_rates(const top_look_t *before, const top_look_t *after, i
     total.hit_share = share_of(hits, misses);
     percentiles_take(&times, &total);
     return total;
+}
+
+top_realtime_t top_realtime(const top_look_t *before, const top_look_t *after)
+{
+    static const struct {
+        size_t from, to;
+    } rates[] = {
+        {offsetof(top_instance_t, broker.heard), offsetof(top_realtime_t, heard)},
+        {offsetof(top_instance_t, broker.told), offsetof(top_realtime_t, told)},
+        {offsetof(top_instance_t, broker.dropped), offsetof(top_realtime_t, dropped)},
+        {offsetof(top_instance_t, broker.lost), offsetof(top_realtime_t, lost)},
+        {offsetof(top_instance_t, broker.sent), offsetof(top_realtime_t, sent)},
+        {offsetof(top_instance_t, broker.far_heard), offsetof(top_realtime_t, far_heard)},
+        {offsetof(top_instance_t, broker.gaps), offsetof(top_realtime_t, gaps)},
+    };
+    double seconds = seconds_between(before, after);
+    top_realtime_t sum = {0};
+    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++) {
+        const top_instance_t *old = &before->instances[slot], *new = &after->instances[slot];
+        if (!new->used || new->pid == 0)
+            continue; /* the sockets of a process that is gone are no more */
+        sum.sockets += new->sockets;
+        sum.shown += (double)GROWN(old, new, told) / seconds;
+        if (strcmp(services[new->service].name, "broker") != 0)
+            continue; /* others count what they dropped on their own links */
+        sum.subscriptions += new->broker.subscriptions;
+        for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
+            *(double *)((char *)&sum + rates[i].to) += (double)grown(old, new, rates[i].from) / seconds;
+    }
+    return sum;
 }

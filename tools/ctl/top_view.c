@@ -8,7 +8,7 @@
 
 enum {
     LINE_MOST = 512,
-    LINES_AROUND = 6,    /* besides instances and operations */
+    LINES_AROUND = 9,    /* besides instances and operations */
     OPERATIONS_PLAIN = 8, /* without a terminal */
     NOW_SHOWN = 100000,  /* microseconds: what is shorter is no news */
 };
@@ -153,6 +153,22 @@ static int instances_text(const top_frame_t *frame, buffer_t *out)
     return lines;
 }
 
+static void realtime_text(const top_frame_t *frame, buffer_t *out)
+{
+    static const char columns[] = "%s%-10s %8s %9s   %-7s %8s %9s %9s %9s %7s   %-8s %7s %7s %7s";
+    char line[LINE_MOST];
+    top_realtime_t now = top_realtime(frame->before, frame->after);
+    line_add(out, frame->columns, "");
+    snprintf(line, sizeof(line), columns, "\1", "REALTIME", "SESSIONS", "SHOWN/S", "BROKER", "FOLLOWED", "HEARD/S", "TOLD/S",
+        "DROPPED/S", "LOST/S", "MACHINES", "OUT/S", "IN/S", "GAPS/S");
+    line_add(out, frame->columns, line);
+    snprintf(line, sizeof(line), columns, "", "", cell_whole(now.sockets).text, cell_number(now.shown).text, "",
+        cell_whole(now.subscriptions).text, cell_number(now.heard).text, cell_number(now.told).text,
+        cell_number(now.dropped).text, cell_number(now.lost).text, "", cell_number(now.sent).text,
+        cell_number(now.far_heard).text, cell_number(now.gaps).text);
+    line_add(out, frame->columns, line);
+}
+
 /* The busiest operation that was not named yet; -1: none had a request. */
 static int operation_next(const top_frame_t *frame, bool named[METRICS_ROWS], top_rates_t *out)
 {
@@ -198,6 +214,7 @@ void top_text(const top_frame_t *frame, buffer_t *out)
     buffer_add_char(out, TOP_BOLD);
     rates_line(out, frame->columns, "total", "", &total, frame->after->alive ? "" : "no process runs");
     int lines = instances_text(frame, out);
+    realtime_text(frame, out);
     operations_text(frame, out, frame->rows > 0 ? frame->rows - lines - LINES_AROUND : OPERATIONS_PLAIN);
 }
 
@@ -248,6 +265,14 @@ static json_t *instance_json(const top_frame_t *frame, int slot)
     return object;
 }
 
+static json_t *realtime_json(const top_frame_t *frame)
+{
+    top_realtime_t now = top_realtime(frame->before, frame->after);
+    return json_pack("{s:I s:f s:{s:I s:f s:f s:f s:f s:f s:f s:f}}", "sessions", (json_int_t)now.sockets, "shown", now.shown, "broker",
+        "followed", (json_int_t)now.subscriptions, "heard", now.heard, "told", now.told, "dropped", now.dropped, "lost", now.lost,
+        "machines_out", now.sent, "machines_in", now.far_heard, "gaps", now.gaps);
+}
+
 json_t *top_json(const top_frame_t *frame)
 {
     json_t *instances = json_array(), *operations = json_array();
@@ -261,6 +286,6 @@ json_t *top_json(const top_frame_t *frame)
         json_array_append_new(operations, object);
     }
     top_rates_t total = top_total_rates(frame->before, frame->after, memory_of_all(frame));
-    return json_pack("{s:f s:o s:o s:o}", "seconds", (double)(frame->after->at - frame->before->at) / CLOCK_SECOND, "instances",
-        instances, "operations", operations, "total", process_json(&total));
+    return json_pack("{s:f s:o s:o s:o s:o}", "seconds", (double)(frame->after->at - frame->before->at) / CLOCK_SECOND, "instances",
+        instances, "operations", operations, "total", process_json(&total), "realtime", realtime_json(frame));
 }

@@ -134,6 +134,42 @@ static void test_totals_are_what_clients_see(void **state)
     assert_int_equal(top_instance_rates(&before, &after, 4, -1).in_flight, 9);
 }
 
+static void count(segment_instance_t *row, const char *name, int64_t value)
+{
+    atomic_store(counter_declare(row, name, "count", "x"), value);
+}
+
+static void test_realtime_and_the_broker(void **state)
+{
+    static const char *const carried[] = {"hints_heard", "hints_told", "link_dropped", "hints_lost_told", "bridge_sent",
+        "bridge_heard", "bridge_gaps"};
+    (void)state;
+    segment_instance_t *broker = instance(1, "broker", 1), *one = instance(3, "frontend", 1), *two = instance(4, "frontend", 2);
+    for (size_t i = 0; i < ARRAY_SIZE(carried); i++)
+        count(broker, carried[i], 100);
+    count(one, "realtime_shown", 7);
+    top_look(segment, &before);
+    for (size_t i = 0; i < ARRAY_SIZE(carried); i++)
+        count(broker, carried[i], 102 + 2 * (int64_t)i);
+    count(broker, "subscriptions", 12);
+    count(one, "realtime_shown", 27);
+    count(one, "link_dropped", 5000); /* its own, not the broker's */
+    count(one, "realtime_sessions", 30);
+    count(two, "realtime_sessions", 4);
+    look_later();
+    top_realtime_t now = top_realtime(&before, &after);
+    assert_int_equal(now.sockets, 34);
+    assert_int_equal(now.subscriptions, 12);
+    assert_float_equal(now.shown, 10, 0.001);
+    const double rates[] = {now.heard, now.told, now.dropped, now.lost, now.sent, now.far_heard, now.gaps};
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++)
+        assert_float_equal(rates[i], 1 + (double)i, 0.001);
+    atomic_store(&broker->generation, segment_next_generation(segment)); /* another one, which counts from 0 */
+    count(broker, "hints_heard", 50);
+    look_later();
+    assert_float_equal(top_realtime(&before, &after).heard, 25, 0.001);
+}
+
 static void test_the_lines(void **state)
 {
     (void)state;
@@ -150,7 +186,7 @@ static void test_the_lines(void **state)
     top_frame_t frame = {.before = &before, .after = &after, .memory = memory, .columns = 120, .rows = 40};
     top_text(&frame, &out);
     static const char *const begins[] = {"\1INSTANCE", "\1total", "accounts.2", "children.1", "children.1", "frontend.1", "",
-        "\1OPERATION", "children.list"};
+        "\1REALTIME", "", "", "\1OPERATION", "children.list"};
     text_t lines = buffer_text(&out), line;
     for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
         assert_true(text_split(&lines, '\n', &line));
@@ -173,6 +209,7 @@ int main(void)
         TEST(test_nothing_happened),
         TEST(test_a_process_that_was_replaced_meanwhile),
         TEST(test_totals_are_what_clients_see),
+        TEST(test_realtime_and_the_broker),
         TEST(test_the_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
