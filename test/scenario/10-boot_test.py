@@ -103,6 +103,13 @@ def test_a_visitors_journey(own):
     assert own.run_tool(TRY, f'http://127.0.0.1:{own.http_port}', timeout=120)
 
 
+def test_two_users_in_one_terminal(own):
+    said = own.run_tool(TRY, '--realtime', timeout=120)
+    for name in ('parent', 'therapist'):
+        assert re.search(rf'^[0-9:]+  {name} ◀ \["new_notification",.*의 알림"', said, re.MULTILINE), said
+    assert re.search('^[0-9:]+  therapist ◀ the server ended it$', said, re.MULTILINE) and said.endswith('Both were told what they should be.\n')
+
+
 def test_the_journey_fails_where_nothing_listens(own):
     with pytest.raises(Refused, match='tools/run starts it'):
         own.run_tool(TRY, f'https://127.0.0.1:{free_port()}', timeout=60)
