@@ -345,20 +345,27 @@ static void defaults_set(config_t *config)
             panic("the default of %s: %s", config_rows[i].name, reason);
 }
 
-/* A provider that has a client id is asked at addresses that must be safe, and has all that it needs. */
-static int oauth_check(reader_t *reader)
+/* Of the section in which this name stands. */
+static bool plain_loopback_of(const config_t *config, const char *name)
+{
+    if (strncmp(name, "push.", 5) == 0)
+        return config->push.plain_loopback;
+    return strncmp(name, "links.", 6) == 0 ? config->links.plain_loopback : config->oauth.plain_loopback;
+}
+
+/* Whom we ask has an address that is safe; a provider that has a client id has all that it needs. */
+static int outside_check(reader_t *reader)
 {
     const config_t *config = reader->config;
     const char *team = config->oauth.apple.team_id, *key = config->oauth.apple.key_id;
 
     for (int i = 0; i < config_row_count; i++) {
         const config_row_t *row = &config_rows[i];
-        bool push = strncmp(row->name, "push.", 5) == 0;
-        if (row->refuse != config_refuse_url || (push ? config->push.plain_loopback : config->oauth.plain_loopback))
+        if (row->refuse != config_refuse_url || plain_loopback_of(config, row->name))
             continue;
         if (strncmp(*(const char **)row_member(row, config), "http:", 5) == 0)
-            return refuse(reader, (size_t)reader->lines[i], "%s: https is wanted, unless %s.plain_loopback is on", row->name,
-                push ? "push" : "oauth");
+            return refuse(reader, (size_t)reader->lines[i], "%s: https is wanted, unless %.*s.plain_loopback is on", row->name,
+                (int)strcspn(row->name, "."), row->name);
     }
     if (config->oauth.apple.client_id[0] != '\0' && (team[0] == '\0' || key[0] == '\0'))
         return refuse(reader, (size_t)reader->lines[row_find("oauth.apple.client_id")],
@@ -407,7 +414,7 @@ static int config_check(reader_t *reader)
     if (config->listen.https_port != 0 && config->listen.https_port == config->listen.http_port)
         return refuse(reader, (size_t)reader->lines[row_find("listen.http_port")],
             "listen.http_port: the same as listen.https_port");
-    if (oauth_check(reader) != 0)
+    if (outside_check(reader) != 0)
         return -1;
     return mail_check(reader);
 }

@@ -133,6 +133,12 @@ typedef struct config {
         int64_t candidates; /* videos that are compared for a child */
     } videos;
     struct {
+        bool check;
+        int64_t look, pause, timeout;
+        const char *youtube, *vimeo; /* what is asked of a link of theirs, "url=…" appended; empty: the link itself */
+        bool plain_loopback;         /* plain http to this machine is fine: tests */
+    } links;
+    struct {
         int64_t lifetime;      /* an attempt can be gone on with so long */
         int64_t reminder_at;   /* hour of Seoul's day */
         int64_t max_questions; /* at one age */

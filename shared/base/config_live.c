@@ -7,7 +7,7 @@
 #include "panic.h"
 
 /* A name, or a whole group: "rate." */
-static const char *const live[] = {"rate.", "abuse.", "cors.", "log.", "retention.", "export.", "children.", "assessments.", "notifications.", "instances.", "realtime.strangers",
+static const char *const live[] = {"rate.", "abuse.", "cors.", "log.", "retention.", "export.", "children.", "assessments.", "notifications.", "links.", "instances.", "realtime.strangers",
     "realtime.sessions_address", "realtime.admission", "realtime.messages", "realtime.queue_bytes", "realtime.queue_messages",
     "listen.tls_certificate", "listen.tls_key", "http.request_timeout", "http.max_body", "http.max_header", "http.max_url",
     "http.max_json_depth", "http.max_pending_instance", "http.max_pending_connection",

@@ -292,6 +292,17 @@ const config_row_t config_rows[] = {
         .meaning = "published videos that are compared for a child, 100 bytes each in every instance's memory; of more, those of the "
                    "highest priority"},
 
+    {"links.check", CONFIG_SWITCH, AT(links.check), "false",
+        .meaning = "whether the videos' links are visited, each once a day; this machine must reach the outside"},
+    {"links.look", CONFIG_DURATION, AT(links.look), "1m", 10, HOUR, .meaning = "how often it looks whether a link is due"},
+    {"links.pause", CONFIG_DURATION, AT(links.pause), "1s", 1, HOUR, .meaning = "between two links"},
+    {"links.timeout", CONFIG_DURATION, AT(links.timeout), "10s", 50, MINUTE, .meaning = "a link must answer within this"},
+    {"links.youtube", CONFIG_TEXT, AT(links.youtube), "https://www.youtube.com/oembed?format=json", .refuse = config_refuse_url,
+        .meaning = "asked about a link of YouTube, whose pages answer 200 also when the video is gone"},
+    {"links.vimeo", CONFIG_TEXT, AT(links.vimeo), "https://vimeo.com/api/oembed.json?", .refuse = config_refuse_url,
+        .meaning = "asked about a link of Vimeo"},
+    {"links.plain_loopback", CONFIG_SWITCH, AT(links.plain_loopback), "false",
+        .meaning = "links and what is asked about them may be plain http on this machine: tests"},
     {"assessments.lifetime", CONFIG_DURATION, AT(assessments.lifetime), "14d", SECOND, 365 * DAY,
         .meaning = "an assessment that was begun can be gone on with so long, then it is expired"},
     {"assessments.reminder_at", CONFIG_INTEGER, AT(assessments.reminder_at), "10", 0, 23,

@@ -4,6 +4,7 @@
 #include "http.h"
 #include "../base/panic.h"
 #include "transfer.h"
+#include <arpa/inet.h>
 #include <ctype.h>
 
 /* Where the answer goes, on the loop's stack. */
@@ -41,6 +42,63 @@ bool http_url_allowed(const char *url, bool plain_loopback)
     return false;
 }
 
+/* --- addresses ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *prefix;
+    int bits;
+} network_t;
+
+static bool within(const uint8_t *address, const uint8_t *prefix, int bits)
+{
+    int whole = bits / 8, rest = bits % 8;
+    return memcmp(address, prefix, (size_t)whole) == 0 &&
+           (rest == 0 || ((address[whole] ^ prefix[whole]) & (0xff << (8 - rest)) & 0xff) == 0);
+}
+
+static bool within_any(int family, const uint8_t *address, const network_t *networks, size_t count)
+{
+    uint8_t prefix[16];
+    for (size_t i = 0; i < count; i++)
+        if (inet_pton(family, networks[i].prefix, prefix) == 1 && within(address, prefix, networks[i].bits))
+            return true;
+    return false;
+}
+
+/* Those of the IANA registries of special purpose addresses that name one's own machine or network, and multicast. */
+static bool ipv4_is_public(const uint8_t *address)
+{
+    static const network_t own[] = {{"0.0.0.0", 8}, {"10.0.0.0", 8}, {"100.64.0.0", 10}, {"127.0.0.0", 8}, {"169.254.0.0", 16},
+        {"172.16.0.0", 12}, {"192.0.0.0", 24}, {"192.168.0.0", 16}, {"198.18.0.0", 15}, {"224.0.0.0", 3}};
+    return !within_any(AF_INET, address, own, ARRAY_SIZE(own));
+}
+
+static bool ipv6_is_public(const uint8_t *address)
+{
+    static const network_t holding_ipv4[] = {{"::ffff:0:0", 96}, {"64:ff9b::", 96}}, global[] = {{"2000::", 3}}, tunnels[] = {{"2002::", 16}};
+    if (within_any(AF_INET6, address, holding_ipv4, ARRAY_SIZE(holding_ipv4)))
+        return ipv4_is_public(address + 12);
+    return within_any(AF_INET6, address, global, ARRAY_SIZE(global)) && !within_any(AF_INET6, address, tunnels, ARRAY_SIZE(tunnels));
+}
+
+bool http_address_public(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return ipv4_is_public((const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr);
+    return address->sa_family == AF_INET6 && ipv6_is_public(((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr);
+}
+
+/* After the name was resolved, so that no name leads elsewhere. */
+static curl_socket_t socket_to_public(void *argument, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)argument, (void)purpose;
+    if (!http_address_public(&address->addr))
+        return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* --- a request ---------------------------------------------------------------------------------------------------- */
+
 static struct curl_slist *headers_of(const http_request_t *request)
 {
     struct curl_slist *list = curl_slist_append(NULL, "accept: application/json");
@@ -62,6 +120,8 @@ static CURL *handle_of(const http_request_t *request, struct curl_slist *headers
                 curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_WRITEDATA, sink) == CURLE_OK;
+    if (request->public_only && !request->plain_loopback)
+        good = good && curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_to_public) == CURLE_OK;
     text_t posted = request->body.data != NULL ? request->body : request->form;
     if (posted.data != NULL)
         good = good && curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)posted.length) == CURLE_OK &&

@@ -3,6 +3,7 @@
  * loopback only, and only where the caller allows it. Never while a transaction is open: call_leave before, call_return after. */
 #pragma once
 #include "../base/memory.h"
+#include <sys/socket.h>
 
 enum { HTTP_HEADERS_MAX = 8 };
 
@@ -14,6 +15,7 @@ typedef struct {
     size_t max_bytes;                      /* of the answer's body */
     int64_t deadline;                      /* clock_monotonic() */
     bool plain_loopback; /* http://127.0.0.1, http://localhost and http://[::1] are fine (tests, development) */
+    bool public_only;    /* a URL that others name: no address of a private network is connected to, whatever its host's name says */
 } http_request_t;
 
 enum http_outcome {
@@ -35,6 +37,9 @@ typedef struct {
 enum http_outcome http_run(arena_t *, const http_request_t *, http_answer_t *);
 /* May this URL be asked? https, or plain http to the loopback where that is allowed. */
 bool http_url_allowed(const char *url, bool plain_loopback);
+
+/* Is it an address of the Internet at large? */
+bool http_address_public(const struct sockaddr *);
 
 /* Appends "name=value" with what RFC 3986 reserves escaped, after '&' unless `out` is empty or ends with '?'. */
 void http_form_add(buffer_t *out, const char *name, text_t value);

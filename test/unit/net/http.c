@@ -110,6 +110,7 @@ typedef struct {
     text_t form;
     int milliseconds;
     const char *url; /* instead of the server's */
+    bool public_only;
     enum http_outcome outcome;
     http_answer_t answer;
 } run_t;
@@ -123,7 +124,8 @@ static void run_one(void *argument)
         .headers = {run->header},
         .max_bytes = run->path && strcmp(run->path, "/echo") == 0 ? 4096 : BODY_MAX,
         .deadline = clock_monotonic() + (run->milliseconds ? run->milliseconds : 5000) * CLOCK_MILLISECOND,
-        .plain_loopback = true};
+        .plain_loopback = !run->public_only,
+        .public_only = run->public_only};
     run->outcome = http_run(arena, &request, &run->answer);
     if (--running == 0 && waits)
         loop_ev_stop(loop);
@@ -240,6 +242,10 @@ static void untrusted(void **state)
     snprintf(url, sizeof(url), "https://127.0.0.1:%d/", tls_port);
     run_t run = {.url = url};
     wait_listening(tls_port);
+    run_t own = {.url = url, .public_only = true};
+    run_all(&own, 1); /* it is not even connected to */
+    assert_int_equal(own.outcome, HTTP_FAILED);
+    assert_string_equal(own.answer.reason, curl_easy_strerror(CURLE_COULDNT_CONNECT));
     run_all(&run, 1);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
@@ -276,6 +282,28 @@ static void urls(void **state)
     }
 }
 
+static void addresses(void **state)
+{
+    static const struct {
+        const char *address;
+        bool open;
+    } cases[] = {{"8.8.8.8", true}, {"100.63.255.255", true}, {"100.128.0.1", true}, {"172.15.0.1", true}, {"172.32.0.1", true},
+        {"192.0.1.1", true}, {"223.255.255.255", true}, {"0.0.0.0", false}, {"10.1.2.3", false}, {"100.64.0.1", false}, {"127.0.0.1", false},
+        {"127.255.255.254", false}, {"169.254.169.254", false}, {"172.16.0.1", false}, {"172.31.255.255", false}, {"192.168.0.1", false},
+        {"198.19.0.1", false}, {"224.0.0.1", false}, {"255.255.255.255", false}, {"2001:4860:4860::8888", true}, {"::", false},
+        {"::1", false}, {"fe80::1", false}, {"fd00::1", false}, {"ff02::1", false}, {"::ffff:127.0.0.1", false},
+        {"::ffff:8.8.8.8", true}, {"64:ff9b::a00:1", false}, {"64:ff9b::808:808", true}, {"2002:7f00:1::", false}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct sockaddr_in four = {.sin_family = AF_INET};
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+        bool is_four = inet_pton(AF_INET, cases[i].address, &four.sin_addr) == 1;
+        assert_true(is_four || inet_pton(AF_INET6, cases[i].address, &six.sin6_addr) == 1);
+        if (http_address_public(is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six) != cases[i].open)
+            fail_msg("%s", cases[i].address);
+    }
+}
+
 static void forms(void **state)
 {
     (void)state;
@@ -293,6 +321,6 @@ static void forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(answered), cmocka_unit_test(bounded),
-        cmocka_unit_test(not_answered), cmocka_unit_test(untrusted), cmocka_unit_test(urls), cmocka_unit_test(forms)};
+        cmocka_unit_test(not_answered), cmocka_unit_test(untrusted), cmocka_unit_test(urls), cmocka_unit_test(addresses), cmocka_unit_test(forms)};
     return cmocka_run_group_tests(tests, start, stop);
 }
