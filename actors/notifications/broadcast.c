@@ -59,16 +59,27 @@ static void broadcast_say(call_t *call, const broadcast_t *broadcast)
     buffer_free(&payload);
 }
 
+#define BROADCAST_BINDS(mname, value)                                                                              \
+    BIND(mname, value, role), BIND(mname, value, title), BIND(mname, value, message), BIND(mname, value, title_en), \
+        BIND(mname, value, message_en), BIND(mname, value, link_url)
+
 void broadcast_create(call_t *call)
 {
     const broadcast_create_t *in = call->input;
     if (message_has(in, link_url))
         link_check(call, in->link_url);
     const rows_t *rows = db_query(call, &SQL_broadcast_create, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
-        BIND(broadcast_create, in, role), BIND(broadcast_create, in, title), BIND(broadcast_create, in, message),
-        BIND(broadcast_create, in, title_en), BIND(broadcast_create, in, message_en), BIND(broadcast_create, in, link_url));
+        BROADCAST_BINDS(broadcast_create, in));
     broadcast_say(call, row_first(call, rows));
     reply_row(call, rows);
+}
+
+/* The system itself has something to say. */
+void broadcast_requested(call_t *call)
+{
+    broadcast_say(call, row_first(call, db_query(call, &SQL_broadcast_create, bind_uuid(uuid_new()), bind_null(),
+                                      BROADCAST_BINDS(notification_broadcast, call->input))));
+    reply_nothing(call);
 }
 
 void broadcast_get(call_t *call)

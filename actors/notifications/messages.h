@@ -142,9 +142,6 @@ MESSAGE(own_device, OWN_DEVICE);
 
 /* --- to many -------------------------------------------------------------------------------------------------------- */
 
-enum { BROADCAST_PARENT, BROADCAST_THERAPIST, BROADCAST_ADMIN, BROADCAST_ALL };
-static const char *const broadcast_roles[] __attribute__((unused)) = {"parent", "therapist", "admin", "all", NULL};
-
 #define BROADCAST_CREATE(FIELD)                                                                                    \
     FIELD(choice, role, .required = true, .names = broadcast_roles)                                                \
     FIELD(text, title, .required = true, .min = 1, .max = 200, .format = FORMAT_LINE)                              \

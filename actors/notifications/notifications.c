@@ -120,6 +120,8 @@ static const endpoint_t endpoints[] = {
         .summary = "Do not say it", .input = &notification_cancelled_message, .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "notifications.requested", .event = "notification.requested", .handler = notice_requested,
         .together = notices_requested, .summary = "Tell somebody something", .input = &notification_requested_message, .shape = SHAPE_NOTHING, .writes = true},
+    {.operation = "notifications.broadcast", .event = "notification.broadcast", .handler = broadcast_requested,
+        .summary = "Tell everybody of a role", .input = &notification_broadcast_message, .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "notifications.assessment_due", .event = "assessment.due", .handler = notice_due, .together = notices_due,
         .summary = "Remind of an assessment", .input = &assessment_due_message, .shape = SHAPE_NOTHING, .writes = true},
     {.operation = "notifications.user_erased", .event = "user.erased", .handler = notifications_user_erased,

@@ -42,6 +42,7 @@ void preferences_put(call_t *);
 /* Ends the call with 400 unless it is a relative path, as link_url must be. */
 void link_check(call_t *, text_t link);
 void broadcast_create(call_t *);
+void broadcast_requested(call_t *);
 void broadcast_get(call_t *);
 void broadcasts_list(call_t *);
 /* One batch, committed. */

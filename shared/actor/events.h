@@ -133,6 +133,19 @@ static const char *const notification_types[] __attribute__((unused)) = {"assess
     FIELD(json, arguments, .nullable = true, .max = 16 << 10, .meaning = "what that event carries: an object")
 MESSAGE(notification_requested, NOTIFICATION_REQUESTED);
 
+/* notification.broadcast: everybody of a role is to be told something. Aggregate: what it is about. */
+static const char *const broadcast_roles[] __attribute__((unused)) = {"parent", "therapist", "admin", "all", NULL};
+enum { BROADCAST_PARENT, BROADCAST_THERAPIST, BROADCAST_ADMIN, BROADCAST_ALL };
+
+#define NOTIFICATION_BROADCAST(FIELD)                                                                              \
+    FIELD(choice, role, .required = true, .names = broadcast_roles)                                                \
+    FIELD(text, title, .required = true, .min = 1, .max = 200)                                                     \
+    FIELD(text, message, .required = true, .min = 1, .max = 2000)                                                  \
+    FIELD(text, title_en, .nullable = true, .max = 200, .meaning = "null: as in Korean")                           \
+    FIELD(text, message_en, .nullable = true, .max = 2000)                                                         \
+    FIELD(text, link_url, .nullable = true, .max = 500, .meaning = "a relative path")
+MESSAGE(notification_broadcast, NOTIFICATION_BROADCAST);
+
 /* notification.scheduled: the same at a time to come; asked for again under the same id it takes the place of the first.
  * notification.cancelled: it is not said any more. Aggregate: what it is about, for both. */
 #define NOTIFICATION_SCHEDULED(FIELD)                                                                              \
