@@ -6,6 +6,7 @@
 #include "reasons.h"
 #include "../../shared/actor/actor.h"
 
+enum video_platform { PLATFORM_YOUTUBE, PLATFORM_NAVER_TV, PLATFORM_KAKAO_TV, PLATFORM_VIMEO, PLATFORM_OTHER, PLATFORMS };
 static const char *const video_platforms[] = {"youtube", "naver_tv", "kakao_tv", "vimeo", "other", NULL};
 static const char *const video_difficulties[] = {"easy", "medium", "hard", NULL};
 enum video_sort { SORT_PRIORITY, SORT_NEWEST, SORT_POPULAR };
@@ -178,7 +179,9 @@ MESSAGE(recommended_video, RECOMMENDED_VIDEO);
 #define ADMIN_VIDEO(FIELD)                                                                                         \
     VIDEO_ITEM_OF(FIELD, true) VIDEO_TEXTS(FIELD)                                                                  \
     FIELD(boolean, is_published, .required = true)                                                                 \
-    FIELD(time, url_last_checked_at, .nullable = true)
+    FIELD(time, url_last_checked_at, .nullable = true, .meaning = "When the link checker looked")                  \
+    FIELD(integer, url_failed_days, .required = true, .meaning = "Days on which the link failed, one after the other") \
+    FIELD(boolean, is_alive, .required = true, .meaning = "False after three of them: it is not recommended")
 MESSAGE(admin_video, ADMIN_VIDEO);
 
 #define ADMIN_VIDEOS_PARAMS(FIELD)                                                                                 \
@@ -375,3 +378,15 @@ MESSAGE(places, PLACES);
 MESSAGE(prescribed, PRESCRIBED);
 #define PRESCRIPTION(FIELD) FIELD(list, videos, .message = &prescribed_message)
 MESSAGE(prescription, PRESCRIPTION);
+
+#define LINK_ROW(FIELD)                                                                                            \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(text, video_url)                                                                                         \
+    FIELD(choice, video_platform, .names = video_platforms)
+MESSAGE(link_row, LINK_ROW);
+
+#define LINK_SETTLED(FIELD)                                                                                        \
+    FIELD(text, title)                                                                                             \
+    FIELD(boolean, was_alive)                                                                                      \
+    FIELD(boolean, is_alive)
+MESSAGE(link_settled, LINK_SETTLED);

@@ -8,6 +8,7 @@
  * video's own page anew (TAG_VIDEO) but no list, for then no list would ever come from the cache: in a list counters, and the
  * order `popular`, are as old as LIST_SECONDS allows. A child's recommendations show no counters; they change with all that is
  * written of them (TAG_RECOMMENDED, recommend.c). */
+#include "links.h"
 #include "videos.h"
 #include "../../shared/actor/events.h"
 #include "../../shared/actor/personal_data.h"
@@ -150,6 +151,9 @@ const actor_t videos_actor = {.name = "videos",
     .statements = videos_statements,
     .statement_count = videos_statement_count,
     .data_keys = "data_keys.videos",
+    .start = links_open,
     .chore = videos_chore,
+    .worker = links_work,
+    .workers = 1,
     .retentions = retentions,
     .retention_count = ARRAY_SIZE(retentions)};

@@ -287,13 +287,12 @@ FROM videos.catalogue c LEFT JOIN ({child_history}) AS h ON true;
 
 -- catalogue_read: write -> catalogue_row
 -- All that may be recommended to anybody, and the version of that; `uncommitted`: this transaction itself has changed it. A row without a
--- video: there is none. Once the link checker says which links are dead, its condition belongs here and to the triggers of 0020; so
--- far nothing says so (url_last_checked_at tells only when somebody looked).
+-- video: there is none.
 SELECT c.version, coalesce(current_setting('aipoten.catalogue_changed', true), '') = 'true' AS uncommitted, v.*
 FROM videos.catalogue c LEFT JOIN (
     SELECT id, area_set AS areas, target_age_min, target_age_max, priority, difficulty, view_count, completion_count, published_at
     FROM videos.videos
-    WHERE is_published AND deleted_at IS NULL AND area_set <> 0
+    WHERE is_published AND deleted_at IS NULL AND is_alive AND area_set <> 0
     ORDER BY priority DESC, published_at DESC, id
     LIMIT $1
 ) AS v ON true;
@@ -350,7 +349,7 @@ SELECT r.id, r.assessment_id, r.child_id, r.video_id, r.position, r.development_
        (r.reason_parameters ->> 'age')::integer AS reason_age, (r.reason_parameters ->> 'age_min')::integer AS reason_age_min,
        (r.reason_parameters ->> 'age_max')::integer AS reason_age_max, r.reason_parameters ->> 'difficulty' AS reason_difficulty
 FROM videos.recommended_videos r JOIN videos.videos v ON v.id = r.video_id
-WHERE r.child_id = $1 AND ($2::text IS NULL OR r.development_area = $2) AND v.is_published AND v.deleted_at IS NULL
+WHERE r.child_id = $1 AND ($2::text IS NULL OR r.development_area = $2) AND v.is_published AND v.deleted_at IS NULL AND v.is_alive
 ORDER BY r.position;
 
 -- --- administration: videos -----------------------------------------------------------------------------------------------------
@@ -359,7 +358,7 @@ ORDER BY r.position;
 -- Newest first, before ($2, $3); $1: published ones or the others; null for any.
 SELECT {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
-       v.is_published, v.url_last_checked_at
+       v.is_published, v.url_last_checked_at, v.url_failed_days, v.is_alive
 FROM videos.videos v
 WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1) AND (v.created_at, v.id) < ($2::timestamptz, $3::uuid)
 ORDER BY v.created_at DESC, v.id DESC
@@ -373,7 +372,7 @@ FROM (SELECT FROM videos.videos v WHERE v.deleted_at IS NULL AND ($1::boolean IS
 -- The same by words ($6).
 SELECT {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
-       v.is_published, v.url_last_checked_at
+       v.is_published, v.url_last_checked_at, v.url_failed_days, v.is_alive
 FROM videos.videos v
 WHERE v.deleted_at IS NULL AND ($1::boolean IS NULL OR v.is_published = $1) AND (v.created_at, v.id) < ($2::timestamptz, $3::uuid)
   AND aipoten.search_keys(v.searched) @> (SELECT aipoten.search_terms($6))
@@ -392,7 +391,7 @@ FROM (SELECT FROM videos.videos v
 -- admin_video_get: read -> admin_video
 SELECT {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
-       v.is_published, v.url_last_checked_at
+       v.is_published, v.url_last_checked_at, v.url_failed_days, v.is_alive
 FROM videos.videos v
 WHERE v.id = $1 AND v.deleted_at IS NULL;
 
@@ -415,6 +414,9 @@ SET title = $2, description = $3, video_url = $4, video_platform = $5, embed_cod
     target_age_min = $9, target_age_max = $10, difficulty = $11, play_method = $12, expected_effects = $13,
     materials_needed = $14, precautions = $15, is_published = $16, priority = $17,
     published_at = CASE WHEN $16 THEN coalesce(published_at, aipoten.app_now()) ELSE published_at END,
+    url_last_checked_at = CASE WHEN video_url = $4 THEN url_last_checked_at END,
+    url_failed_days = CASE WHEN video_url = $4 THEN url_failed_days ELSE 0 END,
+    url_failed_on = CASE WHEN video_url = $4 THEN url_failed_on END,
     updated_at = aipoten.app_now()
 WHERE id = $1;
 
@@ -473,7 +475,7 @@ WHERE v.id = $1
 RETURNING
        {item_columns},
        v.embed_code, v.play_method, v.expected_effects, v.materials_needed, v.precautions, v.created_at, v.updated_at,
-       v.is_published, v.url_last_checked_at;
+       v.is_published, v.url_last_checked_at, v.url_failed_days, v.is_alive;
 
 -- video_delete: write -> key_row
 -- The row stays for those who watched it; it is in no category any more, so that these can be deleted.
@@ -570,3 +572,35 @@ DELETE FROM videos.recommended_videos WHERE child_id = $1;
 
 -- child_prescriptions_erase: write
 DELETE FROM videos.prescriptions WHERE child_id = $1;
+
+-- --- links ------------------------------------------------------------------------------------------------------------------------
+
+-- link_take: write -> link_row
+-- The one that waits longest, if it is due; looked at from now on.
+UPDATE videos.videos v
+SET url_last_checked_at = aipoten.app_now()
+FROM (SELECT id FROM videos.videos
+      WHERE is_published AND deleted_at IS NULL
+        AND (url_last_checked_at IS NULL OR url_last_checked_at <= aipoten.app_now() - interval '1 day')
+      ORDER BY url_last_checked_at NULLS FIRST, id
+      LIMIT 1
+      FOR UPDATE SKIP LOCKED) AS due
+WHERE v.id = due.id
+RETURNING v.id, v.video_url, v.video_platform;
+
+-- link_settle: write -> link_settled
+-- What was found ($3: it failed) at the link $2 of video $1; a second failure on the same day of Seoul is none.
+WITH was AS (
+    SELECT id, is_alive, (aipoten.app_now() AT TIME ZONE 'Asia/Seoul')::date AS today
+    FROM videos.videos
+    WHERE id = $1 AND video_url = $2 AND deleted_at IS NULL
+    FOR UPDATE
+)
+UPDATE videos.videos v
+SET url_failed_days = CASE WHEN NOT $3::boolean THEN 0
+                           WHEN v.url_failed_on = was.today THEN v.url_failed_days
+                           ELSE least(v.url_failed_days + 1, 1000) END,
+    url_failed_on = CASE WHEN $3 THEN was.today END
+FROM was
+WHERE v.id = was.id
+RETURNING v.title, was.is_alive AS was_alive, v.is_alive;

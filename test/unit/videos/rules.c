@@ -35,6 +35,21 @@ static void test_links(void **state)
             fail_msg("%s is taken", wrong[i]);
 }
 
+static void test_link_states(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        enum link_state page, service;
+    } cases[] = {{200, LINK_ALIVE, LINK_ALIVE}, {204, LINK_ALIVE, LINK_ALIVE}, {301, LINK_ALIVE, LINK_ALIVE}, {308, LINK_ALIVE, LINK_ALIVE},
+        {400, LINK_FAILED, LINK_FAILED}, {401, LINK_ALIVE, LINK_FAILED}, {403, LINK_ALIVE, LINK_FAILED}, {404, LINK_FAILED, LINK_FAILED},
+        {408, LINK_UNTOLD, LINK_UNTOLD}, {410, LINK_FAILED, LINK_FAILED}, {429, LINK_UNTOLD, LINK_UNTOLD},
+        {500, LINK_FAILED, LINK_FAILED}, {503, LINK_FAILED, LINK_FAILED}, {0, LINK_FAILED, LINK_FAILED}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        if (link_state_of(cases[i].status, false) != cases[i].page || link_state_of(cases[i].status, true) != cases[i].service)
+            fail_msg("status %d", cases[i].status);
+}
+
 static void test_embeds(void **state)
 {
     (void)state;
@@ -88,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_link_states),
         cmocka_unit_test(test_embeds),
         cmocka_unit_test(test_viewers),
         cmocka_unit_test(test_cursors),

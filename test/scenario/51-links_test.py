@@ -1,0 +1,206 @@
+"""The link checker: a video whose link fails on three days leaves recommendations, and admins are told, once; it is back when the link
+answers again, or is another one. A server of our own is asked, and the days are made to pass."""
+import http.server
+import threading
+import uuid
+
+import pytest
+
+from harness import faults, people
+from harness.wait import wait_until
+
+ADMIN_VIDEOS = '/api/v1/admin/videos'
+
+
+class Links:
+    """`statuses`: of each path, else 200; a status of 0 is no answer. `asked`: the paths, in their order."""
+
+    def __init__(self):
+        self.statuses, self.asked = {}, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                status = outer.statuses.get(self.path, 200)
+                if status:
+                    self.send_response(status)
+                    self.send_header('content-length', '0')
+                    self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.url = f'http://127.0.0.1:{self.server.server_port}'
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture(scope='module')
+def links():
+    links = Links()
+    yield links
+    links.stop()
+
+
+@pytest.fixture(scope='module')
+def own(start_system, links):
+    """It begins to look when none of the demo's links is due."""
+    settings = {'links': {'check': False, 'look': '50ms', 'pause': '10ms', 'timeout': '2s', 'plain_loopback': True,
+                          'youtube': f'{links.url}/oembed?', 'vimeo': f'{links.url}/vimeo?a=b'},
+                'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'}}
+    system = start_system(settings=settings)
+    with system.database() as database:
+        database.rows("UPDATE videos.videos SET url_last_checked_at = now() + interval '1 day'")
+    settings['links']['check'] = True
+    system.write_config(settings)
+    system.ctl('reload')
+    return system
+
+
+@pytest.fixture
+def database(own):
+    with own.database() as connection:
+        yield connection
+
+
+@pytest.fixture
+def video(own, links, database):
+    """Recommended for a child of its own; its link is path `video.path` of the server."""
+    return Video(own, links, database)
+
+
+class Video:
+    def __init__(self, own, links, database, platform='other'):
+        mark = uuid.uuid4().hex
+        self.own, self.database, self.path = own, database, f'/{mark}'
+        self.admin, self.mother = people.demo(own, 'admin').client, people.newcomer(own)
+        made = self.admin.post(ADMIN_VIDEOS, {
+            'title': f'링크 {mark}', 'description': '시험', 'video_url': f'https://videos.example.com/{mark}', 'video_platform': platform,
+            'duration': 100, 'target_age_min': 12, 'target_age_max': 36, 'difficulty': 'easy', 'priority': 1, 'areas': ['language']})
+        self.id = made.expect(201).data['id']
+        self.child = self.mother.child()['id']
+        self.database.rows("""WITH attempt AS (
+                INSERT INTO assessments.development_assessments (id, child_id, user_id, assessment_date, age_in_months,
+                    chronological_age_months, status, question_ids, expires_at, completed_at)
+                VALUES (gen_random_uuid(), %s, %s, current_date, 25, 25, 'completed', '{}', now() + interval '1 day', now())
+                RETURNING id, child_id)
+            INSERT INTO videos.recommended_videos (id, assessment_id, child_id, video_id, development_area, area_level,
+                recommendation_reason, reason_code, reason_parameters, priority_score, position)
+            SELECT gen_random_uuid(), id, child_id, %s, 'language', 'good', '까닭', 'fits',
+                   '{"age": 25, "age_min": 12, "age_max": 36, "difficulty": "easy"}', 50, 1
+            FROM attempt""", self.child, self.mother.id, self.id)
+        # No administrator may name such a link; and what is not published is not looked at.
+        self.database.rows('UPDATE videos.videos SET video_url = %s, is_published = true, published_at = now() WHERE id = %s',
+                           links.url + self.path, self.id)
+        wait_until(lambda: any(path.endswith(mark) for path in links.asked), 30, 'the first look')
+
+    def seen(self):
+        return self.admin.get(f'{ADMIN_VIDEOS}/{self.id}').expect(200).data
+
+    def recommended(self):
+        return [row['video_id'] for row in self.mother.client.get('/api/v1/videos/recommended', query={'child_id': self.child}).expect(200).data]
+
+    def day_passes(self):
+        """Then it is due."""
+        self.database.rows("""UPDATE videos.videos SET url_last_checked_at = now() - interval '1 day', url_failed_on = url_failed_on - 1
+                              WHERE id = %s""", self.id)
+
+
+def broadcasts(database, video):
+    return database.rows('SELECT * FROM notifications.broadcasts WHERE link_url = %s', f'/admin/videos/{video.id}')
+
+
+def failed_days(video, count):
+    wait_until(lambda: video.seen()['url_failed_days'] == count, 30, f'{count} days of failures', every=0.02)
+
+
+def test_three_days(own, links, video, database):
+    assert video.recommended() == [video.id]
+    links.statuses[video.path] = 404
+    for day in (1, 2, 3):
+        assert video.seen()['is_alive'] and video.recommended() == [video.id] and broadcasts(database, video) == []
+        video.day_passes()
+        failed_days(video, day)
+    assert not video.seen()['is_alive'] and video.recommended() == []
+    video.mother.client.get(f'/api/v1/videos/{video.id}').expect(200)  # it is still there for who looks for it
+    told, = wait_until(lambda: broadcasts(database, video), 20, 'the word to admins')
+    assert (told['role'], told['created_by']) == ('admin', None) and video.seen()['title'] in told['message']
+    wait_until(lambda: any(row['link_url'] == told['link_url'] for row in video.admin.get('/api/v1/notifications').expect(200).data), 30,
+               'that an admin has it')
+    assert [row['id'] for row in video.admin.get('/api/v1/admin/notifications/broadcasts').expect(200).data][0] == told['id']
+    video.day_passes()
+    failed_days(video, 4)
+    assert len(broadcasts(database, video)) == 1, 'once is enough'
+    links.statuses.pop(video.path)
+    video.day_passes()
+    failed_days(video, 0)
+    assert video.seen()['is_alive'] and video.recommended() == [video.id]
+
+
+def test_one_day_counts_once(links, video, database):
+    """Also when it is looked at twice in it: an administrator's correction asks anew."""
+    links.statuses[video.path] = 503
+    video.day_passes()
+    failed_days(video, 1)
+    for count in (3, 4):
+        database.rows('UPDATE videos.videos SET url_last_checked_at = NULL WHERE id = %s', video.id)
+        wait_until(lambda count=count: links.asked.count(video.path) == count, 30, 'another look')
+    other = Video(video.own, links, database)
+    assert other.id != video.id  # its first look came after the last one of this
+    failed_days(video, 1)
+
+
+def test_a_good_day_between(links, video):
+    links.statuses[video.path] = 410
+    video.day_passes()
+    failed_days(video, 1)
+    video.day_passes()
+    failed_days(video, 2)
+    links.statuses[video.path] = 302
+    video.day_passes()
+    failed_days(video, 0)
+
+
+@pytest.mark.parametrize('status, days', [(403, 0), (429, 0), (0, 1), (500, 1)])
+def test_what_fails(links, video, status, days):
+    """A page that does not like machines is there; who does not answer is not, when others do."""
+    links.statuses[video.path] = status
+    video.day_passes()
+    wait_until(lambda: links.asked.count(video.path) >= 2, 30, 'the second look')
+    failed_days(video, days)
+
+
+@pytest.mark.parametrize('platform, question', [('youtube', '/oembed?url='), ('vimeo', '/vimeo?a=b&url=')])
+def test_platforms_are_asked_their_own_way(own, links, database, platform, question):
+    """Their pages say 200 of a video that is gone; and of a private one their service says 403."""
+    video = Video(own, links, database, platform)
+    path = next(path for path in links.asked if path.endswith(video.path[1:]))
+    links.statuses[path] = 403
+    video.day_passes()
+    failed_days(video, 1)
+    assert video.path not in links.asked and path == question + links.url.replace(':', '%3A').replace('/', '%2F') + '%2F' + video.path[1:]
+
+
+def test_another_link_begins_anew(video, database):
+    database.rows("""UPDATE videos.videos SET url_failed_days = 3, url_failed_on = current_date, video_url = 'https://videos.example.com/one'
+                     WHERE id = %s""", video.id)
+    video.admin.patch(f'{ADMIN_VIDEOS}/{video.id}', {'title': '다른 이름', 'is_published': False}).expect(200)
+    assert not video.seen()['is_alive']
+    video.admin.patch(f'{ADMIN_VIDEOS}/{video.id}', {'video_url': 'https://videos.example.com/another'}).expect(200)
+    seen = video.seen()
+    assert (seen['url_failed_days'], seen['url_last_checked_at'], seen['is_alive']) == (0, None, True)
+
+
+def test_a_death_asks_nobody_twice(own, links, video):
+    """Whoever took a link and died leaves it for the next day; the word to admins comes with what is kept, or not at all."""
+    with faults.Fault(own, 'videos', 'link.taken') as fault:
+        video.database.rows("UPDATE videos.videos SET url_last_checked_at = now() - interval '1 day' WHERE id = %s", video.id)
+        wait_until(fault.hit, 30, 'the death')
+    own.wait_ready()
+    Video(own, links, video.database)  # it goes on
+    assert links.asked.count(video.path) == 1
