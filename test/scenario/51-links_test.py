@@ -122,11 +122,13 @@ def failed_days(video, count):
 def test_three_days(own, links, video, database):
     assert video.recommended() == [video.id]
     links.statuses[video.path] = 404
+    version = database.value('SELECT version FROM videos.catalogue')
     for day in (1, 2, 3):
         assert video.seen()['is_alive'] and video.recommended() == [video.id] and broadcasts(database, video) == []
         video.day_passes()
         failed_days(video, day)
     assert not video.seen()['is_alive'] and video.recommended() == []
+    assert database.value('SELECT version FROM videos.catalogue') != version, 'who ranks still remembers it'
     video.mother.client.get(f'/api/v1/videos/{video.id}').expect(200)  # it is still there for who looks for it
     told, = wait_until(lambda: broadcasts(database, video), 20, 'the word to admins')
     assert (told['role'], told['created_by']) == ('admin', None) and video.seen()['title'] in told['message']
