@@ -88,7 +88,7 @@ static void admins_tell(call_t *call, uuid_t video, text_t title)
     notification_broadcast_t notice = {0};
     char id[UUID_TEXT_SIZE];
     uuid_format(video, id);
-    message_set(&notice, role, BROADCAST_ADMINS);
+    message_set(&notice, role, BROADCAST_ADMIN);
     message_set(&notice, title, TEXT("열리지 않는 영상이 있어요"));
     message_set(&notice, title_en, TEXT("A video's link is dead"));
     message_set(&notice, message, arena_format(call->arena, "‘%.*s’의 링크가 사흘 동안 열리지 않아 추천에서 빠졌어요. 링크를 확인해 주세요.",
