@@ -13,6 +13,7 @@ import pytest
 
 from harness import people
 from harness.client import Client, insecure_tls
+from harness.realtime import Socket
 from harness.system import BUILD, ROOT, Refused, System, free_port
 from harness.wait import pid_lives, wait_until
 
@@ -286,7 +287,10 @@ def test_run_starts_only_what_is_down(own, me):
 
 # --- stopping ----------------------------------------------------------------------------------------------------------------
 
-def test_stop_ends_everything_and_the_data_stays(own):
+def test_stop_ends_everything_and_the_data_stays(own, me):
+    """Also when somebody was last seen online, whose socket the stop ends."""
+    online = Socket(own, me.token)
+    assert online.ask('presence', {'userId': me.id})['data']['online'] is True
     person = people.newcomer(own)
     child = person.child(name='남는아이')
     pids = own.pids() + [own.supervisor_pid(), int(own.services('postgres_pid')), int(own.services('redis_pid'))]
@@ -297,6 +301,10 @@ def test_stop_ends_everything_and_the_data_stays(own):
     assert 'Nothing of aipoten runs' in own.stop(), 'a second stop is no fault'
 
     own.start()
+    asker = Socket(own, people.demo(own, 'admin').token)
+    told = wait_until(lambda: (data := asker.ask('presence', {'userId': me.id})['data'])['lastSeen'] and data, 20, 'what Redis remembers')
+    assert told['online'] is False
+    asker.close()
     again = people.log_in(own, person.email, person.password)
     assert again.client.get(f'/api/v1/children/{child["id"]}').expect(200).data['name'] == '남는아이'
     person.client.get('/api/v1/users/me').expect(200)  # tokens outlive a restart: the keys are kept
