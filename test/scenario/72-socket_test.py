@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import threading
 
 import pytest
 
+from harness import system
 from harness.measure import counters_of
 from harness.realtime import BINARY, CLOSE, PING, SUITES, TEXT, Ended, Engine, Polling, Refused, Socket, suite_home
 from harness.wait import wait_until
@@ -46,6 +48,21 @@ def test_public_suite(echo, protocol, tmp_path):
     passing = re.search(r'(\d+) passing', done.stdout)
     assert done.returncode == 0 and passing, done.stdout + done.stderr
     assert int(passing.group(1)) == len(re.findall(r'^ *it\(', text, re.MULTILINE)) > 20
+
+
+def test_run_says_where_they_are(echo):
+    said = echo.start()
+    for path in ('/engine.io/', '/socket.io/'):
+        assert f'http://127.0.0.1:{echo.http_port}{path}' in said
+    assert {row['service'] for row in echo.instances()} == {'broker', 'frontend'}
+
+
+@pytest.mark.parametrize('arguments, why', [
+    (['--conformance'], 'needs a port'), (['--conformance', '70000'], 'needs a port'), (['--conformance', '0x10'], 'needs a port'),
+    (['--conformance', '3000', '--config', 'h2o-conf/development.yaml'], 'a configuration of its own')])
+def test_run_refuses(echo, arguments, why):
+    with pytest.raises(system.Refused, match=why):
+        echo.run_tool(os.path.join(system.ROOT, 'tools', 'run'), '--detach', '--no-build', *arguments)
 
 
 # --- handshake ---------------------------------------------------------------------------------------------------------------
@@ -203,7 +220,7 @@ def test_a_second_upgrade_changes_nothing(echo):
     socket.send('2probe')
     assert socket.receive() == '3probe'
     other = Engine(echo, sid=polling.sid, path=ECHO)
-    other.wait_end()
+    assert other.cut_off() == NORMAL and other.heard == []  # at once: who waits too long is told no code
     socket.send('5')
     socket.send('4hello')
     assert socket.next() == '4hello'
