@@ -15,8 +15,8 @@
 
 enum {
     TICK = 20,             /* milliseconds */
-    SLICE = 2000,          /* microseconds of a turn that may go into writing */
-    SLICE_STEP = 16,       /* sessions between two looks at the time */
+    SLICE = 500,           /* microseconds of a turn that may go into writing: requests of HTTP wait for no more */
+    SLICE_STEP = 8,        /* sessions between two looks at the time */
     ENDING_MOST = 2,       /* seconds until a session that ends is closed */
     WINDOW = 10,           /* seconds, of realtime.messages and realtime.sessions_address */
     GENERATION_DIGITS = 16,
