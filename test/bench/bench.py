@@ -58,6 +58,11 @@ class Bench:
         system.start()
         return system
 
+    def end(self, system):
+        """Nobody uses it any more."""
+        self.systems.remove(system)
+        system.destroy()
+
     @functools.cached_property
     def system(self):
         return self.start()

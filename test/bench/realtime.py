@@ -414,4 +414,5 @@ def run(bench):
         raise RuntimeError(f'{len(side.users)} users are too few')
     ten_thousand(bench, side)
     peer(bench, system)
+    bench.end(system)
     forty_thousand(bench)
