@@ -94,7 +94,7 @@ emit() {
 }
 
 realtime_journey() {
-  local words
+  local words name
   words="$(date +%H:%M:%S)의 알림"
   say "== Two users, as tools/run made them: a parent and a therapist"
   log_in parent aipoten-demo-1
@@ -111,8 +111,10 @@ realtime_journey() {
   say "" "== An administrator tells everybody something"
   log_in admin aipoten-demo-1
   call 202 POST /admin/notifications/broadcast "{\"role\":\"all\",\"title\":\"$words\",\"message\":\"모두에게\",\"link_url\":\"/\"}"
-  expect parent "$words"
-  expect therapist "$words"
+  for name in parent therapist; do
+    expect "$name" "^42.\"broadcast\".*$words"        # at once, for who looks
+    expect "$name" "^42.\"new_notification\".*$words" # each one's own, which stays
+  done
   if [ -t 0 ]; then
     say "" "Both listen: what they are told appears here. Enter goes on."
     read -r

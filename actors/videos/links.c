@@ -133,7 +133,7 @@ int64_t links_work(call_t *call, int worker)
     call_commit(call);
     if (link == NULL)
         return config->links.look;
-    fault_point("link.taken");
+    fault_point("links.taken");
     const char *reason;
     enum link_state state = ask(call, link, &reason);
     if (state == LINK_ALIVE || (state == LINK_FAILED && outside_reached()))

@@ -18,7 +18,7 @@ NOTHING_WAITS = 'SELECT NOT EXISTS (SELECT FROM children.deliveries'
 ELSEWHERE = {'ask': 'unit/actor/test_calls.py', 'awaited': 'unit/actor/test_calls.py', 'mail': 'scenario/47-mail_test.py',
              'complete': 'scenario/36-complete_test.py',
              **dict.fromkeys(('broadcast', 'reminder', 'email', 'together'), 'scenario/70-notifications_test.py'),
-             'push': 'scenario/71-push_test.py'}
+             'push': 'scenario/71-push_test.py', 'links': 'scenario/51-links_test.py'}
 POINTS = [point for point in faults.points() if point.split('.')[0] not in ELSEWHERE]
 BROKEN = (OSError, http.client.HTTPException)
 SERVICES = ('children', 'admin', 'frontend')

@@ -200,7 +200,7 @@ def test_another_link_begins_anew(video, database):
 
 def test_a_death_asks_nobody_twice(own, links, video):
     """Whoever took a link and died leaves it for the next day; the word to admins comes with what is kept, or not at all."""
-    with faults.Fault(own, 'videos', 'link.taken') as fault:
+    with faults.Fault(own, 'videos', 'links.taken') as fault:
         video.database.rows("UPDATE videos.videos SET url_last_checked_at = now() - interval '1 day' WHERE id = %s", video.id)
         wait_until(fault.hit, 30, 'the death')
     own.wait_ready()
