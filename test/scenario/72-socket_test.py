@@ -8,8 +8,10 @@ import json
 import os
 import re
 import shutil
+import socket as tcp
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -235,6 +237,67 @@ def test_an_upgrade_that_is_given_up(echo):
     socket.close()
     polling.post('4still here')
     wait_until(lambda: polling.get() == (200, '4still here'), 20)
+
+
+def asked_before(echo, path):
+    """A request, and how many bytes answer it."""
+    request = f'GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode()
+    with tcp.create_connection(('127.0.0.1', echo.http_port), 20) as connection:
+        connection.sendall(request[:-2] + b'Connection: close\r\n\r\n')
+        return request, len(read_all(connection)) + len('keep-alive') - len('close')
+
+
+def read_all(connection):
+    parts = []
+    with contextlib.suppress(ConnectionError):
+        while part := connection.recv(65536):
+            parts.append(part)
+    return b''.join(parts)
+
+
+def deaf(echo):
+    """A connection whose client reads nothing: with small segments and windows the server's buffer is full soon."""
+    connection = tcp.socket()
+    connection.setsockopt(tcp.SOL_SOCKET, tcp.SO_RCVBUF, 2048)
+    connection.setsockopt(tcp.IPPROTO_TCP, tcp.TCP_MAXSEG, 1000)
+    connection.settimeout(20)
+    connection.connect(('127.0.0.1', echo.http_port))
+    return connection
+
+
+def probe_of(sid):
+    lines = [f'GET {ECHO}?EIO=4&transport=websocket&sid={sid} HTTP/1.1', 'Host: localhost', *map(': '.join, UPGRADE.items()), '', '']
+    return '\r\n'.join(lines).encode()
+
+
+def test_a_probe_that_ends_before_its_answer_is_written(echo):
+    """Its session's silence ends it, and then its client reads. Where the server's buffer is full nobody knows: a coarse look finds
+    out, a fine one has some whose answer is what does not fit."""
+    (many, many_size), (few, few_size) = asked_before(echo, '/nothing'), asked_before(echo, f'{ECHO}?EIO=3&transport=polling')
+    before = echo.pids('frontend')
+
+    def said(mixes):
+        """What follows the answer 101 of each, behind so many other answers; None: the probe came too late."""
+        connections = [deaf(echo) for _ in mixes]
+        for connection in connections:
+            connection.sendall(many * 60)
+        time.sleep(0.2)  # a hundred at once are too many
+        for connection, (count, rest) in zip(connections, mixes):
+            connection.sendall(many * count + few * rest + probe_of(Polling(echo, ECHO).sid))
+        time.sleep(3.5)  # 500 ms of silence, 2 s for a goodbye
+        answers = [read_all(connection).partition(b'HTTP/1.1 101')[2] for connection in connections]
+        for connection in connections:
+            connection.close()
+        return [answer.partition(b'\r\n\r\n')[2] if answer else None for answer in answers]
+
+    coarse = said([(count, 0) for count in range(0, 90, 2)])
+    assert coarse[0] is not None and coarse[-1] is None
+    full = 2 * coarse.index(None) * many_size
+    heard = said([(count, rest) for count in range(90) for rest in range(20)
+                  if count + rest < 90 and full - 3 * many_size < count * many_size + rest * few_size < full])
+    assert None in heard and b'' in heard
+    assert {part[:1] for part in coarse + heard if part} <= {b'\x88'}, 'a goodbye at most'
+    assert echo.pids('frontend') == before
 
 
 # --- bad frames --------------------------------------------------------------------------------------------------------------

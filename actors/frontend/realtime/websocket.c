@@ -53,6 +53,7 @@ struct websocket {
     address_t client;
     enum language language;
     bool probe, fetching, closing, closed, reading;
+    bool answering;     /* libh2o writes the answer 101, and comes back to it */
     bool in_pieces;     /* a message has begun whose last frame is to come */
 };
 
@@ -450,6 +451,15 @@ static void on_read(h2o_socket_t *socket, const char *error)
 
 /* --- ends --------------------------------------------------------------------------------------------------------- */
 
+/* At the end of the turn; not while a client that reads nothing keeps the answer 101 from being written. */
+static void bury_soon(websocket_t *ws)
+{
+    if (ws->answering)
+        return;
+    ws->next = websockets.closed;
+    websockets.closed = ws;
+}
+
 static void socket_close(websocket_t *ws)
 {
     h2o_socket_t *socket = ws->socket;
@@ -474,8 +484,7 @@ static void websocket_close(websocket_t *ws)
     time_end(ws);
     if (ws->socket != NULL)
         socket_close(ws);
-    ws->next = websockets.closed;
-    websockets.closed = ws;
+    bury_soon(ws);
     if (session == NULL)
         return;
     if (session->probing == ws) {
@@ -550,6 +559,13 @@ static void on_upgraded(void *argument, h2o_socket_t *socket, size_t request_siz
 {
     websocket_t *ws = argument;
     ws->socket = socket;
+    ws->answering = false;
+    if (ws->closed) { /* its time was over before it began */
+        if (socket != NULL)
+            socket_close(ws);
+        bury_soon(ws);
+        return;
+    }
     if (socket == NULL) {
         websocket_close(ws);
         return;
@@ -595,6 +611,7 @@ static void answer(exchange_t *exchange, websocket_t *ws, const char *key)
     response_header(exchange, &H2O_TOKEN_UPGRADE->buf, TEXT("websocket"));
     response_header(exchange, &accept_name, response_copy(exchange, text_of(accept)));
     response_switched(exchange);
+    ws->answering = true;
     h2o_http1_upgrade(req, NULL, 0, on_upgraded, ws);
 }
 
