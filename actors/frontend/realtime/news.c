@@ -281,12 +281,13 @@ static void take_answer(catch_up_t *catch_up, const asked_t *asked, const missed
         behind_add(catch_up);
 }
 
-/* All that was missed happened within realtime.recovery, and is not more than one answer holds. */
-static bool is_recoverable(const missed_t *missed)
+/* All that was missed happened within realtime.recovery, and is not more than one answer holds. Nobody was shown a number that was never
+ * given: from there on nothing new would be news. */
+static bool is_recoverable(const missed_t *missed, int64_t seq)
 {
     const missed_event_t *events = missed->events.items;
     int64_t before = clock_now() / CLOCK_MILLISECOND - frontend.config.realtime.recovery;
-    return missed->complete && (missed->events.count == 0 || milliseconds_of(events[0].id) >= before);
+    return missed->complete && seq <= missed->newest && (missed->events.count == 0 || milliseconds_of(events[0].id) >= before);
 }
 
 static void take_recovery(recovery_t *recovery, const missed_t *missed)
@@ -296,7 +297,7 @@ static void take_recovery(recovery_t *recovery, const missed_t *missed)
     catch_up_t *catch_up = topic->catch_up;
     void (*done)(socket_t *, bool) = recovery->done;
     int64_t seq = recovery->seq;
-    bool recovered = is_recoverable(missed);
+    bool recovered = is_recoverable(missed, seq);
     recovery_remove(recovery);
     done(socket, recovered);
     if (!recovered || socket->session->closed)

@@ -302,6 +302,23 @@ static void test_recovery(void **state)
     leave(&client);
 }
 
+/* Of another database than this one, or made up. */
+static void test_recovery_from_a_number_that_was_never_given(void **state)
+{
+    client_t client, other;
+    (void)state;
+    comes_back(&client, 9);
+    answer(0, 5);
+    assert_int_equal(client.done, 1);
+    assert_false(client.recovered);
+    join(&other);
+    answer(1, 5);
+    hint(6);
+    assert_string_equal(other.shown, "6");
+    leave(&client);
+    leave(&other);
+}
+
 /* It waits until somebody knows, instead of being let in without what it missed. */
 static void test_recovery_while_nobody_answers(void **state)
 {
@@ -410,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_hint_while_the_newest_is_asked, begin),
         cmocka_unit_test_setup(test_a_hint_while_nobody_answers, begin),
         cmocka_unit_test_setup(test_recovery, begin),
+        cmocka_unit_test_setup(test_recovery_from_a_number_that_was_never_given, begin),
         cmocka_unit_test_setup(test_recovery_while_nobody_answers, begin),
         cmocka_unit_test_setup(test_many_recoveries, begin),
         cmocka_unit_test_setup(test_who_goes_while_it_is_recovered, begin),
