@@ -9,7 +9,12 @@
 #include "../../shared/wire/hint.h"
 #include "../../shared/wire/realtime.h"
 
-enum { MUTED_MOST = 1000 /* users that one word can leave out */ };
+enum {
+    MUTED_MOST = 1000, /* users that one word can leave out */
+    MEMORY_PART = 2,   /* of actor.request_memory, for what a batch says */
+    WORDS_COPIES = 2,  /* of each user's: as the list shows them, and as open pages are told */
+    WORDS_AROUND = 512 /* bytes around them, in each */
+};
 
 void link_check(call_t *call, text_t link)
 {
@@ -143,6 +148,22 @@ static text_t ids_of(call_t *call, const rows_t *rows)
     return copy;
 }
 
+/* So many users that what is said to them fits into a call's memory: of long words fewer than broadcast_batch, else the batch would be
+ * refused for ever, and all that is behind it. */
+static int64_t batch_of(call_t *call, const broadcast_work_t *work)
+{
+    static buffer_t json; /* reused: nothing here suspends */
+    const config_t *config = call_config(call);
+    const text_t words[] = {work->title, work->message, work->title_en, work->message_en, work->link_url};
+    json.length = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (words[i].data != NULL)
+            message_json_string(&json, words[i]);
+    int64_t each = WORDS_COPIES * ((int64_t)json.length + WORDS_AROUND);
+    int64_t room = config->actor.request_memory / MEMORY_PART / each, most = config->notifications.broadcast_batch;
+    return room >= most ? most : room > 0 ? room : 1;
+}
+
 void broadcast_step(call_t *call)
 {
     param_t after = bind_integer(call_config(call)->notifications.broadcast_after);
@@ -151,7 +172,7 @@ void broadcast_step(call_t *call)
         call_commit(call);
         return;
     }
-    int64_t most = call_config(call)->notifications.broadcast_batch, told = 0;
+    int64_t most = batch_of(call, work), told = 0;
     const rows_t *users = db_query(call, &SQL_broadcast_users, bind_uuid(work->after_user), bind_text(work->role), bind_integer(most));
     uuid_t last = work->after_user;
     if (users->count > 0) {

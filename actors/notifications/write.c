@@ -81,13 +81,12 @@ static text_t users_join(call_t *call, const telling_t *tellings, int count, tex
 
 static void event_say(call_t *call, uuid_t user, const realtime_event_t *event)
 {
+    static buffer_t payload; /* reused: the hint is a copy of its own */
     char id[UUID_TEXT_SIZE];
-    buffer_t payload = {0};
     uuid_format(user, id);
+    payload.length = 0;
     realtime_pack_event(event, &payload);
-    text_t copy = arena_copy(call->arena, buffer_text(&payload));
-    buffer_free(&payload);
-    call_hint(call, arena_format(call->arena, "user:%s", id), copy);
+    call_hint(call, arena_format(call->arena, "user:%s", id), buffer_text(&payload));
 }
 
 /* As the list would show it to this user. */

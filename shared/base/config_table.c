@@ -311,7 +311,7 @@ const config_row_t config_rows[] = {
         .meaning = "questions that are asked at one age; a further one is refused"},
 
     {"notifications.broadcast_batch", CONFIG_INTEGER, AT(notifications.broadcast_batch), "500", 1, 5000,
-        .meaning = "users to whom one transaction tells what an administrator tells everybody"},
+        .meaning = "users to whom one transaction tells what an administrator tells everybody; fewer, when the words are long"},
     {"notifications.broadcast_after", CONFIG_DURATION, AT(notifications.broadcast_after), "1s", 0, MINUTE,
         .meaning = "until the first of them: open pages, which hear of it at once, come first"},
     {"notifications.max_devices", CONFIG_INTEGER, AT(notifications.max_devices), "10", 1, 100,

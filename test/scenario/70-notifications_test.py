@@ -449,7 +449,16 @@ POINTS = [point for point in faults.points() if point.split('.')[0] in ('broadca
 @pytest.fixture(scope='module')
 def own(start_system):
     return start_system(settings={'notifications': {'broadcast_batch': 40, 'broadcast_after': '0'},
+                                  'actor': {'request_memory': '512K'},
                                   'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'}})
+
+
+def test_long_words_to_everybody(own):
+    """What is said to so many users as a batch has takes more memory than a call is given: then a batch has fewer."""
+    admin = people.demo(own, 'admin')
+    order = admin.client.post(f'{BROADCASTS}/broadcast', {'role': 'parent', 'title': '가' * 200, 'message': '나' * 2000}).expect(202).data
+    done = whole(admin, order['id'])
+    assert done['sent'] == done['total'] > 40
 
 
 @pytest.mark.parametrize('point', POINTS)
