@@ -225,7 +225,8 @@ SELECT EXISTS (SELECT FROM notifications.broadcasts
        EXISTS (SELECT FROM notifications.reminders WHERE due_at <= aipoten.app_now()) AS reminders;
 
 -- emails_take: write -> email_row
--- The next $1 mails whose time has come are no longer here; those of them that somebody can get.
+-- The next $1 mails whose time has come are no longer here; those of them that somebody can get, in the order in which their users are
+-- locked by whoever settles deliveries (event.c), and each user's in the order of their numbers.
 WITH due AS (
     SELECT notification_id
     FROM notifications.emails
@@ -240,7 +241,8 @@ SELECT n.id, n.user_id, CASE WHEN r.language = 'en' THEN coalesce(n.title_en, n.
        CASE WHEN r.language = 'en' THEN coalesce(n.message_en, n.message) ELSE n.message END AS message,
        r.email, r.name, r.language
 FROM gone JOIN notifications.notifications n ON n.id = gone.notification_id JOIN accounts.recipients r ON r.user_id = n.user_id
-WHERE r.email_verified AND n.deleted_at IS NULL;
+WHERE r.email_verified AND n.deleted_at IS NULL
+ORDER BY n.user_id, n.seq;
 
 -- reminder_set: write
 INSERT INTO notifications.reminders (id, user_id, due_at, not_after, body) VALUES ($1, $2, $3, $4, $5)

@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 from harness import faults, people
-from harness.emit import Emitter
+from harness.emit import Emitter, lock
 from harness.measure import counters_of
 from harness.realtime import Socket
 from harness.wait import wait_until
@@ -379,6 +379,30 @@ def test_mails(newcomer, teller, database):
     assert due.astimezone(end.tzinfo) == end.replace(second=0, microsecond=0)
     database.rows('UPDATE notifications.emails SET next_at = now() WHERE notification_id = %s', row['id'])
     wait_until(lambda: len(mails(database, person)) == 3, 20, 'the mail after the quiet hours')
+
+
+def test_mails_lock_their_users_in_order(system, newcomer, teller, database):
+    """As whoever settles their deliveries does (event.c): else each waits for the other, and one of the two is undone."""
+    first, last = sorted((verified(database, newcomer()) for _ in range(2)), key=lambda person: person.id)
+    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9)))
+    for person in (first, last):
+        choose(person, quiet_from=f'{now - datetime.timedelta(hours=1):%H:%M}',
+               quiet_until=f'{now + datetime.timedelta(hours=2):%H:%M}').expect(200)
+        teller.tell(person, 1, 'payment')
+        teller.told(person, 1)
+    with system.database() as settling:
+        settling.connection.autocommit = False
+        settling.rows(lock('notifications'), first.id)
+        database.rows("""UPDATE notifications.emails e SET next_at = now() - CASE WHEN n.user_id = %s THEN 2 ELSE 1 END * interval '1 second'
+                         FROM notifications.notifications n WHERE n.id = e.notification_id AND n.user_id IN (%s, %s)""",
+                      last.id, first.id, last.id)
+        wait_until(lambda: database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), 20,
+                   'that the mails wait for the first user', every=0.01)
+        free = settling.value("SELECT pg_try_advisory_xact_lock(hashtextextended('notifications ' || %s::uuid::text, 0))", last.id)
+        settling.connection.rollback()
+    assert free, 'they hold the last user meanwhile'
+    for person in (first, last):
+        wait_until(lambda: len(mails(database, person)) == 1, 30, 'its mail')
 
 
 # --- at a time ------------------------------------------------------------------------------------------------------------------
