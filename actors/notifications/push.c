@@ -2,7 +2,8 @@
  * take: who dies with one leaves it to the next claim after that. Between the service's last word and the row that is gone lies the only
  * moment in which a death makes a push be sent twice; both name the notification, so the second takes the place of the first.
  *
- * The first worker looks for what is due; the others claim when it has found something. */
+ * One worker looks for what is due, whichever is free: one that waits for a service holds up nobody. All claim as long as it was not
+ * long ago that something was found. */
 #include "push.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/fault.h"
@@ -13,11 +14,11 @@ enum {
     LEASE_MARGIN = 15000, /* milliseconds beyond push.timeout: for the statements around it */
     QUESTIONS = 2,        /* that a push asks at most: for an access token, too */
     LOOK_PAUSE = 250,     /* milliseconds between two looks for what is due */
-    IDLE_PAUSE = 50,      /* of a worker that waits for the first one to find something */
-    BUSY_FOR = 1000,      /* milliseconds that all workers claim after something was found */
+    IDLE_PAUSE = 50,      /* of a worker that waits for one to find something */
+    BUSY_FOR = 1000,      /* milliseconds that all workers claim after something was found, or claimed */
 };
 
-static int64_t busy_until; /* clock_monotonic() */
+static int64_t busy_until, look_at; /* clock_monotonic() */
 
 /* What a service has taken and no row says yet: PostgreSQL was away. The worker's next step begins with it. */
 static struct {
@@ -123,10 +124,12 @@ static void job_run(call_t *call, int worker, const push_job_t *job)
 }
 
 /* Is there something to claim? */
-static bool work_found(call_t *call, int worker)
+static bool work_found(call_t *call)
 {
-    if (worker != 0 || clock_monotonic() < busy_until)
-        return clock_monotonic() < busy_until;
+    int64_t now = clock_monotonic();
+    if (now < busy_until || now < look_at)
+        return now < busy_until;
+    look_at = now + LOOK_PAUSE * CLOCK_MILLISECOND;
     if (!((const push_due_t *)row_first(call, db_query(call, &SQL_push_look)))->due)
         return false;
     busy_until = clock_monotonic() + BUSY_FOR * CLOCK_MILLISECOND;
@@ -136,15 +139,16 @@ static bool work_found(call_t *call, int worker)
 int64_t push_work(call_t *call, int worker)
 {
     accepted_end(call, worker);
-    if (!work_found(call, worker))
-        return worker == 0 ? LOOK_PAUSE : IDLE_PAUSE;
+    if (!work_found(call))
+        return IDLE_PAUSE;
     int64_t lease = QUESTIONS * call_config(call)->push.timeout + LEASE_MARGIN;
     const push_job_t *job = row_first(call, db_query(call, &SQL_push_claim, bind_integer(lease)));
     call_commit(call);
     if (job == NULL) {
         busy_until = 0;
-        return worker == 0 ? LOOK_PAUSE : IDLE_PAUSE;
+        return IDLE_PAUSE;
     }
+    busy_until = clock_monotonic() + BUSY_FOR * CLOCK_MILLISECOND;
     job_run(call, worker, job);
     fault_point("push.settled");
     return 0;

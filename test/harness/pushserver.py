@@ -69,10 +69,11 @@ class Browser:
 
 
 class PushServer:
-    """`got`: (path, headers, body) of all that came. `answers`: {path: [statuses or (status, body), …]}, then 201."""
+    """`got`: (path, headers, body) of all that came. `answers`: {path: [statuses or (status, body), …]}, then 201; after `held`'s event of
+    the path."""
 
     def __init__(self):
-        self.got, self.answers, self.lock = [], {}, threading.Lock()
+        self.got, self.answers, self.held, self.lock = [], {}, {}, threading.Lock()
         self.fcm_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.apns_key = ec.generate_private_key(ec.SECP256R1())
         outer = self
@@ -87,6 +88,8 @@ class PushServer:
                     outer.got.append((self.path, headers, body))
                     waiting = outer.answers.get(self.path)
                     answer = waiting.pop(0) if waiting else 201
+                if self.path in outer.held:
+                    outer.held[self.path].wait(60)
                 status, said = answer if isinstance(answer, tuple) else (answer, b'{}')
                 if self.path == '/token':
                     status, said = 200, json.dumps({'access_token': 'ya29.test', 'expires_in': 3599}).encode()
@@ -115,7 +118,7 @@ class PushServer:
         return [(headers, browser.open(body)) for headers, body in self.to(urllib.parse.urlsplit(browser.endpoint).path)]
 
     def settings(self):
-        return {'subject': 'mailto:push@aipoten.example', 'web_hosts': '127.0.0.1', 'plain_loopback': True, 'timeout': '4s',
+        return {'subject': 'mailto:push@aipoten.example', 'web_hosts': '127.0.0.1', 'plain_loopback': True, 'timeout': '20s',
                 'attempts': 3, 'retry_first': '200ms', 'retry_most': '1s',
                 'fcm': {'url': self.url, 'token_url': f'{self.url}/token', 'project': 'aipoten-test',
                         'client_email': 'push@aipoten-test.iam.example'},

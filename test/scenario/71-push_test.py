@@ -2,6 +2,7 @@
 want them; and never to an address that a client made up. The services are a server of our own."""
 import json
 import os
+import threading
 import time
 import uuid
 
@@ -17,7 +18,7 @@ from harness.wait import wait_until
 NOTIFICATIONS = '/api/v1/notifications'
 DEVICES = f'{NOTIFICATIONS}/devices'
 SYSTEM, REPORT, NEW_VIDEO = 10, 6, 1  # among the types
-LEASE = 2 * 4 + 15  # seconds: push.timeout of the harness, and push.c's LEASE_MARGIN
+LEASE = 2 * 20 + 15  # seconds: push.timeout of the harness, and push.c's LEASE_MARGIN
 
 
 @pytest.fixture(scope='module')
@@ -220,6 +221,26 @@ def test_gone_devices_are_forgotten(own, server, person, browser, database):
     tell(own, database, person)
     wait_until(lambda: person.client.get(DEVICES).expect(200).data == [], 20, 'that both are gone', every=0.1)
     assert jobs(database, person) == []
+
+
+def test_a_service_that_hangs_holds_up_no_other(own, server, person, browser, database):
+    """As many wait for it as there are workers who look, one after the other, so that nobody else is just looking."""
+    answered = threading.Event()
+    try:
+        for _ in own.instances('notifications'):
+            other = people.newcomer(own)
+            hung = Browser(server, uuid.uuid4().hex)
+            path = hung.endpoint.removeprefix(server.url)
+            server.held[path] = answered
+            other.client.post(DEVICES, hung.registration()).expect(201)
+            tell(own, database, other)
+            wait_until(lambda: server.to(path), 10, 'that one waits for an answer')
+            time.sleep(0.5)  # those who claim now find nothing and stop
+        tell(own, database, person)
+        wait_until(lambda: server.web(browser), 10, 'what another service carries')
+    finally:
+        answered.set()
+    wait_until(lambda: database.value("SELECT count(*) FROM notifications.push_jobs WHERE state = 'sending'") == 0, 30, 'answers')
 
 
 # --- who does not want them -----------------------------------------------------------------------------------------------------
