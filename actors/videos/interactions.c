@@ -41,8 +41,8 @@ void video_view(call_t *call)
     watcher_check(call, in->child_id, message_has(in, child_id));
     const touched_row_t *touched = NULL;
     if (call->principal.role != ROLE_NONE)
-        touched = row_first(call, db_query(call, &SQL_interaction_touch, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
-                                      bind_uuid(params->id), BIND(watcher, in, child_id)));
+        touched = row_or_404(call, db_query(call, &SQL_interaction_touch, bind_uuid(uuid_new()), bind_uuid(call->principal.user),
+                                       bind_uuid(params->id), BIND(watcher, in, child_id)));
     const view_answer_t *answer = row_or_404(call,
         db_query(call, &SQL_video_view, bind_uuid(params->id), bind_uuid(viewer_of(call)), bind_integer(pause)));
     if (answer->counted)
