@@ -75,7 +75,7 @@ bool place_take(process_t *, int rank);
 void place_give(process_t *);
 /* Says to the other processes what this one waits for; to be said again at each tick. PLACE_NONE: nothing. */
 void place_wish(process_t *, int rank);
-/* How many more than are free the others wait for, and the lowest rank of those who do. */
+/* How many more than are free the others wait for, or ourselves for a first one, and the lowest rank of those who do. */
 typedef struct {
     int count, rank;
 } places_wanted_t;
@@ -115,7 +115,7 @@ struct lanes {
     int groups;         /* under way: at most database.write_groups */
     bool writers_lost; /* said in the log */
     bool leaving;      /* this instance serves no more: nothing idle is kept */
-    places_wanted_t wanted; /* by others, at the last tick; less what was given since */
+    places_wanted_t wanted; /* at the last tick; less what was given since */
     struct queued *writer_queue, **writer_queue_end; /* callers that wait for a write connection (transaction.c) */
     loop_timer_t *timer;
     struct {

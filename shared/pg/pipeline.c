@@ -47,7 +47,7 @@ struct pipeline {
     int syncs; /* sent and not yet answered */
     int silent_ticks; /* with something sent and nothing heard */
     bool unsynced, wanted, said_lost;
-    bool renewing; /* connecting anew for a migration: callers wait for it */
+    bool renewing; /* connecting anew for a migration, or with a place that was waited for: callers wait for it */
     bool placeless; /* DOWN because the machine has no connection left: callers wait for it, too */
     int64_t retry_at, connect_deadline, last_used; /* clock_monotonic */
     int backoff;
@@ -135,9 +135,11 @@ static int64_t statement_timeout(const pipeline_t *lane)
 
 static void open_lane(pipeline_t *lane)
 {
+    bool waited = lane->placeless;
     lane->placeless = !connection_allowed(lane->lanes, lane->lane == LANE_READ ? PLACE_READ : PLACE_FIRST);
     if (lane->placeless)
         return; /* until a tick finds one */
+    lane->renewing |= waited; /* who comes while it connects waits as well as those who came before */
     lane->retry_at = clock_monotonic() + RECONNECT_MOST * CLOCK_MILLISECOND;
     char options[160];
     snprintf(options, sizeof options,

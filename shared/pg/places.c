@@ -39,8 +39,15 @@ static bool goes_before(const wish_t *wish, const wish_t *other)
 typedef struct {
     int64_t open;
     int before; /* wishes that go before ours, or, when we have none, all */
-    int lowest; /* rank of any wish of another */
+    int lowest; /* rank of any of these */
 } look_t;
+
+/* What we said ourselves, beside the wish that we look for. Whose lane has no connection at all gives one of its own to it: nobody
+ * else may have any. For one more of a kind he has he does not. */
+static bool is_passed_over(const wish_t *own, const wish_t *ours)
+{
+    return ours ? own->rank >= ours->rank : own->rank > PLACE_FIRST;
+}
 
 static look_t places_look(const process_t *process, const wish_t *ours)
 {
@@ -52,10 +59,10 @@ static look_t places_look(const process_t *process, const wish_t *ours)
             continue;
         look.open += atomic_load_explicit(&row->database_connections, memory_order_relaxed);
         wish_t wish;
-        if (!wish_of(row, now, &wish) || (row == process->self && (!ours || wish.rank >= ours->rank)))
+        if (!wish_of(row, now, &wish) || (row == process->self && is_passed_over(&wish, ours)))
             continue;
         look.before += !ours || goes_before(&wish, ours);
-        if (row != process->self && wish.rank < look.lowest)
+        if (wish.rank < look.lowest)
             look.lowest = wish.rank;
     }
     return look;
@@ -123,6 +130,8 @@ void place_wish(process_t *process, int rank)
 places_wanted_t places_wanted(const process_t *process)
 {
     look_t look = places_look(process, NULL);
-    int64_t lacking = look.before + look.open - process->config.database.connections; /* also when this was made smaller */
+    int64_t over = look.open - process->config.database.connections, lacking = look.before + over;
+    if (over > 0 && look.lowest > PLACE_FIRST)
+        look.lowest = PLACE_FIRST; /* it was made smaller: whoever has several has too many */
     return (places_wanted_t){.count = lacking > 0 ? (int)lacking : 0, .rank = look.lowest};
 }

@@ -208,6 +208,33 @@ static void test_who_waits_longer(void **state)
     assert_true(place_take(&others[1], PLACE_FIRST));
 }
 
+/* Whose own lane has none has its own idle ones for it: nobody else may have any to give. */
+static void test_from_oneself(void **state)
+{
+    (void)state;
+    only_reading();
+    all_writers();
+    scarce(0);
+    read_all(read_slowly, 1);
+    assert_int_equal(statuses[DB_OK], 1);
+    assert_int_equal(held_by(&process), 1 + WRITERS);
+    only_reading();
+    read_all(read_slowly, 1);
+    scarce(0);
+    write_all(1);
+    assert_int_equal(statuses[DB_OK], 1);
+    assert_int_equal(held_by(&process), 2);
+    only_reading();
+    all_writers();
+    fault = CLOSED_AT_EXECUTE;
+    read_all(read_one, 1);
+    assert_int_equal(held_by(&process), WRITERS);
+    fault = NO_FAULT;
+    scarce(0);
+    until_ready();
+    assert_int_equal(held_by(&process), WRITERS);
+}
+
 /* An instance that serves no more keeps nothing, wanted or not. */
 static void test_draining(void **state)
 {
@@ -280,6 +307,32 @@ static void test_reads_wait(void **state)
     pass(20); /* longer than until the next try */
     run_relieved(read_all, read_one, 20);
     assert_int_equal(wished, PLACE_READ);
+    assert_int_equal(statuses[DB_OK], 20);
+}
+
+/* … nor him who comes when it has a place again and connects. */
+static int met;
+
+static void read_when_it_connects(int number)
+{
+    while (held_by(&process) == 0)
+        lanes_yield(lanes);
+    met += !lanes_ready(lanes);
+    read_one(number);
+}
+
+static void test_reads_wait_for_what_connects(void **state)
+{
+    (void)state;
+    only_reading();
+    fault = CLOSED_AT_EXECUTE;
+    read_all(read_one, 1);
+    fault = NO_FAULT;
+    scarce(0);
+    pass(20);
+    met = 0;
+    run_relieved(read_all, read_when_it_connects, 20);
+    assert_true(met > 0);
     assert_int_equal(statuses[DB_OK], 20);
 }
 
@@ -374,6 +427,28 @@ static void test_those_who_have_none(void **state)
     loop->timer_stop(&timer);
     assert_false(working);
     assert_true(statuses[DB_OK] > 4 * WRITERS);
+    for (int status = DB_OK + 1; status <= DB_ERROR; status++)
+        assert_int_equal(statuses[status], 0);
+}
+
+/* A budget that was made smaller is kept also by who never pauses. */
+static void until_smaller(void *argument)
+{
+    (void)argument;
+    working = held_by(&process) > process.config.database.connections;
+}
+
+static void test_smaller(void **state)
+{
+    (void)state;
+    only_reading();
+    all_writers();
+    process.config.database.connections = 2;
+    working = true;
+    loop_timer_t *timer = loop->timer(loop, 5, until_smaller, NULL);
+    read_all(write_on, 4 * WRITERS);
+    loop->timer_stop(&timer);
+    assert_int_equal(held_by(&process), 2);
     for (int status = DB_OK + 1; status <= DB_ERROR; status++)
         assert_int_equal(statuses[status], 0);
 }
@@ -493,12 +568,15 @@ int main(void)
         cmocka_unit_test(test_old_wishes),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_who_waits_longer),
+        cmocka_unit_test(test_from_oneself),
         cmocka_unit_test(test_draining),
         cmocka_unit_test(test_waits),
         cmocka_unit_test(test_reads_wait),
+        cmocka_unit_test(test_reads_wait_for_what_connects),
         cmocka_unit_test(test_waits_no_longer),
         cmocka_unit_test(test_the_check_waits),
         cmocka_unit_test(test_those_who_have_none),
+        cmocka_unit_test(test_smaller),
         cmocka_unit_test(test_processes),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
