@@ -247,6 +247,9 @@ FROM (SELECT FROM videos.user_video_interactions i JOIN videos.videos v ON v.id 
 -- Until the end of the transaction nobody else writes what is recommended or prescribed for the child, nor forgets it.
 SELECT count(pg_advisory_xact_lock(hashtextextended('videos.recommended ' || $1::uuid::text, 0))) AS locks;
 
+-- child_known: write -> key_row
+SELECT child_id AS id FROM children.guardians WHERE child_id = $1 LIMIT 1;
+
 -- child_history: part
 -- What was done with videos together with child $1, and what was prescribed to it.
 SELECT k.video_id, max(k.completed_at) AS completed_at, bool_or(k.viewed) AS viewed, bool_or(k.prescribed) AS prescribed
@@ -584,17 +587,18 @@ FROM (SELECT id FROM videos.videos
         AND (url_last_checked_at IS NULL OR url_last_checked_at <= aipoten.app_now() - interval '1 day')
       ORDER BY url_last_checked_at NULLS FIRST, id
       LIMIT 1
-      FOR UPDATE SKIP LOCKED) AS due
+      FOR NO KEY UPDATE SKIP LOCKED) AS due
 WHERE v.id = due.id
 RETURNING v.id, v.video_url, v.video_platform;
 
 -- link_settle: write -> link_settled
--- What was found ($3: it failed) at the link $2 of video $1; a second failure on the same day of Seoul is none.
+-- What was found ($3: it failed) at the link $2 of video $1; a second failure on the same day of Seoul is none. The lock keeps out
+-- nobody whose rows only refer to the video: who recommends it may hold the catalogue's version, for which this may wait.
 WITH was AS (
     SELECT id, is_alive, (aipoten.app_now() AT TIME ZONE 'Asia/Seoul')::date AS today
     FROM videos.videos
     WHERE id = $1 AND video_url = $2 AND deleted_at IS NULL
-    FOR UPDATE
+    FOR NO KEY UPDATE
 )
 UPDATE videos.videos v
 SET url_failed_days = CASE WHEN NOT $3::boolean THEN 0

@@ -169,12 +169,23 @@ def test_a_good_day_between(links, video):
 
 
 @pytest.mark.parametrize('status, days', [(403, 0), (429, 0), (0, 1), (500, 1)])
-def test_what_fails(links, video, status, days):
+def test_what_fails(own, links, video, database, status, days):
     """A page that does not like machines is there; who does not answer is not, when others do."""
     links.statuses[video.path] = status
     video.day_passes()
     wait_until(lambda: links.asked.count(video.path) >= 2, 30, 'the second look')
-    failed_days(video, days)
+    Video(own, links, database)  # its first look came after what the second one of this has told was kept
+    assert video.seen()['url_failed_days'] == days
+
+
+def test_who_refers_to_it_keeps_nobody_waiting(own, links, video):
+    """Whose open transaction recommends it: it is looked at all the same, and what was found is kept."""
+    links.statuses[video.path] = 404
+    with own.database() as other:
+        other.connection.autocommit = False
+        other.rows('SELECT FROM videos.videos WHERE id = %s FOR KEY SHARE', video.id)  # as a foreign key does
+        video.day_passes()
+        failed_days(video, 1)
 
 
 @pytest.mark.parametrize('platform, question', [('youtube', '/oembed?url='), ('vimeo', '/vimeo?a=b&url=')])
