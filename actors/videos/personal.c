@@ -28,13 +28,15 @@ void videos_user_erased(call_t *call)
 }
 
 /* What was watched with the child, by whichever guardian, and what is recommended for it. A completion stays counted; bookmarks are
- * without a child. What is watched comes before the lock, as in recommend.c. */
+ * without a child. What is watched comes before the lock, as in recommend.c; and once more behind it, for whoever had the lock before
+ * may have watched it for the first time. Who has it afterwards sees that the child is gone. */
 void videos_child_deleted(call_t *call)
 {
     const child_deleted_t *in = call->input;
     param_t child = bind_uuid(in->child);
     db_send(call, &SQL_child_interactions_erase, child);
     db_send(call, &SQL_recommended_lock, child);
+    db_send(call, &SQL_child_interactions_erase, child);
     db_send(call, &SQL_child_run_erase, child);
     db_send(call, &SQL_child_recommendations_erase, child);
     db_send(call, &SQL_child_prescriptions_erase, child);

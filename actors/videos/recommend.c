@@ -102,8 +102,8 @@ void recommend_completed(call_t *call)
     reply_nothing(call);
 }
 
-/* Behind the lock. */
-static void rank_again(call_t *call, uuid_t child)
+/* Behind the lock. False: nothing was recommended yet, or the child was deleted. */
+static bool rank_again(call_t *call, uuid_t child)
 {
     const rows_t *rows = db_query(call, &SQL_run_get, bind_uuid(child));
     rank_child_t facts = {.age = 0};
@@ -118,12 +118,15 @@ static void rank_again(call_t *call, uuid_t child)
     }
     if (rows->count > 0)
         rank_and_write(call, child, assessment, &facts, db_query(call, &SQL_history, bind_uuid(child)));
+    return rows->count > 0;
 }
 
+/* Who watched with a child that was deleted meanwhile did not: nobody would remove it any more. */
 void recommend_again(call_t *call, uuid_t child)
 {
     db_send(call, &SQL_recommended_lock, bind_uuid(child));
-    rank_again(call, child);
+    if (!rank_again(call, child))
+        row_or_404(call, db_query(call, &SQL_child_known, bind_uuid(child)));
 }
 
 /* Event video.prescribed. A video that is not there (any more) is left out: the report keeps its name. */

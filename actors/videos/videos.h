@@ -25,7 +25,7 @@ void recommended_list(call_t *);
 void recommend_completed(call_t *);
 void recommend_prescribed(call_t *);
 /* Ranks a child's recommendations anew, of its latest attempt, if there is one: something was watched with it. Comes after all
- * that the call locks otherwise. */
+ * that the call locks otherwise. Ends the call with 404 when the child was deleted meanwhile. */
 void recommend_again(call_t *, uuid_t child);
 /* admin_videos.c */
 void admin_video_list(call_t *);

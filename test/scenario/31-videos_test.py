@@ -443,6 +443,39 @@ def test_a_deleted_child_watched_nothing(newcomer, video, database):
         (owner.id, other), (owner.id, None), (guardian.id, None)}
 
 
+@pytest.mark.parametrize('method, what, body', [
+    ('POST', '/view', {}), ('POST', '/complete', {}), ('PUT', '/progress', {'intervals': [{'start': 0, 'end': 10}]})])
+def test_watched_while_the_child_is_deleted(system, newcomer, video, database, method, what, body):
+    """The call knew the child; when it is written, nobody would remove it any more."""
+    parent = newcomer()
+    child = parent.child()['id']
+    with system.database() as other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other.connection.autocommit = False
+        other.rows('LOCK TABLE videos.user_video_interactions')
+        watched = pool.submit(parent.client.request, method, path_of(video, what), {**body, 'child_id': child})
+        wait_until(lambda: database.value('SELECT count(*) FROM pg_locks WHERE NOT granted'), 30, 'that it is being written')
+        parent.client.with_token(parent.token).delete(f'/api/v1/children/{child}').expect(200)
+        other.connection.commit()
+        watched.result().expect(404)
+    wait_until(lambda: not database.value('SELECT count(*) FROM children.deliveries WHERE aggregate = %s', child), 30, 'the event')
+    assert interactions(database, video) == [] and counter(database, video, 'completion_count') == 0
+
+
+def test_published_while_it_is_looked_at(system, newcomer, new_video, database):
+    """For the first of the call's statements it was not there, and for the second it is."""
+    parent, video = newcomer(), new_video(is_published=False)
+    child = parent.child()['id']
+    with system.database() as other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other.connection.autocommit = False
+        other.rows('LOCK TABLE videos.video_views')
+        view = pool.submit(parent.client.post, path_of(video, '/view'), {'child_id': child})
+        wait_until(lambda: view.done() or database.value('SELECT count(*) FROM pg_locks WHERE NOT granted'), 30, 'the second statement')
+        other.rows('UPDATE videos.videos SET is_published = true, published_at = now() WHERE id = %s', video['id'])
+        other.connection.commit()
+        view.result().expect(404)
+    parent.client.post(path_of(video, '/view'), {'child_id': child}).expect(200)
+
+
 # --- administration: videos ----------------------------------------------------------------------------------------------------
 
 def seen_everywhere(system, video, wanted):
