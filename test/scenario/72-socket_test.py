@@ -53,7 +53,8 @@ def test_public_suite(echo, protocol, tmp_path):
 
 
 def test_run_says_where_they_are(echo):
-    said = echo.start()
+    """With databases of its own, whatever others stand in the environment."""
+    said = echo.start(DATABASE_URL='postgresql://nobody@127.0.0.1:1/none', REDIS_URL='redis://127.0.0.1:1/0')
     for path in ('/engine.io/', '/socket.io/'):
         assert f'http://127.0.0.1:{echo.http_port}{path}' in said
     assert {row['service'] for row in echo.instances()} == {'broker', 'frontend'}
