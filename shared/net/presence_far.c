@@ -46,7 +46,8 @@ static const char beat_script[] = NOW
     "redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
     "return before and string.match(before, ' (%w+)$') == run and 1 or 0\n";
 
-/* ARGV: the lease, teller, milliseconds to keep, lines: user and value. */
+/* ARGV: the lease, teller, milliseconds to keep, lines: user and value. Who is not online is kept from when they last were, however often
+ * and late that is told; what another machine told may keep them longer. */
 static const char tell_script[] = TELLERS
     "for user, value in string.gmatch(ARGV[4], '(%S+) ([^\\n]+)\\n') do\n"
     "  local key = '" USER_KEY "' .. user\n"
@@ -62,8 +63,10 @@ static const char tell_script[] = TELLERS
     "    redis.call('HDEL', key, unpack(dead))\n"
     "    redis.call('HSET', key, '-', string.format('0 0 %.0f %.0f', seen, shown))\n"
     "  end\n"
-    "  redis.call('HSET', key, ARGV[2], value)\n"
-    "  redis.call('PEXPIRE', key, ARGV[3])\n"
+    "  local online, last_seen = string.match(value, '^(%d) %d (%d+)')\n"
+    "  local left = ARGV[3] - (online == '1' and 0 or math.max(0, now - last_seen))\n"
+    "  if left > 0 then redis.call('HSET', key, ARGV[2], value) else redis.call('HDEL', key, ARGV[2]) end\n"
+    "  if left > 0 and left > redis.call('PTTL', key) then redis.call('PEXPIRE', key, string.format('%.0f', left)) end\n"
     "end\n"
     "return 1\n";
 

@@ -397,6 +397,30 @@ def test_no_ghosts_of_what_was_killed(here, eyes):
         kept.close()
 
 
+def redis(system, *command):
+    done = subprocess.run(['redis-cli', '-h', '127.0.0.1', '-p', system.kept['REDIS_PORT'], *command], check=True, timeout=20, text=True,
+                          env={**os.environ, 'REDISCLI_AUTH': system.kept['REDIS_PASSWORD']}, capture_output=True)
+    return done.stdout.split('\n')[:-1] if done.stdout.strip() else []
+
+
+def test_what_is_told_again_is_forgotten_no_later(here, eyes):
+    """Thirty days after somebody was last online, also when another broker tells of them meanwhile."""
+    person = people.newcomer(here, consents=False)
+    key = f'aipoten:presence:user:{person.id}'
+    Socket(here, person.token).close()
+    eyes[1].sees(person, False)
+    wait_until(lambda: (values := redis(here, 'HVALS', key)) and not any(value.startswith('1') for value in values), WITHIN,
+               'Redis to be told')
+    tellers = set(redis(here, 'HKEYS', key))
+    left, since = int(redis(here, 'PTTL', key)[0]), time.monotonic()
+    assert left > 29 * 86400 * 1000
+    time.sleep(4)
+    kill(here.pids('broker')[0])
+    wait_until(lambda: set(redis(here, 'HKEYS', key)) - tellers, 2 * WITHIN, 'another broker to tell of it')
+    passed = (time.monotonic() - since) * 1000
+    assert left - int(redis(here, 'PTTL', key)[0]) > passed / 2
+
+
 def test_redis_forgets(here, there, eyes):
     """Killed and emptied: each machine goes on knowing of itself, and what it knows is told again."""
     person, left = (people.newcomer(here, consents=False) for _ in range(2))
@@ -410,8 +434,7 @@ def test_redis_forgets(here, there, eyes):
     assert eyes[1].look(person) == {'userId': person.id, 'online': False, 'lastSeen': None}
     here.services('redis_start')
     eyes[1].sees(person, True)
-    subprocess.run(['redis-cli', '-h', '127.0.0.1', '-p', here.kept['REDIS_PORT'], 'FLUSHALL'], check=True, timeout=20,
-                   env={**os.environ, 'REDISCLI_AUTH': here.kept['REDIS_PASSWORD']}, stdout=subprocess.DEVNULL)
+    redis(here, 'FLUSHALL')
     eyes[1].sees(person, True)
     assert wait_until(lambda: eyes[1].look(left)['lastSeen'], 2 * WITHIN, 'the last time to be told again')
     socket.close()
