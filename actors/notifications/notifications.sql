@@ -142,6 +142,7 @@ WITH notice AS (
     SELECT c.id, d.id, c.send_at
     FROM chosen c JOIN notifications.devices d ON d.user_id = c.user_id
     WHERE c.push
+    FOR KEY SHARE OF d -- as the reference will: one that goes at this moment is left out
 )
 SELECT c.place, c.id, c.user_id, c.seq, c.in_app, c.language, a.created_at
 FROM numbered c JOIN added a ON a.id = c.id

@@ -485,6 +485,21 @@ def test_long_words_to_everybody(own):
     assert done['sent'] == done['total'] > 40
 
 
+def test_a_device_that_goes_while_everybody_is_told(own):
+    """Is left out: its batch is not refused for it, which would put off all that this actor says by some seconds."""
+    admin, person = people.demo(own, 'admin'), people.newcomer(own)
+    device = person.client.post(f'{NOTIFICATIONS}/devices', {'platform': 'fcm', 'token': uuid.uuid4().hex}).expect(201).data['id']
+    with own.database() as database, own.database() as leaving:
+        leaving.connection.autocommit = False
+        leaving.rows('DELETE FROM notifications.devices WHERE id = %s', device)
+        order = admin.client.post(f'{BROADCASTS}/broadcast', {'role': 'parent', 'title': '안내', 'message': '모두에게'}).expect(202).data
+        wait_until(lambda: database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"), 20,
+                   'that its batch waits', every=0.01)
+        leaving.connection.commit()
+        wait_until(lambda: database.value('SELECT finished_at FROM notifications.broadcasts WHERE id = %s', order['id']), 8, 'its end')
+    assert [row['title'] for row in person.client.get(NOTIFICATIONS).expect(200).data] == ['안내']
+
+
 @pytest.mark.parametrize('point', POINTS)
 def test_death_at(own, point):
     """Nobody is left out and nobody told twice: of a broadcast, of reminders, of mails."""
