@@ -152,6 +152,14 @@ static bool bundle_attempt(bundle_t *bundle)
     return bundle_commit(bundle);
 }
 
+/* Alone, with nothing of the lead's, which is released. */
+static void job_again(job_t *job)
+{
+    job->tags = NULL;
+    job->tag_count = 0;
+    job_queue(job);
+}
+
 static void bundle_run(void *argument)
 {
     bundle_t *bundle = argument;
@@ -167,7 +175,7 @@ static void bundle_run(void *argument)
             if (good)
                 job_answer(bundle->jobs[i]);
             else
-                job_queue(bundle->jobs[i]);
+                job_again(bundle->jobs[i]);
         job_running(NULL);
         job_release(bundle->lead);
     }
