@@ -15,9 +15,10 @@ import time
 
 import pytest
 
-from harness import system
+from harness import system as systems
 from harness.measure import counters_of
 from harness.realtime import BINARY, CLOSE, PING, SUITES, TEXT, Ended, Engine, Polling, Refused, Socket, suite_home
+from harness.system import ROOT
 from harness.wait import wait_until
 
 ECHO = '/engine.io/'
@@ -64,8 +65,13 @@ def test_run_says_where_they_are(echo):
     (['--conformance'], 'needs a port'), (['--conformance', '70000'], 'needs a port'), (['--conformance', '0x10'], 'needs a port'),
     (['--conformance', '3000', '--config', 'h2o-conf/development.yaml'], 'a configuration of its own')])
 def test_run_refuses(echo, arguments, why):
-    with pytest.raises(system.Refused, match=why):
-        echo.run_tool(os.path.join(system.ROOT, 'tools', 'run'), '--detach', '--no-build', *arguments)
+    with pytest.raises(systems.Refused, match=why):
+        echo.run_tool(os.path.join(ROOT, 'tools', 'run'), '--detach', '--no-build', *arguments)
+
+
+def test_run_leaves_another_system_alone(system):
+    with pytest.raises(systems.Refused, match='another system runs'):
+        system.run_tool(os.path.join(ROOT, 'tools', 'run'), '--detach', '--no-build', '--conformance', '3000', AIPOTEN_DEMO_USERS='0')
 
 
 # --- handshake ---------------------------------------------------------------------------------------------------------------
