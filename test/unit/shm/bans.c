@@ -1,20 +1,9 @@
-#include "../unit.h"
+#include "rig.h"
 #include "base/clock.h"
 #include "shm/bans.h"
-#include <unistd.h>
 
 #define S CLOCK_SECOND
 #define NOW (INT64_C(1000) * S)
-
-static segment_t *segment;
-
-static int make(void **state)
-{
-    int fd;
-    (void)state;
-    segment = segment_create(&fd);
-    return segment == NULL ? -1 : close(fd);
-}
 
 static void ends_by_itself(void **state)
 {

@@ -1,25 +1,5 @@
-#include "../unit.h"
+#include "rig.h"
 #include "shm/crowd.h"
-#include <unistd.h>
-
-static segment_t *segment;
-
-static segment_instance_t *start(int slot, enum instance_state state)
-{
-    segment_instance_t *row = segment_instance(segment, slot);
-    atomic_store(&row->used, 1);
-    atomic_store(&row->generation, segment_next_generation(segment));
-    atomic_store(&row->state, state);
-    return row;
-}
-
-static int make(void **state)
-{
-    int fd;
-    (void)state;
-    segment = segment_create(&fd);
-    return segment == NULL ? -1 : close(fd);
-}
 
 static void adds_up(void **state)
 {

@@ -1,23 +1,12 @@
-#include "../unit.h"
+#include "rig.h"
 #include "base/clock.h"
 #include "shm/rate.h"
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define MINUTE (60 * CLOCK_SECOND)
 #define NOW (INT64_C(1767225600) * CLOCK_SECOND)
-
-static segment_t *segment;
-
-static int make(void **state)
-{
-    int fd;
-    (void)state;
-    segment = segment_create(&fd);
-    return segment == NULL ? -1 : close(fd);
-}
 
 static void burst(void **state)
 {

@@ -1,26 +1,15 @@
-#include "../unit.h"
+#include "rig.h"
 #include "base/clock.h"
 #include "shm/revocation.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define MINUTE (60 * CLOCK_SECOND)
 
 /* revocation.c's layout, for the tests that make a holder die: sets of 256 bytes after a head of 64. */
 enum { HEAD = 64, SET = 256, HOLDER = 192 };
-
-static segment_t *segment;
-
-static int make(void **state)
-{
-    int fd;
-    (void)state;
-    segment = segment_create(&fd);
-    return segment == NULL ? -1 : close(fd);
-}
 
 static int64_t of_user(uuid_t user, int64_t now)
 {
