@@ -1,7 +1,6 @@
 """pushserver: a server of our own in the place of the push services: of browsers (whose messages it decrypts as a browser would), of
 Firebase Cloud Messaging with its tokens, and of Apple. It answers as a test says."""
 import base64
-import http.server
 import json
 import os
 import struct
@@ -14,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from .localserver import Handler, LocalServer
 
 
 def b64(data):
@@ -68,7 +69,7 @@ class Browser:
         return json.loads(plain[:-1])
 
 
-class PushServer:
+class PushServer(LocalServer):
     """`got`: (path, headers, body) of all that came. `answers`: {path: [statuses or (status, body), …]}, then 201; after `held`'s event of
     the path."""
 
@@ -78,7 +79,7 @@ class PushServer:
         self.apns_key = ec.generate_private_key(ec.SECP256R1())
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Service(Handler):
             protocol_version = 'HTTP/1.1'
 
             def do_POST(self):
@@ -93,21 +94,9 @@ class PushServer:
                 status, said = answer if isinstance(answer, tuple) else (answer, b'{}')
                 if self.path == '/token':
                     status, said = 200, json.dumps({'access_token': 'ya29.test', 'expires_in': 3599}).encode()
-                self.send_response(status)
-                self.send_header('content-length', str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
+                self.answer(status, said)
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-        self.url = f'http://127.0.0.1:{self.server.server_port}'
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Service)
 
     def to(self, path):
         with self.lock:

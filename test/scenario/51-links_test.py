@@ -1,43 +1,31 @@
 """The link checker: a video whose link fails on three days leaves recommendations, and admins are told, once; it is back when the link
 answers again, or is another one. A server of our own is asked, and the days are made to pass."""
-import http.server
-import threading
 import uuid
 
 import pytest
 
 from harness import faults, people
+from harness.localserver import Handler, LocalServer
 from harness.wait import wait_until
 
 ADMIN_VIDEOS = '/api/v1/admin/videos'
 
 
-class Links:
+class Links(LocalServer):
     """`statuses`: of each path, else 200; a status of 0 is no answer. `asked`: the paths, in their order."""
 
     def __init__(self):
         self.statuses, self.asked = {}, []
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Linked(Handler):
             def do_GET(self):
                 outer.asked.append(self.path)
                 status = outer.statuses.get(self.path, 200)
                 if status:
-                    self.send_response(status)
-                    self.send_header('content-length', '0')
-                    self.end_headers()
+                    self.answer(status)
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-        self.url = f'http://127.0.0.1:{self.server.server_port}'
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Linked)
 
 
 @pytest.fixture(scope='module')
