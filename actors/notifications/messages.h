@@ -151,14 +151,17 @@ MESSAGE(own_device, OWN_DEVICE);
     FIELD(text, link_url, .nullable = true, .min = 1, .max = 500, .format = FORMAT_TOKEN, .meaning = "A relative path")
 MESSAGE(broadcast_create, BROADCAST_CREATE);
 
-#define BROADCAST(FIELD)                                                                                           \
-    FIELD(uuid, id)                                                                                                \
-    FIELD(choice, role, .names = broadcast_roles)                                                                  \
+#define BROADCAST_WORDS(FIELD)                                                                                     \
     FIELD(text, title)                                                                                             \
     FIELD(text, message)                                                                                           \
     FIELD(text, title_en, .nullable = true)                                                                        \
     FIELD(text, message_en, .nullable = true)                                                                      \
-    FIELD(text, link_url, .nullable = true)                                                                        \
+    FIELD(text, link_url, .nullable = true)
+
+#define BROADCAST(FIELD)                                                                                           \
+    FIELD(uuid, id)                                                                                                \
+    FIELD(choice, role, .names = broadcast_roles)                                                                  \
+    BROADCAST_WORDS(FIELD)                                                                                         \
     FIELD(integer, total, .meaning = "How many it was meant for when it was asked for")                            \
     FIELD(integer, sent, .meaning = "How many were told so far")                                                   \
     FIELD(time, created_at)                                                                                        \
@@ -168,22 +171,14 @@ MESSAGE(broadcast, BROADCAST);
 /* What the event `broadcast` carries, to whoever of the role is online. */
 #define BROADCAST_SAID(FIELD)                                                                                      \
     FIELD(uuid, id)                                                                                                \
-    FIELD(text, title)                                                                                             \
-    FIELD(text, message)                                                                                           \
-    FIELD(text, title_en, .nullable = true)                                                                        \
-    FIELD(text, message_en, .nullable = true)                                                                      \
-    FIELD(text, link_url, .nullable = true)                                                                        \
+    BROADCAST_WORDS(FIELD)                                                                                         \
     FIELD(time, created_at)
 MESSAGE(broadcast_said, BROADCAST_SAID);
 
 #define BROADCAST_WORK(FIELD)                                                                                      \
     FIELD(uuid, id)                                                                                                \
     FIELD(text, role)                                                                                              \
-    FIELD(text, title)                                                                                             \
-    FIELD(text, message)                                                                                           \
-    FIELD(text, title_en, .nullable = true)                                                                        \
-    FIELD(text, message_en, .nullable = true)                                                                      \
-    FIELD(text, link_url, .nullable = true)                                                                        \
+    BROADCAST_WORDS(FIELD)                                                                                         \
     FIELD(uuid, after_user)
 MESSAGE(broadcast_work, BROADCAST_WORK);
 
