@@ -2,6 +2,7 @@
  * copies of passwords are wiped before the memory goes back. */
 #include "hash.h"
 #include "../base/panic.h"
+#include "../base/yielding.h"
 #include <crypt.h>
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -133,7 +134,9 @@ static bool bcrypt(text_t password, const char *setting, char out[static CRYPT_O
 
     memcpy(phrase, password.data, password.length);
     phrase[password.length] = '\0';
+    yielding_begin();
     bool good = crypt_rn(phrase, setting, data, sizeof(*data)) != NULL;
+    yielding_end();
     if (good) {
         size_t length = strnlen(data->output, CRYPT_OUTPUT_SIZE - 1);
         memcpy(out, data->output, length);

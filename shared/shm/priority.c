@@ -1,8 +1,12 @@
-/* priority: three things, none of which needs a privilege.
+/* priority: four things, none of which needs a privilege.
  *
  * nice(2). The same for the session, because kernels with autogroups (sched(7)) weigh processes of different sessions by nothing
- * else, and each instance is a session of its own. And a long slice (sched_setattr(2)): who wakes up runs at once before whom it
- * would have to wait for otherwise, if its own slice is shorter (EEVDF, Linux 6.12; kernels before take no notice). */
+ * else, and each instance is a session of its own. A long slice (sched_setattr(2)): who wakes up runs at once before whom it
+ * would have to wait for otherwise, if its own slice is shorter (EEVDF, Linux 6.12; kernels before take no notice).
+ *
+ * And SCHED_IDLE where the session's own weight decides how much the process gets: then the kernel lets those who wake up choose its
+ * processor as if nobody were there, and not queue up on another. Without a group of its own that policy would starve the
+ * process whenever all processors are busy. */
 #include "priority.h"
 #include "../base/log.h"
 #include <errno.h>
@@ -50,14 +54,68 @@ static bool session_lower(int nice)
     return written == length;
 }
 
+/* Does the file begin with that? */
+static bool file_begins(const char *path, const char *begin)
+{
+    char text[8];
+    FILE *file = fopen(path, "re");
+    bool does = file != NULL && fgets(text, sizeof(text), file) != NULL && strncmp(text, begin, strlen(begin)) == 0;
+    if (file != NULL)
+        fclose(file);
+    return does;
+}
+
+/* Is "a,b,c" with such a part? */
+static bool has_part(const char *list, const char *part)
+{
+    size_t length = strlen(part);
+    for (const char *p = list; p != NULL; p = strchr(p, ','), p = p != NULL ? p + 1 : NULL)
+        if (strncmp(p, part, length) == 0 && (p[length] == ',' || p[length] == '\0'))
+            return true;
+    return false;
+}
+
+/* Of each line "ID:CONTROLLERS:PATH" (cgroups(7)) that says who gets how much processor, is the path the root's? */
+static bool in_root_control_group(void)
+{
+    char line[512];
+    bool root = true;
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (file == NULL)
+        return errno == ENOENT; /* a kernel without them */
+    while (root && fgets(line, sizeof(line), file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':'), *path = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+        if (path == NULL)
+            continue;
+        *path++ = '\0';
+        if (controllers[1] == '\0' || has_part(controllers + 1, "cpu"))
+            root = strcmp(path, "/") == 0;
+    }
+    fclose(file);
+    /* A container calls its own group the root; only groups that are not have this file. */
+    return root && access("/sys/fs/cgroup/cgroup.events", F_OK) != 0;
+}
+
+/* Does the weight of its session decide how much the process gets? */
+static bool session_weighs(void)
+{
+    return file_begins("/proc/sys/kernel/sched_autogroup_enabled", "1") &&
+           file_begins("/proc/self/autogroup", "/autogr") && in_root_control_group();
+}
+
 void priority_lower(int nice)
 {
-    const attributes_t attributes = {.size = sizeof(attributes), .policy = SCHED_OTHER, .nice = nice, .runtime = SLICE};
+    attributes_t attributes = {.size = sizeof(attributes), .policy = SCHED_OTHER, .nice = nice, .runtime = SLICE};
     if (setpriority(PRIO_PROCESS, 0, nice) != 0)
         tell("process");
     /* Of a session that is not its own, it must leave the others alone. */
-    if (getsid(0) == getpid() && !session_lower(nice))
-        tell("session");
+    if (getsid(0) == getpid()) {
+        if (!session_lower(nice))
+            tell("session");
+        else if (session_weighs())
+            attributes.policy = SCHED_IDLE;
+    }
     if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0)
         tell("slice");
 }

@@ -1,5 +1,6 @@
 #include "../unit.h"
 #include "shm/priority.h"
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,19 @@ static uint64_t slice_of_self(void)
     return syscall(SYS_sched_getattr, 0, attributes, sizeof(attributes), 0) == 0 ? attributes[3] : 0;
 }
 
+/* Does the kernel weigh sessions at all? */
+static bool weighs_sessions(void)
+{
+    int enabled = 0;
+    FILE *file = fopen("/proc/sys/kernel/sched_autogroup_enabled", "r");
+    if (file == NULL)
+        return false;
+    if (fscanf(file, "%d", &enabled) != 1)
+        enabled = 0;
+    fclose(file);
+    return enabled == 1;
+}
+
 /* In a process of its own: who was lowered cannot rise again without a privilege. The number of what is wrong. */
 static int in_child(bool session)
 {
@@ -46,8 +60,12 @@ static int in_child(bool session)
             status |= 1;
         if (nice_of_session() != (session ? NICE : before))
             status |= 2;
-        if (knows_slices && slice_of_self() != SLICE)
+        /* With the policy that starves, only a weight of its own keeps it alive. */
+        int policy = sched_getscheduler(0);
+        if (policy != SCHED_OTHER && (policy != SCHED_IDLE || !session || !weighs_sessions()))
             status |= 4;
+        if (policy == SCHED_OTHER && knows_slices && slice_of_self() != SLICE)
+            status |= 8;
         _exit(status);
     }
     int status;
