@@ -177,7 +177,7 @@ static int32_t wait_time(const loop_h2o_t *loop)
     int64_t left = loop->next_due - clock_monotonic();
     if (left <= 0)
         return 0;
-    return left < SLEEP_LONGEST * CLOCK_MILLISECOND ? (int32_t)(left / CLOCK_MILLISECOND) + 1 : SLEEP_LONGEST;
+    return left < SLEEP_LONGEST * CLOCK_MILLISECOND ? (int32_t)((left + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND) : SLEEP_LONGEST;
 }
 
 /* The kernel had no room to watch one more descriptor: that connection is lost to its timeout, the others go

@@ -158,10 +158,10 @@ def text_of(number):
     return json.dumps(notice(number), ensure_ascii=False, separators=(',', ':'))
 
 
-def fan_out(side, crowd, number):
-    """To all: seconds until each client has heard it, which it does once."""
+def fan_out(side, crowd, number, silent=0):
+    """To all: seconds until each client has heard it, which it does once. Nobody looks for so many seconds, which takes processor time."""
     text = text_of(number)
-    return heard_by_all(side, crowd, lambda: side.say(text))
+    return heard_by_all(side, crowd, lambda: side.say(text), silent)
 
 
 def own_words(side, crowd, number):
@@ -170,9 +170,10 @@ def own_words(side, crowd, number):
     return heard_by_all(side, crowd, lambda: side.say_each(texts))
 
 
-def heard_by_all(side, crowd, say):
+def heard_by_all(side, crowd, say, silent=0):
     began = time.monotonic()
     say()
+    time.sleep(silent)
     got = crowd.told(crowd.count)
     if len({one.client for one in got}) != crowd.count or len(got) != crowd.count:
         raise RuntimeError(f'{side.name}: {len(got)} events for {crowd.count} clients')
@@ -235,7 +236,7 @@ def http_meanwhile(bench, side, crowd, work):
     def saying():
         time.sleep(0.2)
         begin = time.time()
-        return begin, begin + max(fan_out(side, crowd, f'http {next(numbers)}'))
+        return begin, begin + max(fan_out(side, crowd, f'http {next(numbers)}', SECONDS[True]))
 
     for number in range(bench.options.rounds):
         (quiet, *first), (busy, *second) = (http_beside(side.system, streams, seconds * 2, what) for what in (silence, saying))

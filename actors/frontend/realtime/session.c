@@ -1,6 +1,7 @@
 /* session: the table, and three lists by time: who is pinged next or must have answered, who must have said who it is. Each list's
  * entries wait equally long, so that they stand in order and a look at the first ones is enough. What was queued in a turn is written
- * at its end, for a slice of time only: the rest of a broadcast goes out in the turns that follow, between other work. */
+ * at its end, for a slice of time only: the rest of a broadcast goes out in slices with pauses between, so that neither this process's
+ * other work nor other processes' wait behind it. */
 #include "session.h"
 #include "frontend/counters.h"
 #include "frontend/loop_h2o.h"
@@ -11,12 +12,18 @@
 #include "polling.h"
 #include "shm/rate.h"
 #include "websocket.h"
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 enum {
     TICK = 20,             /* milliseconds */
-    SLICE = 500,           /* microseconds of a turn that may go into writing: requests of HTTP wait for no more */
+    SLICE = 200,           /* microseconds of a turn that may go into writing: requests of HTTP wait for no more */
     SLICE_STEP = 8,        /* sessions between two looks at the time */
+    PAUSE = 400,           /* microseconds until the next slice: others have the processor more than half of the time */
+    PACED_MOST = 1000,     /* milliseconds of slices and pauses; what is not written by then has waited long enough */
     ENDING_MOST = 2,       /* seconds until a session that ends is closed */
     WINDOW = 10,           /* seconds, of realtime.messages and realtime.sessions_address */
     GENERATION_DIGITS = 16,
@@ -33,6 +40,9 @@ static struct {
     int64_t count, strangers; /* strangers: those that have not said who they are */
     session_node_t pings, pongs, endings, joinings;
     session_t *dirty_first, *dirty_last, *closed;
+    int64_t dirty_since;  /* clock_monotonic() when the list was empty last */
+    bool pausing;
+    int pause;            /* a timerfd, which ends the pause: the loop's timers count milliseconds */
     double admission; /* sessions that may begin now */
     int64_t admission_at;
     bool draining;
@@ -317,10 +327,13 @@ static void dirty_add(session_t *session)
     session->next = NULL;
     if (sessions.dirty_last != NULL)
         sessions.dirty_last->next = session;
-    else
+    else {
         sessions.dirty_first = session;
+        sessions.dirty_since = clock_monotonic();
+    }
     sessions.dirty_last = session;
-    loop_h2o_again(sessions.loop);
+    if (!sessions.pausing)
+        loop_h2o_again(sessions.loop);
 }
 
 static void end_soon(session_t *session, const char *reason)
@@ -422,22 +435,50 @@ static void bury(session_t *session)
     sessions.closed = session;
 }
 
-static bool on_turn(void *argument)
+static void on_pause_over(void *argument, int events)
 {
-    (void)argument;
-    int64_t until = sessions.dirty_first != NULL ? clock_monotonic() + SLICE : 0;
+    uint64_t times;
+    (void)argument, (void)events;
+    if (read(sessions.pause, &times, sizeof(times)) == sizeof(times))
+        sessions.pausing = false; /* the turn goes on with the list */
+}
+
+/* What is left of the list waits for the next slice. */
+static void pause_begin(int64_t now)
+{
+    const struct itimerspec pause = {.it_value.tv_nsec = PAUSE * 1000};
+    sessions.pausing = now - sessions.dirty_since < PACED_MOST * CLOCK_MILLISECOND &&
+                       timerfd_settime(sessions.pause, 0, &pause, NULL) == 0;
+    if (!sessions.pausing)
+        loop_h2o_again(sessions.loop);
+}
+
+/* For a slice of time. */
+static void write_some(void)
+{
+    int64_t now = clock_monotonic(), until = now + SLICE;
     session_t *session;
-    for (int i = 0; (i % SLICE_STEP != 0 || i == 0 || clock_monotonic() < until) && (session = dirty_take()) != NULL; i++)
+    for (int i = 0; (i % SLICE_STEP != 0 || i == 0 || (now = clock_monotonic()) < until) && (session = dirty_take()) != NULL; i++)
         if (session->closed)
             bury(session);
         else
             flush(session);
+    if (sessions.dirty_first != NULL)
+        pause_begin(now);
+}
+
+static bool on_turn(void *argument)
+{
+    session_t *session;
+    (void)argument;
+    if (sessions.dirty_first != NULL && !sessions.pausing)
+        write_some();
     websockets_bury();
     while ((session = sessions.closed) != NULL) {
         sessions.closed = session->next;
         free(session);
     }
-    return sessions.dirty_first != NULL;
+    return false;
 }
 
 /* --- receiving ---------------------------------------------------------------------------------------------------- */
@@ -575,6 +616,9 @@ void sessions_open(loop_t *loop)
     list_begin(&sessions.pongs);
     list_begin(&sessions.endings);
     list_begin(&sessions.joinings);
+    if ((sessions.pause = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) < 0)
+        panic("timerfd: %s", strerror(errno));
+    loop->watch(loop, sessions.pause, LOOP_READ, on_pause_over, NULL);
     loop->timer(loop, TICK, on_tick, NULL);
     loop->add_turn_hook(loop, on_turn, NULL);
 }
