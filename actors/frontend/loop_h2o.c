@@ -31,7 +31,8 @@ struct loop_watch {
 };
 
 struct loop_timer {
-    int64_t interval, due;           /* microseconds, clock_monotonic() */
+    int milliseconds;
+    int64_t due;                     /* clock_monotonic() */
     void (*on_time)(void *argument); /* NULL: stopped */
     void *argument;
     struct loop_timer *next;
@@ -104,8 +105,8 @@ static loop_timer_t *timer_add(
     loop_h2o_t *loop = (loop_h2o_t *)face;
     insist(milliseconds > 0);
     loop_timer_t *timer = memory_zeroed(1, sizeof(*timer));
-    *timer = (loop_timer_t){.interval = milliseconds * CLOCK_MILLISECOND,
-        .due = clock_monotonic() + milliseconds * CLOCK_MILLISECOND,
+    *timer = (loop_timer_t){.milliseconds = milliseconds,
+        .due = loop_due(clock_monotonic(), milliseconds, false),
         .on_time = on_time,
         .argument = argument,
         .next = loop->timers};
@@ -127,7 +128,7 @@ static void timers_run(loop_h2o_t *loop, int64_t now)
 {
     for (loop_timer_t *timer = loop->timers; timer != NULL; timer = timer->next)
         if (timer->due <= now && timer->on_time != NULL) {
-            timer->due = now + timer->interval;
+            timer->due = loop_due(now, timer->milliseconds, true);
             timer->on_time(timer->argument);
         }
     loop->next_due = INT64_MAX;

@@ -7,7 +7,7 @@
 #include "../base/panic.h"
 #include "../net/broker.h"
 
-enum { TICK_MILLISECONDS = 20, OUTGOING_MAX = 1024 };
+enum { TICK_MILLISECONDS = 50, OUTGOING_MAX = 1024 };
 
 static struct {
     outgoing_t *places[OUTGOING_MAX];

@@ -12,17 +12,21 @@ typedef struct loop loop_t;
 typedef struct loop_watch loop_watch_t;
 typedef struct loop_timer loop_timer_t;
 
-enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_STEP = 25 /* milliseconds */ };
 
 struct loop {
     loop_watch_t *(*watch)(loop_t *, int fd, int events, void (*on_ready)(void *argument, int events), void *argument);
     void (*watch_change)(loop_watch_t *, int events); /* events may be 0: kept, but silent */
     void (*unwatch)(loop_watch_t **);                 /* never closes the descriptor */
-    /* Repeats each `milliseconds` until it is stopped. */
+    /* Repeats each `milliseconds` until it is stopped. Those of a multiple of LOOP_STEP are due together with all others of that kind,
+     * and so up to a step later the first time: a process that has nothing to do wakes up once for all of them. */
     loop_timer_t *(*timer)(loop_t *, int milliseconds, void (*on_time)(void *argument), void *argument);
     void (*timer_stop)(loop_timer_t **);
     void (*add_turn_hook)(loop_t *, bool (*hook)(void *argument), void *argument);
 };
+
+/* For those who make loops: when a timer of `milliseconds` is due, begun or (`again`) run at `now`; microseconds of clock_monotonic(). */
+int64_t loop_due(int64_t now, int milliseconds, bool again);
 
 /* The libev loop of an actor. loop_ev_run returns after loop_ev_stop. */
 loop_t *loop_ev_create(void);

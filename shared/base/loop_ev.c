@@ -10,8 +10,9 @@
 #include "panic.h"
 #include <ev.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { HOOKS_MAX = 32, HOOK_ROUNDS = 8, HOOK_TIME = CLOCK_MILLISECOND };
+enum { HOOKS_MAX = 32, HOOK_ROUNDS = 8 };
 #define HOOK_TIME CLOCK_MILLISECOND /* a password's hash takes fifty of them: nothing else may wait for eight in a row */
 
 typedef struct loop_signal {
@@ -49,6 +50,7 @@ struct loop_watch {
 struct loop_timer {
     ev_timer timer;
     struct ev_loop *ev;
+    int milliseconds;
     void (*on_time)(void *argument);
     void *argument;
 };
@@ -104,11 +106,33 @@ static void loop_unwatch(loop_watch_t **watch)
     *watch = NULL;
 }
 
+/* The steps of two processes do not fall together: all of a machine at once would be in the way of its requests. */
+int64_t loop_due(int64_t now, int milliseconds, bool again)
+{
+    int64_t step = LOOP_STEP * CLOCK_MILLISECOND, due = now + milliseconds * CLOCK_MILLISECOND;
+    if (milliseconds % LOOP_STEP != 0)
+        return due;
+    int64_t phase = getpid() * INT64_C(7919) % step, over = (due - phase) % step; /* 7919: a prime, so that neighbours lie apart */
+    if (again) /* early or late by less than half a step, it keeps its place */
+        return over < step / 2 ? due - over : due - over + step;
+    return over == 0 ? due : due - over + step;
+}
+
+static void timer_arm(loop_timer_t *timer, bool again)
+{
+    int64_t now = clock_monotonic();
+    /* libev counts from the start of the turn; a long callback before us would shorten the time. */
+    ev_now_update(timer->ev);
+    timer->timer.repeat = (double)(loop_due(now, timer->milliseconds, again) - now) / (double)CLOCK_SECOND;
+    ev_timer_again(timer->ev, &timer->timer);
+}
+
 static void timer_due(struct ev_loop *ev, ev_timer *timer, int revents)
 {
     loop_timer_t *own = (loop_timer_t *)timer;
     (void)ev;
     (void)revents;
+    timer_arm(own, true);
     own->on_time(own->argument);
 }
 
@@ -116,15 +140,13 @@ static loop_timer_t *loop_timer(
     loop_t *loop, int milliseconds, void (*on_time)(void *argument), void *argument)
 {
     loop_timer_t *timer = memory_zeroed(1, sizeof(*timer));
-    double seconds = (milliseconds > 0 ? milliseconds : 1) / 1000.0;
 
+    timer->milliseconds = milliseconds > 0 ? milliseconds : 1;
     timer->ev = ((loop_ev_t *)loop)->ev;
     timer->on_time = on_time;
     timer->argument = argument;
-    /* libev counts from the start of the turn; a long callback before us would shorten the time. */
-    ev_now_update(timer->ev);
-    ev_timer_init(&timer->timer, timer_due, seconds, seconds);
-    ev_timer_start(timer->ev, &timer->timer);
+    ev_init(&timer->timer, timer_due);
+    timer_arm(timer, false);
     return timer;
 }
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum {
-    TICK_MILLISECONDS = 20,
+    TICK_MILLISECONDS = 50,
     CONNECT_MILLISECONDS = 3000, /* until it is logged in */
     BACKOFF_FIRST = 50,
     BACKOFF_MOST = 2000,

@@ -7,7 +7,7 @@
 #include "../base/panic.h"
 #include <stdlib.h>
 
-enum { TICK_MILLISECONDS = 20, IDLE_CONNECTIONS = 8 };
+enum { TICK_MILLISECONDS = 50, IDLE_CONNECTIONS = 8 };
 
 typedef struct transfer {
     struct transfer *next;

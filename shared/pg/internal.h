@@ -124,7 +124,7 @@ struct lanes {
     } counters;
 };
 
-enum { TICK_MILLISECONDS = 20 };
+enum { TICK_MILLISECONDS = 50 };
 
 /* One statement, or a commit, has taken the time since `began` (clock_monotonic). */
 void lanes_count(lanes_t *, enum lane lane, int64_t began);

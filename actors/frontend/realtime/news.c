@@ -17,9 +17,9 @@
 #include <stdlib.h>
 
 enum {
-    TICK = 20,           /* milliseconds */
+    TICK = 25,           /* milliseconds */
     ASKED_MOST = 64,     /* questions under way */
-    ASKED_PER_TICK = 16, /* 800 in a second */
+    ASKED_PER_TICK = 20, /* 800 in a second */
     RETRY = 1000,        /* milliseconds until a question that nobody answered is asked again */
     RETRY_RECOVERY = 200, /* likewise: somebody waits for it */
     UUID_MILLISECONDS = 6, /* bytes of a UUIDv7 */

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-    TICK = 20,             /* milliseconds */
+    TICK = 25,             /* milliseconds */
     SLICE = 200,           /* microseconds of a turn that may go into writing: requests of HTTP wait for no more */
     SLICE_STEP = 8,        /* sessions between two looks at the time */
     PAUSE = 400,           /* microseconds until the next slice: others have the processor more than half of the time */

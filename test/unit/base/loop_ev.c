@@ -292,11 +292,29 @@ static void signals(void **state)
     rig_free(&rig);
 }
 
+/* All of whole steps fall on the same places, wherever they begin, and keep them, early or late by less than half a step. */
+static void steps(void **state)
+{
+    const int64_t step = LOOP_STEP * CLOCK_MILLISECOND, place = loop_due(1000000, LOOP_STEP, false) % step;
+    (void)state;
+    assert_int_equal(loop_due(1000003, 7, false), 1000003 + 7 * CLOCK_MILLISECOND);
+    for (int64_t now = 2000000; now < 2000000 + 2 * step; now += 333)
+        for (int milliseconds = LOOP_STEP; milliseconds <= 200; milliseconds += LOOP_STEP) {
+            int64_t interval = milliseconds * CLOCK_MILLISECOND, due = loop_due(now, milliseconds, false);
+            assert_int_equal(due % step, place);
+            assert_in_range(due - now, interval, interval + step - 1);
+            assert_int_equal(loop_due(due, milliseconds, true), due + interval);
+            assert_int_equal(loop_due(due + step / 2 - 1, milliseconds, true), due + interval);
+            assert_int_equal(loop_due(due - step / 2, milliseconds, true), due + interval);
+            assert_int_equal(loop_due(due + step / 2, milliseconds, true), due + interval + step);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(watching), cmocka_unit_test(changing),
         cmocka_unit_test(removing), cmocka_unit_test(timers), cmocka_unit_test(hooks),
         cmocka_unit_test(slow_hooks),
-        cmocka_unit_test(sleeping), cmocka_unit_test(signals)};
+        cmocka_unit_test(sleeping), cmocka_unit_test(signals), cmocka_unit_test(steps)};
     return cmocka_run_group_tests_name("base/loop_ev", tests, NULL, NULL);
 }
