@@ -17,7 +17,7 @@ from openloop import Stream
 from writes import bare_insert
 
 ASSESSMENTS, QUESTIONS = '/api/v1/assessments', '/api/v1/assessments/questions?age=24'
-RATE, READS, PARENTS = 50, 500, 4
+RATE, READS, PARENTS = 50, 500, 1  # one client, so that the rate is even: a completion each 20 ms, and not four of them each 80
 AGE = 24  # months, of the children whose attempts are completed
 NOT_MORE = 3  # times a commit's p99; reads: twice
 
@@ -117,7 +117,7 @@ def completions(bench):
 
 def recommended(bench):
     """Of a child whose attempt was completed."""
-    attempts = Attempts(bench.system, PARENTS)
+    attempts = Attempts(bench.system, 1)
     parent, path = attempts.parents[0], attempts.paths[0][0]
     child = parent.client.post(path, {}).expect(200).data['child_id']
     reads.beside_bare(bench, 'recommended, TLS, shared memory', f'/api/v1/videos/recommended?child_id={child}',

@@ -166,8 +166,8 @@ def fan_out(side, crowd, number, silent=0):
 
 def own_words(side, crowd, number):
     """To each something of their own, all at once: likewise."""
-    texts = [text_of(f'{number}.{client}') for client in range(crowd.count)]
-    return heard_by_all(side, crowd, lambda: side.say_each(texts))
+    text = text_of('{}')
+    return heard_by_all(side, crowd, lambda: side.say_each(text.replace('{}', f'{number}.{client}') for client in range(crowd.count)))
 
 
 def heard_by_all(side, crowd, say, silent=0):
