@@ -453,6 +453,7 @@ void response_foreign(exchange_t *exchange, size_t bytes)
 void response_switched(exchange_t *exchange)
 {
     finish(exchange, 101, 0);
+    connection_owe(exchange->connection, 0); /* until it is written (connection_upgrade): who does not read it is closed as others are */
 }
 
 void response_abandoned(exchange_t *exchange)

@@ -16,6 +16,7 @@ from harness.flood import (CALM, CONTINUATION, DATA, END_STREAM, FLOODS, GONE, H
                            is_welcome, literal, request, resets)
 from harness.load import Load
 from harness.measure import counters_of, held_by
+from harness.realtime import Socket
 from harness.wait import kill, pid_lives, wait_until
 
 CHILDREN, LARGE = '/api/v1/children', '/api/v1/openapi.json'
@@ -220,6 +221,86 @@ def test_answers_that_nobody_reads(own, honest):
                 pass
         moved(own, 'rejected_memory', before)
     wait_until(lambda: counted(own, 'held_bytes') <= 1 << 20, 20, 'their memory back')
+
+
+def answered(own, path):
+    """A request, and how many bytes answer it."""
+    asked = f'GET {path} HTTP/1.1\r\nHost: x\r\n\r\n'.encode()
+    with Attacker(own, next(sources), http1=True) as attacker:
+        said = attacker.send(asked[:-2] + b'Connection: close\r\n\r\n').rest()
+    return asked, len(said) + len('keep-alive') - len('close')
+
+
+class Deaf:
+    """A client that reads nothing of many small answers; with small segments and a small window the queue to it is full soon."""
+
+    def __init__(self, own):
+        self.own = own
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
+        self.socket.settimeout(30)
+        self.socket.bind((next(sources), 0))
+        self.socket.connect(('127.0.0.1', own.http_port))
+
+    def taken(self):
+        """Bytes of answers that the kernel has taken; None: the server has ended the connection."""
+        ends = f':{self.own.http_port:04X}', f':{self.socket.getsockname()[1]:04X}'
+        with open('/proc/net/tcp', encoding='ascii') as file:
+            rows = {(row[1][8:], row[2][8:]): row for row in map(str.split, file)}
+        if ends not in rows or rows[ends][3] != '01':
+            return None
+        return int(rows[ends][4].partition(':')[0], 16) + int(rows[ends[::-1]][4].partition(':')[2], 16)
+
+    def has(self, size):
+        wait_until(lambda: self.taken() == size, 5, f'{size} bytes to wait for their reader')
+
+    def room(self, asked, size):
+        """So many bytes the kernel takes in all."""
+        count, some = 0, 40  # as many requests as are no abuse
+        while True:
+            self.socket.sendall(asked * some)
+            count += some
+            try:
+                wait_until(lambda: self.taken() == count * size, 1)
+            except AssertionError:
+                assert self.taken() < count * size
+                return self.taken()
+
+    def close(self):
+        self.socket.close()
+
+
+def test_an_upgrade_whose_answer_nobody_reads(own, honest, token):
+    """The answer 101 is what does not fit into the queue any more. Who has read it may be silent."""
+    idle, upgrade = Socket(own, token), '\r\n'.join([
+        'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', 'Host: x', 'Upgrade: websocket', 'Connection: Upgrade',
+        'Sec-WebSocket-Version: 13', f'Sec-WebSocket-Key: {"A" * 22}==', '', '']).encode()
+    (one, one_size), (other, other_size) = answered(own, '/healthz'), answered(own, '/socket.io/?EIO=3&transport=polling')
+
+    def stuck():
+        first, client = Deaf(own), Deaf(own)
+        room = first.room(one, one_size)
+        first.close()
+        others = next(count for count in range(40) if 30 < (room - count * other_size) % one_size < 90)
+        ones = (room - others * other_size) // one_size
+        client.behind = ones * one_size + others * other_size
+        for begin in range(0, ones, 40):
+            client.socket.sendall(one * min(40, ones - begin))
+            client.has(min(begin + 40, ones) * one_size)
+        client.socket.sendall(other * others + upgrade)
+        client.has(room)
+        return client
+
+    client, before = stuck(), counted(own, 'rejected_slow_reader')
+    wait_until(lambda: client.taken() is None, 20, 'the server to end it')
+    assert counted(own, 'rejected_slow_reader') == before + 1
+    said = b''
+    while part := client.socket.recv(65536):
+        said += part
+    assert said[client.behind:].startswith(b'HTTP/1.1 101') and b'\r\n\r\n' not in said[client.behind:]
+    assert idle.ask('join_notification_room', {'userId': people.demo(own, 'parent').id})['success']
+    idle.close()
 
 
 def test_pipelines(own, honest):
