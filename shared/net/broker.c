@@ -38,6 +38,7 @@ static struct {
     stale_t stale;   /* of this turn */
     bool told, lost; /* this broker was told of something stale; something may not have been heard */
     int64_t retry_at; /* clock_monotonic() */
+    int64_t again_at; /* likewise: not before then it is told again what it may not have heard */
     arena_t *arena;  /* for reading a hint; emptied after each */
     buffer_t packed;
 } client;
@@ -97,6 +98,14 @@ static segment_instance_t *broker_find(void)
     return found;
 }
 
+/* Of all that this process wants to hear. */
+static void tell_again(int64_t not_before)
+{
+    client.subscribed = client.told_of = 0;
+    client.catch_up = client.on_lost != NULL;
+    client.again_at = not_before;
+}
+
 static void follow(void)
 {
     char endpoint[512];
@@ -108,8 +117,7 @@ static void follow(void)
     client.lost |= client.told; /* what it did not read any more is gone */
     client.told = false;
     client.generation = generation;
-    client.subscribed = client.told_of = 0;
-    client.catch_up = client.on_lost != NULL;
+    tell_again(0);
     if (generation == 0)
         return;
     segment_endpoint(row, client.process->run_directory, endpoint, sizeof(endpoint));
@@ -127,7 +135,7 @@ static bool stale_send(void)
 {
     static buffer_t packed;
     int64_t now = clock_monotonic();
-    client.lost |= client.link == NULL ? !stale_is_empty(&client.stale) : link_client_lost(client.link);
+    client.lost |= client.link == NULL && !stale_is_empty(&client.stale);
     if (client.lost)
         stale_add_all(&client.stale); /* hints were in that queue as well, see below */
     if (client.link == NULL || stale_is_empty(&client.stale) || (client.lost && now < client.retry_at))
@@ -144,14 +152,27 @@ static bool stale_send(void)
     return true;
 }
 
-/* A new broker is told of all of them, some in each turn; then those who follow look at what is true. */
+/* A batch found the broker's queue full: what was subscribed in it the broker has not heard. It is told again when there may be room. */
+static void lost_look(void)
+{
+    if (client.link == NULL || !link_client_lost(client.link))
+        return;
+    client.lost = true;
+    tell_again(clock_monotonic() + RETRY_MILLISECONDS * CLOCK_MILLISECOND);
+}
+
+/* A new broker is told of all of them, some in each turn; then, in a turn that found none of that lost, those who follow look at what
+ * is true. */
 static bool follow_send(void)
 {
-    if (client.link == NULL || (client.told_of == client.followed.count && !client.catch_up))
+    bool any = client.subscribed < client.subscription_count || client.told_of < client.followed.count;
+    if (client.link == NULL || !(any || client.catch_up) || clock_monotonic() < client.again_at)
         return false;
+    for (; client.subscribed < client.subscription_count; client.subscribed++)
+        hint_send(HINT_SUBSCRIBE, text_of(client.subscriptions[client.subscribed].topic), (text_t){.data = NULL});
     for (int step = 0; step < FOLLOW_STEP && client.told_of < client.followed.count; step++)
         hint_send(HINT_SUBSCRIBE, text_of(client.followed.items[client.told_of++].topic), (text_t){.data = NULL});
-    if (client.told_of == client.followed.count && client.catch_up) {
+    if (!any) {
         client.catch_up = false;
         client.on_lost();
     }
@@ -179,15 +200,13 @@ static bool publish_send(void)
 static bool turn(void *argument)
 {
     (void)argument;
-    bool any = false;
     uint64_t version = segment_version(client.process->segment);
     if (version != client.seen) {
         client.seen = version;
         follow();
     }
-    for (; client.link != NULL && client.subscribed < client.subscription_count; client.subscribed++, any = true)
-        hint_send(HINT_SUBSCRIBE, text_of(client.subscriptions[client.subscribed].topic), (text_t){.data = NULL});
-    any |= follow_send();
+    lost_look();
+    bool any = follow_send();
     any |= publish_send();
     return stale_send() || any;
 }

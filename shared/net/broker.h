@@ -2,7 +2,7 @@
  *
  * What always holds: nothing waits for the broker, and without one everything goes on: hints are lost then. What must not be lost
  * without a word is counted: who told of something stale while there was no broker, or may not have been heard by one that died, or
- * found its queue full, tells the next one that anything may be stale. */
+ * found its queue full, tells the next one that anything may be stale; and what it subscribed to and follows, it says again. */
 #pragma once
 #include "../base/loop.h"
 #include "../shm/process.h"
