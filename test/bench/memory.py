@@ -1,10 +1,12 @@
-"""memory: what all our processes hold at start, and how long a stopped system takes to be ready."""
+"""memory: what all our processes hold at start, what they take when nobody asks anything, and how long a stopped system takes to be ready."""
 import time
 
-from gauge import own_pids, pss_kilobytes
+from gauge import cpu_busy, cpu_seconds, own_pids, pss_kilobytes
+from harness.wait import wait_until
 
 MOST = 60  # MB, without the cache
 SEGMENT = '/memfd:'
+IDLE = 10  # seconds
 
 
 def start_again(system):
@@ -34,6 +36,14 @@ def size_of(words):
     return float(number) * {'K': 1 / 1024, 'M': 1, 'G': 1024}[unit] if unit in 'KMG' else float(words) / (1 << 20)
 
 
+def idle_share(pids):
+    """Of a core, in percent, when what comes of the start is over."""
+    wait_until(lambda: not cpu_busy(pids, 1, 0.1), 60, 'idle processes')
+    before = cpu_seconds(pids)
+    time.sleep(IDLE)
+    return (cpu_seconds(pids) - before) / IDLE * 100
+
+
 def run(bench):
     system, report = bench.system, bench.report
     ready = start_again(system)
@@ -42,3 +52,4 @@ def run(bench):
     report.figure('memory', f'PSS of {count} processes at start', [total], MOST + cache, most=True, unit=' MB')
     report.figure('memory', 'the same without the shared memory', [total - segment], unit=' MB')
     report.figure('start', 'a stopped system by tools/run until ready', [ready], unit=' s')
+    report.figure('idle', f'CPU of {count} processes, of one core', [idle_share(own_pids(system))], unit=' %')
