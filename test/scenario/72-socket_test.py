@@ -259,6 +259,28 @@ def test_an_upgrade_that_is_given_up(echo):
     wait_until(lambda: polling.get() == (200, '4still here'), 20)
 
 
+def test_made_up_sessions_are_in_nobody_s_way(system):
+    """WebSockets from one address, as many as all that may wait to take sessions over, that say nothing: their sessions would be at the
+    other frontend, and are not."""
+    generations = [row['generation'] for row in system.instances('frontend')]
+    with pytest.raises(Refused):
+        Engine(system, sid=f'{max(generations) + 1000:016x}' + '0' * 32)
+    held, before = [], counter(system, 'realtime_probes_refused')
+    try:
+        for number in range(1200):  # half of them reach the owner, who knows better; 256 at each were all
+            with contextlib.suppress(Refused):
+                held.append(Engine(system, sid=f'{generations[number % 2]:016x}' + '0' * 32))
+        for _ in range(8):
+            socket = Engine(system, sid=Polling(system).sid, source='127.0.4.1')
+            socket.send('2probe')
+            assert socket.receive() == '3probe'
+            socket.close()
+    finally:
+        for socket in held:
+            socket.close()
+    assert counter(system, 'realtime_probes_refused') > before
+
+
 def asked_before(echo, path):
     """A request, and how many bytes answer it."""
     request = f'GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode()

@@ -102,6 +102,12 @@ static const segment_instance_t *instance_of(uint64_t generation)
     return NULL;
 }
 
+bool forward_reaches(text_t sid)
+{
+    uint64_t generation = session_owner(sid);
+    return generation != 0 && generation != frontend.generation && instance_of(generation) != NULL;
+}
+
 static void on_answer(void *argument, text_t value, uint32_t peer);
 
 /* NULL: there is no such frontend any more. */

@@ -6,6 +6,8 @@
 void forward_open(loop_t *);
 void forward_close(void);
 
+/* Is the frontend there whose session this would be? */
+bool forward_reaches(text_t sid);
 /* Passes a poll (body data NULL: one that waits) on to the session's owner; an owner that is no more is Engine.IO's error 1. */
 void forward_poll(exchange_t *, const service_t *, text_t sid, text_t body);
 /* The owner's side: the answer to who asked. */

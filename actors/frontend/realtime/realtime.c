@@ -108,7 +108,7 @@ static void go_on(exchange_t *exchange, const service_t *service, const wish_t *
         forward_poll(exchange, service, wish->sid, tells ? body : (text_t){.data = NULL});
         return;
     }
-    if (session == NULL && !elsewhere)
+    if (session == NULL && !forward_reaches(wish->sid))
         engine_fail(asker, ENGINE_UNKNOWN_SID);
     else if (by_websocket && (exchange->method != METHOD_GET || !websocket_accept_probe(exchange, service, wish->sid)))
         engine_fail(asker, ENGINE_BAD_REQUEST);

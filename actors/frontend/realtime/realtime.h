@@ -2,6 +2,7 @@
  *
  *     packet.c frame.c            packets and shared frames, pure
  *     websocket.c polling.c       transports
+ *     probes.c                    how many WebSockets may want to take sessions over, pure
  *     forward.c                   what belongs to a session of another frontend
  *     session.c                   Engine.IO sessions: ids, heartbeats, queues
  *     socket.c                    Socket.IO: namespaces, events, acknowledgements

@@ -4,6 +4,7 @@
 #include "websocket.h"
 #include "forward.h"
 #include "polling.h"
+#include "probes.h"
 #include "frontend/counters.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,7 +17,6 @@
 enum {
     BATCH_FRAMES = 16,
     BATCH_BYTES = 128 << 10,
-    PROBES_MOST = 256, /* of one frontend at a time */
     CONTROLS_MOST = 32, /* pongs that a client lets us queue */
     HELD_MOST = 256, /* messages that a client sends behind its upgrade, until the session is here: each costs more than its bytes */
     GOODBYE_MOST = 2000, /* milliseconds that a client has to take what it is told last */
@@ -49,6 +49,7 @@ struct websocket {
     websocket_t *next;  /* that is to be buried */
     websocket_t *next_timed, **timed; /* timed: what points here; NULL: it may stay for ever */
     int64_t due;        /* clock_monotonic() */
+    probe_t place;      /* while it probes */
     remote_t *remote;   /* the session that it probes for is at another frontend */
     address_t client;
     enum language language;
@@ -60,7 +61,6 @@ struct websocket {
 static struct {
     websocket_t *closed;
     websocket_t *first_timed; /* those that probe or end, in no order: there are few */
-    int probes;
 } websockets;
 
 static void websocket_close(websocket_t *ws);
@@ -93,7 +93,7 @@ static void probe_begin(websocket_t *ws)
 {
     ws->probe = true;
     time_begin(ws, frontend.config.realtime.connect_timeout);
-    websockets.probes++;
+    probes_add(&ws->place, ws->client, clock_monotonic());
 }
 
 static void probe_end(websocket_t *ws)
@@ -101,7 +101,7 @@ static void probe_end(websocket_t *ws)
     if (!ws->closing)
         time_end(ws);
     ws->probe = false;
-    websockets.probes--;
+    probes_remove(&ws->place);
 }
 
 /* It closes when what it is to say has been taken, or its time is over. */
@@ -301,7 +301,7 @@ static void remote_hears(websocket_t *ws, const engine_packet_t *packet, text_t 
     } else if (!remote->asked && packet->type == ENGINE_PING && text_equal(packet->data, TEXT("probe")))
         good = remote->asked = forward_probe(ws->service, text_of(remote->sid), on_probed, remote);
     else if (packet->type == ENGINE_UPGRADE && !remote->asked)
-        good = remote->asked = ws->fetching = forward_take(ws->service, text_of(remote->sid), on_fetched, remote);
+        good = remote->asked = ws->fetching = ws->place.taking = forward_take(ws->service, text_of(remote->sid), on_fetched, remote);
     if (!good)
         websocket_close(ws);
 }
@@ -630,8 +630,17 @@ bool websocket_accept(exchange_t *exchange, const service_t *service)
 bool websocket_accept_probe(exchange_t *exchange, const service_t *service, text_t sid)
 {
     const char *key = NULL;
-    if (!is_handshake(exchange, &key) || websockets.probes >= PROBES_MOST)
+    probe_t *gives_way;
+    if (!is_handshake(exchange, &key))
         return false;
+    if (!probes_room(exchange->client, clock_monotonic(), &gives_way)) {
+        count(COUNTER_REALTIME_PROBES, 1);
+        return false;
+    }
+    if (gives_way != NULL) {
+        count(COUNTER_REALTIME_PROBES, 1);
+        websocket_close((websocket_t *)((char *)gives_way - offsetof(websocket_t, place)));
+    }
     websocket_t *ws = make(exchange, service);
     session_t *session = session_find(service, sid);
     probe_begin(ws);

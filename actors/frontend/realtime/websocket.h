@@ -12,7 +12,8 @@ typedef struct websocket websocket_t;
 
 /* Answers the request with 101 and a new session, or 503 when none may begin now. False: it is no handshake of WebSocket 13 over HTTP/1.1; nothing was answered. */
 bool websocket_accept(exchange_t *, const service_t *);
-/* The same, and waits for the words that take the session over from polls. The session may be at another frontend. */
+/* The same, and waits for the words that take the session over from polls. The session may be at another frontend. False also when too
+ * many wait so (probes.h): the client goes on with polls. */
 bool websocket_accept_probe(exchange_t *, const service_t *, text_t sid);
 
 /* Writes what its session has queued, unless it is writing. */
