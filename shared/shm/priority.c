@@ -75,7 +75,9 @@ static bool has_part(const char *list, const char *part)
     return false;
 }
 
-/* Of each line "ID:CONTROLLERS:PATH" (cgroups(7)) that says who gets how much processor, is the path the root's? */
+/* Of each line "ID:CONTROLLERS:PATH" (cgroups(7)) that says who gets how much processor, is the path the root's? A container calls its
+ * own group the root: of version 1 only the true one has the file cgroup.sane_behavior, of version 2 only groups that are not have
+ * cgroup.events. */
 static bool in_root_control_group(void)
 {
     char line[512];
@@ -89,11 +91,11 @@ static bool in_root_control_group(void)
         if (path == NULL)
             continue;
         *path++ = '\0';
-        if (controllers[1] == '\0' || has_part(controllers + 1, "cpu"))
-            root = strcmp(path, "/") == 0;
+        bool first = has_part(controllers + 1, "cpu"); /* version 1 */
+        if (first || controllers[1] == '\0')
+            root = strcmp(path, "/") == 0 && (!first || access("/sys/fs/cgroup/cpu/cgroup.sane_behavior", F_OK) == 0);
     }
     fclose(file);
-    /* A container calls its own group the root; only groups that are not have this file. */
     return root && access("/sys/fs/cgroup/cgroup.events", F_OK) != 0;
 }
 
