@@ -102,6 +102,7 @@ static const struct {
     [COUNTER_REALTIME_TIMEOUTS] = {"realtime_timeouts", "count", "realtime sessions ended: no sign of life, or no token, in time"},
     [COUNTER_REALTIME_BAD] = {"realtime_bad", "count", "realtime sessions ended: what came was no frame or no packet"},
     [COUNTER_REALTIME_PROBES] = {"realtime_probes_refused", "count", "WebSockets that may not take a session over: too many wait to"},
+    [COUNTER_REALTIME_WAITED] = {"realtime_waited", "count", "sessions that could not go to another frontend at once"},
     [COUNTER_REALTIME_FLOODS] = {"realtime_floods", "count", "realtime sessions ended: too many messages came"},
     [COUNTER_REALTIME_FULL] = {"realtime_full", "count", "503: as many realtime sessions as there may be, or a stop"},
     [COUNTER_REALTIME_STRANGERS] = {"realtime_strangers", "count", "503: too many realtime sessions without a token"},

@@ -8,7 +8,7 @@ import pytest
 from harness import people
 from harness.emit import Emitter
 from harness.measure import counters_of
-from harness.realtime import Ended, Engine, Polling, Socket, Stock, node_home, server_of
+from harness.realtime import PING, PONG, Ended, Engine, Polling, Socket, Stock, node_home, server_of
 from harness.wait import kill, wait_until
 
 @pytest.fixture(scope='module')
@@ -157,14 +157,75 @@ def test_a_logout_in_the_middle_of_an_upgrade(four):
         assert '41' in socket.wait_end()
 
 
+def upgrade_elsewhere(system, token=None):
+    """The pid of a session's frontend, a WebSocket that probes at another one, and the pid of that."""
+    def elsewhere():
+        poll = Polling(system)
+        owner = next(row['pid'] for row in system.instances('frontend') if row['generation'] == poll.generation)
+        if token:
+            assert poll.connect(token).startswith('40')
+        socket = probe(system, poll)
+        other = server_of(system, socket)
+        return (owner, socket, other) if other != owner else None
+    return wait_until(elsewhere, 60, 'a session at another frontend than its WebSocket')
+
+
+def test_nothing_is_missed_on_the_way(four):
+    """Its frontend does not know yet from where on it is to be told, and the other one takes it over only after something was said."""
+    person, before = people.newcomer(four, consents=False), counters_of(four, 'frontend').get('realtime_waited', 0)
+    stopped = set(four.pids('notifications'))
+
+    def stop(*pids):
+        stopped.update(pids)
+        for pid in pids:
+            kill(pid, signal.SIGSTOP)
+
+    def go_on(*pids):
+        for pid in pids:
+            kill(pid, signal.SIGCONT)
+
+    def counted(pid, name):
+        instance = next(row['instance'] for row in four.instances('frontend') if row['pid'] == pid)
+        return {row['name']: row['value'] for row in four.ctl('counters', '-j', f'frontend.{instance}')['counters']}.get(name, 0)
+
+    def told():
+        with four.database() as database:
+            return database.rows('SELECT 1 FROM notifications.notifications WHERE user_id = %s', person.id)
+
+    def heard():
+        message = socket.receive()
+        if message != '2':
+            return message
+        return socket.send('3')
+
+    stop(*stopped)
+    try:
+        owner, socket, other = upgrade_elsewhere(four, person.token)
+        had = counted(owner, 'realtime_sessions')
+        stop(owner)
+        socket.send('5')
+        for _ in range(3):  # turns of the other one, after that in which it asked for the session
+            socket.frame(b'', PING)
+            assert socket.receive_frame() == (PONG, b'')
+        stop(other)
+        go_on(owner)
+        wait_until(lambda: counted(owner, 'realtime_waited') > 0 or counted(owner, 'realtime_sessions') < had, 10, 'the taker to be heard')
+        go_on(*four.pids('notifications'))
+        wait_until(lambda: counted(owner, 'realtime_sessions') < had, 10, 'the session to leave')
+        ring(four, person, ['그사이'])
+        wait_until(told, 20)
+        go_on(other)
+        message = wait_until(heard, 20, 'what was said on the way')
+    finally:
+        go_on(*stopped)
+    assert '그사이' in message
+    assert counters_of(four, 'frontend')['realtime_waited'] > before
+    socket.close()
+
+
 def test_what_comes_behind_an_upgrade_is_bounded(four):
     """Each message costs more than its bytes, and nobody reads them until the session has come."""
-    def elsewhere():
-        poll = Polling(four)
-        owner = next(row['pid'] for row in four.instances('frontend') if row['generation'] == poll.generation)
-        socket = probe(four, poll)
-        return (owner, socket) if server_of(four, socket) != owner else None
-    owner, socket = wait_until(elsewhere, 60, 'a session at another frontend than its WebSocket')
+    owner, socket, _ = upgrade_elsewhere(four)
     before = counters_of(four, 'frontend')['realtime_floods']
     kill(owner, signal.SIGSTOP)
     try:

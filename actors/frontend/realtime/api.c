@@ -223,6 +223,11 @@ static bool connect_socket(socket_t *socket, const json_t *auth, buffer_t *refus
     return true;
 }
 
+static bool moving(socket_t *socket)
+{
+    return news_move(socket, user_topic(socket));
+}
+
 static void moved(socket_t *socket)
 {
     news_continue(socket, user_topic(socket));
@@ -283,7 +288,7 @@ static const handler_t handlers[] = {
 
 const namespace_t api_namespaces[] = {
     {.name = "/", .on_connect = connect_socket, .on_disconnect = disconnected,
-        .on_moved = moved, .handlers = handlers, .handler_count = ARRAY_SIZE(handlers)},
+        .on_moving = moving, .on_moved = moved, .handlers = handlers, .handler_count = ARRAY_SIZE(handlers)},
 };
 const int api_namespace_count = ARRAY_SIZE(api_namespaces);
 

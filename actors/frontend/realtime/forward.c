@@ -22,6 +22,8 @@ enum {
     SLACK = 5,  /* seconds that an answer may take longer than a ping */
     PROBLEM_BYTES = 16 << 10,
     REFUSED = 409,
+    TAKERS_MOST = 256, /* that wait until a session may go */
+    TAKE_MOST = 2000,  /* milliseconds that they wait */
 };
 
 enum pass { PASS_ASK, PASS_TELL, PASS_GONE, PASS_PROBE, PASS_TAKE };
@@ -61,11 +63,22 @@ typedef struct {
     int64_t ticket;
 } guard_t;
 
+/* Another frontend that wants a session of ours, which cannot go just now. */
+typedef struct {
+    const service_t *service;
+    char sid[SID_SIZE];
+    uint32_t peer;
+    int64_t ticket;
+    int64_t until; /* clock_monotonic() */
+} taker_t;
+
 static struct {
     loop_t *loop;
     link_server_t *server;
     owner_t owners[OWNERS_MOST];
     pending_t table;
+    taker_t takers[TAKERS_MOST];
+    int taker_count;
     arena_t *arena;
     buffer_t packed;
 } forward;
@@ -261,12 +274,15 @@ static void give_up(const owner_t *owner, int64_t now)
     }
 }
 
+static void takers_look(void);
+
 static void on_time(void *argument)
 {
     static uint64_t seen;
     uint64_t version = segment_version(frontend.segment);
     (void)argument;
     give_up(NULL, clock_monotonic());
+    takers_look();
     if (version == seen)
         return;
     seen = version;
@@ -306,16 +322,46 @@ static void lend(session_t *session, uint32_t peer, int64_t ticket)
     polling_release(session);
 }
 
-static void give(session_t *session, uint32_t peer, int64_t ticket)
+/* False: not just now; the taker was not answered. */
+static bool give(const taker_t *taker, bool hurry)
 {
     static buffer_t state;
+    session_t *session = session_find(taker->service, text_of(taker->sid));
     state.length = 0;
-    bool good = session != NULL && session->released > clock_monotonic() && session->websocket == NULL && session_pack(session, &state);
-    forward_answer(peer, ticket, good ? 200 : REFUSED, TEXT(""), good ? buffer_text(&state) : TEXT(""));
-    if (good)
-        session->moved = true;
+    if (session == NULL || session->released <= clock_monotonic() || session->websocket != NULL || session->service->pack == NULL) {
+        forward_answer(taker->peer, taker->ticket, REFUSED, TEXT(""), TEXT(""));
+        return true;
+    }
+    bool good = session_pack(session, hurry, &state);
+    if (!good && !hurry)
+        return false;
+    forward_answer(taker->peer, taker->ticket, good ? 200 : REFUSED, TEXT(""), good ? buffer_text(&state) : TEXT(""));
+    session->moved = good;
     if (good)
         session_close(session, "went to another frontend");
+    return true;
+}
+
+/* `sid` is a session's of ours, or was: it has its length. */
+static void give_soon(const service_t *service, text_t sid, uint32_t peer, int64_t ticket)
+{
+    taker_t taker = {
+        .service = service, .peer = peer, .ticket = ticket, .until = clock_monotonic() + TAKE_MOST * CLOCK_MILLISECOND};
+    memcpy(taker.sid, sid.data, SID_SIZE - 1);
+    if (give(&taker, forward.taker_count == TAKERS_MOST))
+        return;
+    forward.takers[forward.taker_count++] = taker;
+    count(COUNTER_REALTIME_WAITED, 1);
+}
+
+static void takers_look(void)
+{
+    int64_t now = clock_monotonic();
+    int left = 0;
+    for (int i = 0; i < forward.taker_count; i++)
+        if (!give(&forward.takers[i], forward.takers[i].until <= now))
+            forward.takers[left++] = forward.takers[i];
+    forward.taker_count = left;
 }
 
 static void on_passed(void *argument, text_t value, uint32_t peer)
@@ -342,7 +388,10 @@ static void on_passed(void *argument, text_t value, uint32_t peer)
         lend(session, peer, passed.ticket);
         break;
     case PASS_TAKE:
-        give(session, peer, passed.ticket);
+        if (session != NULL)
+            give_soon(service, passed.sid, peer, passed.ticket);
+        else
+            forward_answer(peer, passed.ticket, REFUSED, TEXT(""), TEXT(""));
         break;
     default:
         break;

@@ -438,6 +438,15 @@ void news_begin(socket_t *socket, topic_t *topic)
         behind_add(catch_up);
 }
 
+/* What was heard of while the newest is asked for is news to it, though it may never be known here. */
+bool news_move(socket_t *socket, const topic_t *topic)
+{
+    const catch_up_t *catch_up = topic->catch_up;
+    if (socket->seq == UNKNOWN && catch_up->heard != UNKNOWN)
+        socket->seq = catch_up->heard - 1;
+    return socket->seq != UNKNOWN;
+}
+
 void news_continue(socket_t *socket, topic_t *topic)
 {
     catch_up_t *catch_up = catch_up_of(topic);

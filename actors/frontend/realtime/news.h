@@ -8,6 +8,9 @@
 void news_open(loop_t *, const namespace_t *);
 /* The socket has joined its user's topic and is to be told what comes from now on. */
 void news_begin(socket_t *, topic_t *);
+/* It is to go to another frontend, where news_continue will begin behind socket->seq. False: where to begin is not known yet, and what is
+ * said on the way would be lost; it is being asked for. */
+bool news_move(socket_t *, const topic_t *);
 /* The same, and it was told everything up to socket->seq already, at another frontend: what was said on the way is asked for. */
 void news_continue(socket_t *, topic_t *);
 /* The same, but it was told everything up to this number already, and then was away: it shall be told what it missed first. `done` is

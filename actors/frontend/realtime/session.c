@@ -224,12 +224,12 @@ MESSAGE_POSITIONAL(queued_packet, QUEUED_PACKET);
     FIELD(boolean, ending, .required = true, .meaning = "its last words stand in the queue")
 MESSAGE_POSITIONAL(moved, MOVED);
 
-bool session_pack(session_t *session, buffer_t *out)
+bool session_pack(session_t *session, bool hurry, buffer_t *out)
 {
     static buffer_t spoken;
     moved_t moved = {0};
     spoken.length = 0;
-    if (session->service->pack == NULL || !session->service->pack(session, &spoken))
+    if (session->service->pack == NULL || !session->service->pack(session, hurry, &spoken))
         return false;
     queued_packet_t *packets = memory_zeroed(session->queue.count + 1, sizeof(*packets));
     size_t packet_count = 0;

@@ -20,8 +20,9 @@ typedef struct {
     bool (*on_message)(session_t *, const engine_packet_t *);
     void (*on_slow)(session_t *); /* it reads too slowly: what it is to hear before it ends */
     void (*on_close)(session_t *, const char *reason);
-    /* A session goes to another frontend: what it is, and back. NULL: it cannot. False: not just now; it is nothing of ours. */
-    bool (*pack)(session_t *, buffer_t *out);
+    /* A session goes to another frontend: what it is, and back. NULL: it cannot. False: not just now (when it has been waited for
+     * long enough, `hurry`, less is asked of it); it is nothing of ours. */
+    bool (*pack)(session_t *, bool hurry, buffer_t *out);
     bool (*unpack)(session_t *, text_t packed);
 } service_t;
 
@@ -95,8 +96,8 @@ void session_upgrade(session_t *);
 /* Nothing more is to be written to its WebSocket. */
 void session_written(session_t *);
 
-/* With what is queued, for another frontend, which makes it anew for a WebSocket of its own. False: it cannot go. NULL: it is none. */
-bool session_pack(session_t *, buffer_t *out);
+/* With what is queued, for another frontend, which makes it anew for a WebSocket of its own. False: it cannot go now. NULL: it is none. */
+bool session_pack(session_t *, bool hurry, buffer_t *out);
 session_t *session_unpack(const service_t *, address_t client, enum language, struct websocket *, text_t packed);
 
 /* All of them; `each` may close the one it is given. */

@@ -349,7 +349,7 @@ static void on_pack_socket(const socket_t *socket, moved_socket_t *out, buffer_t
 }
 
 /* Not in the middle of something. */
-static bool pack(session_t *session, buffer_t *out)
+static bool pack(session_t *session, bool hurry, buffer_t *out)
 {
     const spoken_t *spoken = session->spoken;
     moved_socket_t sockets[NAMESPACES_MOST] = {0};
@@ -357,8 +357,9 @@ static bool pack(session_t *session, buffer_t *out)
     moved_sockets_t moved = {0};
     bool good = spoken->assembly == NULL;
     int count = 0;
-    for (const socket_t *socket = spoken->sockets; socket != NULL && good; socket = socket->next, count++) {
-        good = socket->accepted;
+    for (socket_t *socket = spoken->sockets; socket != NULL && good; socket = socket->next, count++) {
+        bool (*on_moving)(socket_t *) = socket->namespace->on_moving;
+        good = socket->accepted && (on_moving == NULL || on_moving(socket) || hurry);
         on_pack_socket(socket, &sockets[count], &topics[count]);
     }
     message_set(&moved, sockets, (list_t){.items = sockets, .count = (size_t)count});

@@ -26,6 +26,7 @@ typedef struct namespace {
     /* True: the socket stays; it is given socket_accept now or later. False: *refusal says why: {"message": …}. */
     bool (*on_connect)(socket_t *, const json_t *auth, buffer_t *refusal);
     void (*on_disconnect)(socket_t *);
+    bool (*on_moving)(socket_t *); /* it is to go to another frontend; false: better a little later; NULL: nothing to do */
     void (*on_moved)(socket_t *); /* it came from another frontend, and is in its topics again; NULL: nothing to do */
     const handler_t *handlers;
     int handler_count;

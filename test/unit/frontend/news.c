@@ -420,6 +420,30 @@ static void test_recovery_while_the_newest_is_asked(void **state)
     leave(&second);
 }
 
+/* Where it is to go on elsewhere: known, heard of, or not yet. */
+static void test_it_goes_to_another_frontend(void **state)
+{
+    client_t first, second, there;
+    (void)state;
+    join(&first);
+    assert_false(news_move(&first.socket, topic_find(text_of(topic_name))));
+    hint(6);
+    assert_true(news_move(&first.socket, topic_find(text_of(topic_name))));
+    leave(&first);
+    moves_here(&there, first.socket.seq);
+    tick(20);
+    assert_int_equal(questions[1].after, 5);
+    answer(1, 7);
+    assert_string_equal(there.shown, "6 7");
+    leave(&there);
+    join(&second);
+    assert_false(news_move(&second.socket, topic_find(text_of(topic_name))));
+    answer(2, 7);
+    assert_true(news_move(&second.socket, topic_find(text_of(topic_name))));
+    assert_int_equal(second.socket.seq, 7);
+    leave(&second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup(test_who_goes_while_it_is_recovered, begin),
         cmocka_unit_test_setup(test_somebody_from_further_back_comes_while_it_is_asked, begin),
         cmocka_unit_test_setup(test_recovery_while_the_newest_is_asked, begin),
+        cmocka_unit_test_setup(test_it_goes_to_another_frontend, begin),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
