@@ -2,8 +2,9 @@
  * different days the video leaves recommendations and admins are told; when its link answers again, it is back.
  *
  * What always holds: a link is noted as looked at before it is asked, so whoever dies, it is asked once a day; what its answer means is
- * kept together with the word to the admins. No link is judged while none answers at all: then it is this machine that does not
- * reach the outside. */
+ * kept together with the word to the admins, and remembered here until it is kept, whatever PostgreSQL says meanwhile. No link is
+ * judged while none answers at all: then it is this machine that does not reach the outside. And none by a refusal: that is about
+ * us; when a platform refuses one after the other, the log tells. */
 #include "links.h"
 #include "rules.h"
 #include "videos.h"
@@ -14,12 +15,25 @@
 #include "../../shared/base/log.h"
 #include "../../shared/net/http.h"
 #include "../../shared/net/transfer.h"
+#include <stdio.h>
 
-enum { ANSWER_MOST = 64 << 10 };
+enum { ANSWER_MOST = 64 << 10, REFUSED_MANY = 5 /* one after the other */, REASON_SIZE = 128 };
 
 static struct {
     int64_t answered, complained; /* clock_monotonic(), when any last did; when that none does was last said; 0: never */
+    struct {
+        int count;    /* refusals since it last said something of a video */
+        int64_t told; /* clock_monotonic(); 0: not of these */
+    } refusals[PLATFORMS];
 } links;
+
+/* What a link has answered and no row says yet: PostgreSQL refused it, or was away. The next step begins with it. */
+static struct {
+    bool open, failed;
+    uuid_t video;
+    buffer_t url;
+    char reason[REASON_SIZE];
+} found;
 
 void links_open(call_t *call)
 {
@@ -56,7 +70,6 @@ static enum link_state ask(call_t *call, const link_row_t *link, const char **re
         .deadline = clock_monotonic() + config->links.timeout * CLOCK_MILLISECOND,
         .plain_loopback = config->links.plain_loopback,
         .public_only = true};
-    bool by_service = !text_equal(text_of(request.url), link->video_url);
     call_leave(call);
     enum http_outcome outcome = http_run(call->arena, &request, &answer);
     call_return(call);
@@ -65,7 +78,7 @@ static enum link_state ask(call_t *call, const link_row_t *link, const char **re
     *reason = answered ? arena_format(call->arena, "status %d%c", answer.status, '\0').data : answer.reason;
     if (answered)
         links.answered = clock_monotonic();
-    return outcome == HTTP_BUSY ? LINK_UNTOLD : link_state_of(answered ? answer.status : 0, by_service);
+    return outcome == HTTP_BUSY ? LINK_UNTOLD : link_state_of(answered ? answer.status : 0);
 }
 
 /* Has any link answered in the last day? */
@@ -79,6 +92,22 @@ static bool outside_reached(void)
                                                                    "set links.check to false"));
     links.complained = now;
     return false;
+}
+
+/* Of its platform, whether it refuses us. A day later it is told again. */
+static void refusals_note(int64_t platform, enum link_state state, const char *reason)
+{
+    int64_t now = clock_monotonic(), told = links.refusals[platform].told;
+    int count = state == LINK_REFUSED ? ++links.refusals[platform].count : 0;
+    if (state == LINK_ALIVE || state == LINK_FAILED) {
+        links.refusals[platform].count = 0;
+        links.refusals[platform].told = 0;
+    }
+    if (count < REFUSED_MANY || (told != 0 && now - told < CLOCK_DAY))
+        return;
+    links.refusals[platform].told = now;
+    log_event(LOG_WARNING, "links_refused", LOG_S("platform", video_platforms[platform]), LOG_I("in_a_row", count),
+        LOG_S("reason", reason), LOG_S("next", "its links are not judged by that; ask it why, or raise links.pause"));
 }
 
 /* --- what it means ------------------------------------------------------------------------------------------------ */
@@ -100,23 +129,34 @@ static void admins_tell(call_t *call, uuid_t video, text_t title)
     event_emit(call, "notification.broadcast", video, &notification_broadcast_message, &notice);
 }
 
-static void settle(call_t *call, const link_row_t *link, bool failed, const char *reason)
+static void found_keep(const link_row_t *link, bool failed, const char *reason)
 {
-    const link_settled_t *settled = row_first(call, db_query(call, &SQL_link_settle, bind_uuid(link->id), bind_text(link->video_url),
-        bind_boolean(failed)));
-    if (settled == NULL || settled->was_alive == settled->is_alive) { /* NULL: it is another link by now, or gone */
-        call_commit(call);
-        return;
+    found.video = link->id;
+    found.failed = failed;
+    found.url.length = 0;
+    buffer_add_text(&found.url, link->video_url);
+    snprintf(found.reason, sizeof found.reason, "%s", reason);
+    found.open = true;
+}
+
+static void settle(call_t *call)
+{
+    const link_settled_t *settled = row_first(call, db_query(call, &SQL_link_settle, bind_uuid(found.video),
+        bind_text(buffer_text(&found.url)), bind_boolean(found.failed)));
+    bool changed = settled != NULL && settled->was_alive != settled->is_alive; /* NULL: it is another link by now, or gone */
+    if (changed) {
+        call_tag(call, TAG_VIDEO, found.video);
+        call_tag(call, TAG_VIDEOS, (uuid_t){{0}});
+        if (!settled->is_alive)
+            admins_tell(call, found.video, settled->title);
     }
-    char id[UUID_TEXT_SIZE];
-    uuid_format(link->id, id);
-    call_tag(call, TAG_VIDEO, link->id);
-    call_tag(call, TAG_VIDEOS, (uuid_t){{0}});
-    if (!settled->is_alive)
-        admins_tell(call, link->id, settled->title);
     call_commit(call);
-    log_event(settled->is_alive ? LOG_INFO : LOG_WARNING, settled->is_alive ? "link_alive" : "link_dead", LOG_S("video", id),
-        LOG_S("reason", reason));
+    found.open = false;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(found.video, id);
+    if (changed)
+        log_event(settled->is_alive ? LOG_INFO : LOG_WARNING, settled->is_alive ? "link_alive" : "link_dead", LOG_S("video", id),
+            LOG_S("reason", found.reason));
 }
 
 /* --- one after the other ------------------------------------------------------------------------------------------ */
@@ -127,6 +167,8 @@ int64_t links_work(call_t *call, int worker)
     (void)worker;
     if (call_instance(call) != 1)
         return -1;
+    if (found.open)
+        settle(call);
     if (!config->links.check)
         return config->links.look; /* it may be switched on: aipotenctl reload */
     const link_row_t *link = row_first(call, db_query(call, &SQL_link_take));
@@ -136,7 +178,10 @@ int64_t links_work(call_t *call, int worker)
     fault_point("links.taken");
     const char *reason;
     enum link_state state = ask(call, link, &reason);
-    if (state == LINK_ALIVE || (state == LINK_FAILED && outside_reached()))
-        settle(call, link, state == LINK_FAILED, reason);
+    refusals_note(link->video_platform, state, reason);
+    if (state == LINK_ALIVE || (state == LINK_FAILED && outside_reached())) {
+        found_keep(link, state == LINK_FAILED, reason);
+        settle(call);
+    }
     return config->links.pause;
 }

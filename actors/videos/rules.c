@@ -13,15 +13,13 @@ bool link_is_sound(text_t url)
     return strchr("/?#:@", url.data[scheme.length]) == NULL;
 }
 
-enum link_state link_state_of(int status, bool by_service)
+enum link_state link_state_of(int status)
 {
     if (status >= 200 && status < 400) /* a redirect leads somewhere */
         return LINK_ALIVE;
-    if (status == 408 || status == 429)
+    if (status == 408)
         return LINK_UNTOLD;
-    if (status == 401 || status == 403)
-        return by_service ? LINK_FAILED : LINK_ALIVE;
-    return LINK_FAILED;
+    return status == 401 || status == 403 || status == 429 || status >= 500 ? LINK_REFUSED : LINK_FAILED;
 }
 
 /* Where `part` begins in `text`; its length: nowhere. ASCII case does not matter. */

@@ -4,11 +4,11 @@
 
 /* An absolute https URL with a host. */
 bool link_is_sound(text_t url);
-/* What an answer says of a link. UNTOLD: nothing, another day it will. */
-enum link_state { LINK_ALIVE, LINK_FAILED, LINK_UNTOLD };
-/* status 0: there was no answer. by_service: the platform's own service was asked, which says 401 or 403 of a video that nobody else may
- * see; from a page that means only that it does not like machines. */
-enum link_state link_state_of(int status, bool by_service);
+/* What an answer says of a link. UNTOLD: nothing, another day it will. REFUSED: that its host does not like who asks, or has troubles of
+ * its own; nothing of the video. */
+enum link_state { LINK_ALIVE, LINK_FAILED, LINK_REFUSED, LINK_UNTOLD };
+/* status 0: there was no answer. */
+enum link_state link_state_of(int status);
 /* One iframe element with an https source and nothing else: what is embedded runs in the pages of our clients. */
 bool embed_is_sound(text_t code);
 /* What of a client's address tells one viewer from another, as text: an IPv4 address, or the /64 of an IPv6 one, which is a home's. */

@@ -1,5 +1,6 @@
 """The link checker: a video whose link fails on three days leaves recommendations, and admins are told, once; it is back when the link
 answers again, or is another one. A server of our own is asked, and the days are made to pass."""
+import json
 import uuid
 
 import pytest
@@ -134,7 +135,7 @@ def test_three_days(own, links, video, database):
 
 def test_one_day_counts_once(links, video, database):
     """Also when it is looked at twice in it: an administrator's correction asks anew."""
-    links.statuses[video.path] = 503
+    links.statuses[video.path] = 404
     video.day_passes()
     failed_days(video, 1)
     for count in (3, 4):
@@ -156,9 +157,9 @@ def test_a_good_day_between(links, video):
     failed_days(video, 0)
 
 
-@pytest.mark.parametrize('status, days', [(403, 0), (429, 0), (0, 1), (500, 1)])
+@pytest.mark.parametrize('status, days', [(401, 0), (403, 0), (429, 0), (503, 0), (0, 1), (400, 1)])
 def test_what_fails(own, links, video, database, status, days):
-    """A page that does not like machines is there; who does not answer is not, when others do."""
+    """Who does not like us, or has troubles, says nothing of the video; who does not answer is not there, when others do."""
     links.statuses[video.path] = status
     video.day_passes()
     wait_until(lambda: links.asked.count(video.path) >= 2, 30, 'the second look')
@@ -178,13 +179,63 @@ def test_who_refers_to_it_keeps_nobody_waiting(own, links, video):
 
 @pytest.mark.parametrize('platform, question', [('youtube', '/oembed?url='), ('vimeo', '/vimeo?a=b&url=')])
 def test_platforms_are_asked_their_own_way(own, links, database, platform, question):
-    """Their pages say 200 of a video that is gone; and of a private one their service says 403."""
+    """Their pages say 200 of a video that is gone."""
     video = Video(own, links, database, platform)
     path = next(path for path in links.asked if path.endswith(video.path[1:]))
-    links.statuses[path] = 403
+    links.statuses[path] = 404
     video.day_passes()
     failed_days(video, 1)
     assert video.path not in links.asked and path == question + links.url.replace(':', '%3A').replace('/', '%2F') + '%2F' + video.path[1:]
+
+
+def refusals_told(own, mark):
+    lines = [line for text in own.logs.since(mark).values() for line in text.splitlines() if '"links_refused"' in line]
+    return [json.loads(line) for line in lines]
+
+
+def test_a_platform_that_refuses_us_loses_no_video(own, links, database):
+    """Not for days; what had failed before stays as it was, and the log tells of it once."""
+    videos = [Video(own, links, database, 'vimeo') for _ in range(2)]
+    paths = [next(path for path in links.asked if path.endswith(video.path[1:])) for video in videos]
+    links.statuses[paths[0]] = 404
+    videos[0].day_passes()
+    failed_days(videos[0], 1)
+    mark = own.logs.mark()
+    links.statuses.update(dict.fromkeys(paths, 403))
+    for day in range(1, 5):
+        for video in videos:
+            video.day_passes()
+        wait_until(lambda day=day: [links.asked.count(path) for path in paths] == [day + 2, day + 1], 30, f'the looks of day {day}')
+    entry, = wait_until(lambda: refusals_told(own, mark), 20, 'the word in the log')
+    assert (entry['platform'], entry['in_a_row'], entry['reason']) == ('vimeo', 5, 'status 403')
+    assert [(video.seen()['url_failed_days'], video.seen()['is_alive']) for video in videos] == [(1, True), (0, True)]
+    links.statuses[paths[0]] = 200
+    videos[0].day_passes()
+    failed_days(videos[0], 0)
+    assert len(refusals_told(own, mark)) == 1
+
+
+def test_what_was_found_is_kept_though_the_database_refuses(links, video, database):
+    """A serialization failure, more often than a transaction is tried again: it is not asked twice, and the day counts."""
+    links.statuses[video.path] = 404
+    database.rows("""CREATE SEQUENCE videos.test_refused;
+        GRANT USAGE ON videos.test_refused TO aipoten_videos;
+        CREATE FUNCTION videos.test_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('videos.test_refused') <= 6 THEN
+                RAISE 'not now' USING ERRCODE = 'serialization_failure';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER test_refuse BEFORE UPDATE OF url_failed_days ON videos.videos
+            FOR EACH ROW WHEN (NEW.url_failed_days > OLD.url_failed_days) EXECUTE FUNCTION videos.test_refuse()""")
+    try:
+        video.day_passes()
+        failed_days(video, 1)
+        assert database.value('SELECT last_value FROM videos.test_refused') == 7
+    finally:
+        database.rows('DROP TRIGGER test_refuse ON videos.videos; DROP FUNCTION videos.test_refuse; DROP SEQUENCE videos.test_refused')
+    assert links.asked.count(video.path) == 2
 
 
 def test_another_link_begins_anew(video, database):
