@@ -169,6 +169,7 @@ void admin_video_update(call_t *call)
     if ((patch->head.given | patch->head.null) == 0)
         call_fail_field(call, ERROR_VALIDATION, "body", PROBLEM_EMPTY);
     video_change_t video = {0};
+    db_send(call, &SQL_videos_before_categories);
     memcpy(&video, row_or_404(call, db_query(call, &SQL_video_lock, bind_uuid(params->id))), sizeof(video_record_t));
     message_merge(&video_patch_message, patch, &video_change_message, &video);
     facts_check(call, &video);

@@ -29,6 +29,7 @@ void admin_category_update(call_t *call)
     if (in->head.given == 0)
         call_fail_field(call, ERROR_VALIDATION, "body", PROBLEM_EMPTY);
     db_on_violation(call, "video_categories_slug_key", ERROR_CONFLICT);
+    db_send(call, &SQL_categories_before_videos);
     const void *row = row_or_404(call, db_query(call, &SQL_category_update, bind_uuid(params->id),
         BIND(category_patch, in, name), BIND(category_patch, in, slug)));
     db_query(call, &SQL_category_show, bind_uuid(params->id));
@@ -40,6 +41,7 @@ void admin_category_delete(call_t *call)
     const id_params_t *params = call->params;
     call_tag(call, TAG_VIDEOS, (uuid_t){{0}});
     db_on_violation(call, "video_category_mapping_category_id_fkey", ERROR_IN_USE);
+    db_send(call, &SQL_categories_before_videos);
     row_or_404(call, db_query(call, &SQL_category_delete, bind_uuid(params->id)));
     reply_nothing(call);
 }

@@ -455,6 +455,15 @@ FROM jsonb_array_elements_text($2::text::jsonb -> 'category_ids') AS given (cate
     JOIN videos.video_categories c ON c.id = given.category_id::uuid
 ON CONFLICT DO NOTHING;
 
+-- videos_before_categories: write -> locked_row
+-- Who writes a video locks it, and then its categories; who writes a category locks it, and then its videos. So that neither waits
+-- for the other with a lock in its hand, each begins with this one: many who write videos,
+SELECT count(pg_advisory_xact_lock_shared(hashtextextended('videos.video_categories', 0))) AS locks;
+
+-- categories_before_videos: write -> locked_row
+-- or one who writes categories.
+SELECT count(pg_advisory_xact_lock(hashtextextended('videos.video_categories', 0))) AS locks;
+
 -- categories_hold: write -> key_row
 -- Those of the video, so that none changes its name before the video that shows it is written.
 SELECT c.id

@@ -606,6 +606,33 @@ def test_life_of_a_category(admin, anyone, new_video):
     assert category['id'] not in ids(anyone.get(f'{VIDEOS}/categories'))
 
 
+def test_a_category_and_its_video_are_changed_at_once(system, admin, new_video):
+    """A transaction of ours holds the video until both changes wait: neither then waits for the other in a circle."""
+    category = admin.client.post(CATEGORIES, {'name': '나들이', 'slug': f'kind-{uuid.uuid4().hex[:8]}'}).expect(201).data
+    video = new_video(category_ids=[category['id']])
+
+    def retries():
+        return sum(row['value'] for number, _ in enumerate(system.pids('videos'), 1)
+                   for row in system.ctl('counters', '-j', f'videos.{number}')['counters'] if row['name'] == 'calls_retried')
+
+    def waiting():
+        return watching.value('SELECT count(*) FROM pg_locks WHERE NOT granted')
+
+    before, other_admin = retries(), admin.client.with_token(admin.token)
+    with system.database() as held, system.database() as watching, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        held.connection.autocommit = False
+        held.rows('SELECT FROM videos.videos WHERE id = %s FOR UPDATE', video['id'])
+        one = pool.submit(admin.client.patch, f'{ADMIN_VIDEOS}/{video["id"]}', {'title': '나란히'})
+        wait_until(lambda: waiting() == 1, 20, 'the video to wait', every=0.02)
+        other = pool.submit(other_admin.patch, f'{CATEGORIES}/{category["id"]}', {'name': '소풍'})
+        wait_until(lambda: waiting() == 2, 20, 'the category to wait', every=0.02)
+        held.connection.rollback()
+        assert one.result(30).expect(200).data['title'] == '나란히' and other.result(30).expect(200).data['name'] == '소풍'
+    seen = admin.client.get(f'{ADMIN_VIDEOS}/{video["id"]}').expect(200).data
+    assert (seen['title'], seen['categories'][0]['name']) == ('나란히', '소풍')
+    assert retries() == before, 'one of them was a deadlock\'s victim'
+
+
 # --- demo data -------------------------------------------------------------------------------------------------------------------
 
 def test_demo_videos(database):
