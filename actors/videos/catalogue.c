@@ -78,7 +78,10 @@ rank_video_t *catalogue_fitting(call_t *call, uuid_t version, const rank_child_t
     unsigned areas = 0;
     for (int area = 0; area < AREAS; area++)
         areas |= (unsigned)child->areas[area].assessed << area;
-    rank_video_t *fitting = arena_allocate(call->arena, ((size_t)all.count + 1) * sizeof *fitting);
+    int fitting_count = 0;
+    for (int i = 0; i < all.count; i++)
+        fitting_count += fits(&all.videos[i], child->age, areas);
+    rank_video_t *fitting = arena_allocate(call->arena, ((size_t)fitting_count + 1) * sizeof *fitting);
     *count = 0;
     for (int i = 0; i < all.count; i++)
         if (fits(&all.videos[i], child->age, areas))

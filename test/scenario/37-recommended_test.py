@@ -215,6 +215,24 @@ def test_nothing_older_is_ranked(system, database, mother, child, admin, new_vid
     assert len(ranks_as_it_is(system, database, mother, child)) == 2
 
 
+def test_drafts_change_no_ranking(database, admin, new_video):
+    """Whatever is done with one; as soon as it is published, and until it no longer is, it does."""
+    before = version(database)
+    draft = new_video(is_published=False)
+    for change in ({'priority': 10}, {'areas': ['social']}, {'target_age_max': 60}, {'difficulty': 'hard'}):
+        admin.client.patch(f'{ADMIN_VIDEOS}/{draft["id"]}', change).expect(200)
+    admin.client.delete(f'{ADMIN_VIDEOS}/{draft["id"]}').expect(200)
+    assert version(database) == before
+    for change in ({'is_published': True}, {'priority': 9}, {'is_published': False}):
+        if 'is_published' in change and change['is_published']:
+            draft = new_video(is_published=False)
+        admin.client.patch(f'{ADMIN_VIDEOS}/{draft["id"]}', change).expect(200)
+        assert version(database) != before, change
+        before = version(database)
+    new_video()
+    assert version(database) != before
+
+
 def test_views_that_change_no_ranking(system, database, mother, child, new_video, newcomer):
     """Twenty completions' worth of views leave the version as it is; the one that costs the video a point does not, and is seen by the
     ranking in its own transaction."""
