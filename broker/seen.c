@@ -21,6 +21,7 @@ static struct {
     presence_cursor_t cursors[SEGMENT_INSTANCES];
     coroutine_t *idle; /* the telling coroutine while it has nothing to do */
     bool due;
+    int64_t heard_until; /* of the erased */
     int64_t beat_at, again_at; /* clock_monotonic() */
     struct {
         _Atomic int64_t *told, *unsure, *again;
@@ -46,11 +47,14 @@ static void tell_all_again(void)
 /* False: Redis did not take it. */
 static bool beat(void)
 {
-    bool known;
-    if (!presence_far_beat(&seen.far, &known))
+    presence_heard_t heard;
+    if (!presence_far_beat(&seen.far, seen.heard_until, &heard))
         return false;
+    seen.heard_until = heard.until;
+    for (int i = 0; i < heard.erased_count; i++)
+        presence_forget(seen.segment, heard.erased[i]);
     seen.beat_at = clock_monotonic() + seen.far.config->realtime.presence_lease / BEATS_IN_LEASE * CLOCK_MILLISECOND;
-    if (!known || clock_monotonic() >= seen.again_at)
+    if (!heard.known || clock_monotonic() >= seen.again_at)
         tell_all_again();
     return true;
 }

@@ -140,6 +140,13 @@ MESSAGE(sealed_device, SEALED_DEVICE);
     FIELD(time, updated_at)
 MESSAGE(own_device, OWN_DEVICE);
 
+#define PERSONAL_PRESENCE(FIELD)                                                                                   \
+    FIELD(uuid, user)                                                                                              \
+    FIELD(boolean, online)                                                                                         \
+    FIELD(time, last_seen, .nullable = true)                                                                       \
+    FIELD(time, announced_last, .nullable = true)
+MESSAGE(personal_presence, PERSONAL_PRESENCE);
+
 /* --- to many -------------------------------------------------------------------------------------------------------- */
 
 #define BROADCAST_CREATE(FIELD)                                                                                    \

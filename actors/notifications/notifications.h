@@ -66,6 +66,11 @@ enum { PUSH_WORKERS = 4 /* pushes that one instance sends at a time */ };
 void push_open(call_t *);
 int64_t push_work(call_t *, int worker);
 
+/* presence.c: what is held of a person, as personal_presence; NULL: nothing. And that nothing is, on any machine: before the first
+ * statement of the call. */
+const void *presence_held(call_t *, uuid_t user);
+void presence_erase(call_t *, uuid_t user);
+
 /* personal.c */
 void notifications_personal_data(call_t *);
 void notifications_user_erased(call_t *);

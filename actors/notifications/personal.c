@@ -10,6 +10,7 @@ void notifications_personal_data(call_t *call)
         {"notifications", &SQL_own_notifications},
         {"notification_preferences", &SQL_own_preferences},
         {"devices", &SQL_own_devices},
+        {"presence", .message = &personal_presence_message, .held = presence_held},
     };
     personal_data_reply(call, sections, ARRAY_SIZE(sections));
 }
@@ -17,6 +18,7 @@ void notifications_personal_data(call_t *call)
 void notifications_user_erased(call_t *call)
 {
     const user_erased_t *in = call->input;
+    presence_erase(call, in->user);
     db_send(call, &SQL_counter_lock, bind_uuid(in->user));
     db_query(call, &SQL_notifications_forget, bind_uuid(in->user));
     db_query(call, &SQL_notifications_forget_rest, bind_uuid(in->user));

@@ -13,7 +13,7 @@
 #include "../../shared/base/log.h"
 #include "../../shared/net/presence_far.h"
 
-enum { REDIS_WAIT = 200 /* milliseconds */ };
+enum { REDIS_WAIT = 200, FORGET_WAIT = 2000 /* milliseconds */ };
 
 static redis_t *redis; /* NULL: this machine is alone */
 
@@ -46,6 +46,37 @@ static presence_t presence_everywhere(call_t *call, uuid_t user)
         .announced = here.announced || far.announced,
         .seen = later(here.seen, far.seen),
         .announced_seen = later(here.announced_seen, far.announced_seen)};
+}
+
+const void *presence_held(call_t *call, uuid_t user)
+{
+    presence_t presence = presence_everywhere(call, user);
+    personal_presence_t *held = arena_allocate(call->arena, sizeof *held);
+    *held = (personal_presence_t){0};
+    message_set(held, user, user);
+    message_set(held, online, presence.online);
+    if (presence.seen > 0)
+        message_set(held, last_seen, presence.seen);
+    else
+        message_set_null(held, last_seen);
+    if (presence.announced_seen > 0)
+        message_set(held, announced_last, presence.announced_seen);
+    else
+        message_set_null(held, announced_last);
+    return presence.seen > 0 || presence.announced_seen > 0 ? held : NULL;
+}
+
+void presence_erase(call_t *call, uuid_t user)
+{
+    presence_forget(call_segment(call), user);
+    if (redis == NULL)
+        return;
+    call_leave(call);
+    bool forgotten =
+        presence_far_forget(redis, call_config(call), user, clock_monotonic() + FORGET_WAIT * CLOCK_MILLISECOND);
+    call_return(call);
+    if (!forgotten)
+        call_fail(call, ERROR_UNAVAILABLE); /* and is told again */
 }
 
 static void reply_presence(call_t *call, uuid_t user, bool online, int64_t seen)

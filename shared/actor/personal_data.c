@@ -43,6 +43,29 @@ static text_t rows_json(call_t *call, const rows_t *rows, int count, uuid_t *las
     return arena_copy(call->arena, buffer_text(&json));
 }
 
+static text_t held_json(call_t *call, const personal_section_t *section, uuid_t user)
+{
+    const void *held = section->held(call, user);
+    static buffer_t json;
+    json.length = 0;
+    buffer_add_char(&json, '[');
+    if (held != NULL)
+        message_json(section->message, held, &json);
+    buffer_add_char(&json, ']');
+    return arena_copy(call->arena, buffer_text(&json));
+}
+
+/* The section's rows after one, and where those begin that come next: `last`, if there are more. */
+static text_t page_json(call_t *call, const personal_section_t *section, uuid_t user, uuid_t after, uuid_t *last, bool *more)
+{
+    *more = false;
+    if (section->held != NULL)
+        return held_json(call, section, user);
+    const rows_t *rows = db_query(call, section->statement, bind_uuid(user), bind_uuid(after), bind_integer(PAGE_ROWS + 1));
+    *more = rows->count > PAGE_ROWS;
+    return rows_json(call, rows, *more ? PAGE_ROWS : rows->count, last);
+}
+
 void personal_data_reply(call_t *call, const personal_section_t *sections, int count)
 {
     const person_t *in = call->input;
@@ -50,14 +73,13 @@ void personal_data_reply(call_t *call, const personal_section_t *sections, int c
     uuid_t after = {{0}}, last = {{0}};
     if (message_has(in, after) && !place_read(in->after, count, &section, &after))
         call_fail_field(call, ERROR_VALIDATION, "after", PROBLEM_FORMAT);
-    const rows_t *rows = db_query(
-        call, sections[section].statement, bind_uuid(in->user), bind_uuid(after), bind_integer(PAGE_ROWS + 1));
-    bool more = rows->count > PAGE_ROWS;
+    bool more;
+    text_t rows = page_json(call, &sections[section], in->user, after, &last, &more);
     personal_data_t page = {0};
     message_set(&page, section, text_of(sections[section].name));
     message_set(&page, opens, uuid_is_zero(after));
     message_set(&page, closes, !more);
-    message_set(&page, rows, rows_json(call, rows, more ? PAGE_ROWS : rows->count, &last));
+    message_set(&page, rows, rows);
     if (more)
         message_set(&page, next, place_write(call, section, last));
     else if (section + 1 < count)

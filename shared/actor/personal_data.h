@@ -9,6 +9,9 @@ typedef struct {
     /* Rows of user $1 after the row $2, in the order of what their message has first (a uuid; zero: from the beginning), $3 at
      * most. Every field of the message is shown to the person, sealed ones opened. */
     const statement_t *statement;
+    /* Or, of what stands in no table: one such row, or NULL. */
+    const message_t *message;
+    const void *(*held)(call_t *, uuid_t user);
 } personal_section_t;
 
 /* The handler of an actor's row "ACTOR.personal_data". */

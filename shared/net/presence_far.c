@@ -10,6 +10,8 @@
 enum { TELL_MILLISECONDS = 1000, NUMBER_SIZE = 24 };
 
 #define USER_KEY "aipoten:presence:user:"
+/* Whose accounts were erased, by when that was said: as long as anybody could still tell of them. */
+#define ERASED_KEY "aipoten:presence:erased"
 static const text_t tellers_key = {.data = "aipoten:presence:tellers", .length = sizeof("aipoten:presence:tellers") - 1};
 
 #define NOW \
@@ -34,7 +36,8 @@ static const text_t tellers_key = {.data = "aipoten:presence:tellers", .length =
     "  return online, announced, seen, shown\n" \
     "end\n"
 
-/* ARGV: teller, milliseconds to keep. A server that was started anew may have an older state. */
+/* ARGV: teller, milliseconds to keep, since when it wants to hear of the erased, how many. A server that was started anew may have an older
+ * state. */
 static const char beat_script[] = NOW
     "local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')\n"
     "local before = redis.call('HGET', KEYS[1], ARGV[1])\n"
@@ -44,7 +47,19 @@ static const char beat_script[] = NOW
     "  if now - tonumber(string.match(all[i + 1], '^%d+')) > tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], all[i]) end\n"
     "end\n"
     "redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
-    "return before and string.match(before, ' (%w+)$') == run and 1 or 0\n";
+    "local known = before and string.match(before, ' (%w+)$') == run and 1 or 0\n"
+    "local erased = redis.call('ZRANGEBYSCORE', '" ERASED_KEY "', ARGV[3], '+inf', 'LIMIT', 0, ARGV[4])\n"
+    "local until_ = string.format('%.0f', now)\n"
+    "if #erased == tonumber(ARGV[4]) then until_ = redis.call('ZSCORE', '" ERASED_KEY "', erased[#erased]) end\n"
+    "return {known, until_, unpack(erased)}\n";
+
+/* KEYS: the user's, the erased. ARGV: the user, milliseconds to keep. */
+static const char forget_script[] = NOW
+    "redis.call('DEL', KEYS[1])\n"
+    "redis.call('ZADD', KEYS[2], now, ARGV[1])\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2])\n"
+    "redis.call('PEXPIRE', KEYS[2], ARGV[2])\n"
+    "return 1\n";
 
 /* ARGV: the lease, teller, milliseconds to keep, lines: user and value. Who is not online is kept from when they last were, however often
  * and late that is told; what another machine told may keep them longer. */
@@ -65,6 +80,7 @@ static const char tell_script[] = TELLERS
     "  end\n"
     "  local online, last_seen = string.match(value, '^(%d) %d (%d+)')\n"
     "  local left = ARGV[3] - (online == '1' and 0 or math.max(0, now - last_seen))\n"
+    "  if redis.call('ZSCORE', '" ERASED_KEY "', user) then left = 0 end\n"
     "  if left > 0 then redis.call('HSET', key, ARGV[2], value) else redis.call('HDEL', key, ARGV[2]) end\n"
     "  if left > 0 and left > redis.call('PTTL', key) then redis.call('PEXPIRE', key, string.format('%.0f', left)) end\n"
     "end\n"
@@ -102,15 +118,41 @@ static bool run(redis_t *redis, const text_t *arguments, int count, int64_t dead
     return true;
 }
 
-bool presence_far_beat(const presence_far_t *far, bool *known)
+/* {known, until, user…} */
+static bool heard_read(const redis_reply_t *reply, presence_heard_t *out)
+{
+    *out = (presence_heard_t){.known = false};
+    if (reply->kind != REPLY_LIST || reply->count < 2 || reply->count > 2 + PRESENCE_ERASED_MOST ||
+        reply->items[0].kind != REPLY_INTEGER || reply->items[1].kind != REPLY_TEXT || !text_to_int(reply->items[1].text, &out->until))
+        return false;
+    out->known = reply->items[0].integer == 1;
+    for (size_t i = 2; i < reply->count; i++)
+        if (reply->items[i].kind == REPLY_TEXT && uuid_parse(reply->items[i].text, &out->erased[out->erased_count]) == 0)
+            out->erased_count++;
+    return true;
+}
+
+bool presence_far_beat(const presence_far_t *far, int64_t since, presence_heard_t *out)
 {
     redis_reply_t reply = {0};
-    char keep[NUMBER_SIZE];
+    char keep[NUMBER_SIZE], from[NUMBER_SIZE], most[NUMBER_SIZE];
     text_t arguments[] = {TEXT("EVAL"), {beat_script, sizeof(beat_script) - 1}, TEXT("1"), tellers_key, text_of(far->teller),
-        text_of(number(far->config->realtime.presence_keep, keep))};
+        text_of(number(far->config->realtime.presence_keep, keep)), text_of(number(since, from)),
+        text_of(number(PRESENCE_ERASED_MOST, most))};
     bool good = run(far->redis, arguments, ARRAY_SIZE(arguments), clock_monotonic() + TELL_MILLISECONDS * CLOCK_MILLISECOND, &reply) &&
-                reply.kind == REPLY_INTEGER;
-    *known = good && reply.integer == 1;
+                heard_read(&reply, out);
+    redis_reply_free(&reply);
+    return good;
+}
+
+bool presence_far_forget(redis_t *redis, const config_t *config, uuid_t user, int64_t deadline)
+{
+    redis_reply_t reply = {0};
+    char key[sizeof(USER_KEY) + UUID_TEXT_SIZE] = USER_KEY, keep[NUMBER_SIZE];
+    uuid_format(user, key + sizeof(USER_KEY) - 1);
+    text_t arguments[] = {TEXT("EVAL"), {forget_script, sizeof(forget_script) - 1}, TEXT("2"), text_of(key), TEXT(ERASED_KEY),
+        text_of(key + sizeof(USER_KEY) - 1), text_of(number(config->realtime.presence_keep, keep))};
+    bool good = run(redis, arguments, ARRAY_SIZE(arguments), deadline, &reply) && reply.kind == REPLY_INTEGER;
     redis_reply_free(&reply);
     return good;
 }

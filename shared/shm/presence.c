@@ -8,7 +8,7 @@
 #include "../base/panic.h"
 #include "../base/siphash.h"
 
-enum { READ_TRIES = 16 };
+enum { READ_TRIES = 16, FORGET_MOST = 128 /* that wait for the next beat */ };
 
 typedef struct {
     _Atomic uint32_t sequence; /* 0: never used */
@@ -21,6 +21,8 @@ typedef struct {
 typedef struct {
     _Atomic uint64_t version; /* of the latest write */
     _Atomic int64_t beat;
+    _Atomic uint64_t forget[FORGET_MOST]; /* name_of the users of whom nothing is to be remembered; 0: free */
+    _Atomic bool forget_all;              /* there were more: nothing of anybody who is not online */
     _Alignas(4096) _Atomic uint64_t versions[PRESENCE_SETS]; /* likewise, in each set; 0: never written */
     entry_t sets[PRESENCE_SETS][PRESENCE_WAYS];
 } table_t;
@@ -46,9 +48,15 @@ static table_t *table_of(segment_t *segment, int slot)
     return &presences_of(segment)->tables[slot];
 }
 
+static uint64_t name_of(segment_t *segment, uuid_t user)
+{
+    uint64_t name = siphash(segment_hash_key(segment), user.bytes, sizeof(user.bytes));
+    return name != 0 ? name : PRESENCE_SETS;
+}
+
 static int set_of(segment_t *segment, uuid_t user)
 {
-    return (int)(siphash(segment_hash_key(segment), user.bytes, sizeof(user.bytes)) % PRESENCE_SETS);
+    return (int)(name_of(segment, user) % PRESENCE_SETS);
 }
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
@@ -108,9 +116,41 @@ bool presence_change(segment_t *segment, int slot, uuid_t user, int sockets, int
     return true;
 }
 
+/* Of those of the set that bear the name (0: any) who is not online is forgotten. False: somebody is. */
+static bool set_forget(segment_t *segment, table_t *table, int set, uint64_t name)
+{
+    bool all = true;
+    for (int way = 0; way < PRESENCE_WAYS; way++) {
+        entry_t *entry = &table->sets[set][way];
+        if (atomic_load_explicit(&entry->sequence, memory_order_relaxed) == 0)
+            break;
+        if (uuid_is_zero(entry->user) || (name != 0 && name_of(segment, entry->user) != name))
+            continue;
+        all &= entry->sockets == 0;
+        if (entry->sockets == 0)
+            entry_write(table, set, entry, &(entry_t){0});
+    }
+    return all;
+}
+
+static void forget_asked(segment_t *segment, table_t *table)
+{
+    bool all = atomic_exchange(&table->forget_all, false);
+    for (int set = 0; all && set < PRESENCE_SETS; set++)
+        if (atomic_load_explicit(&table->versions[set], memory_order_relaxed) != 0)
+            set_forget(segment, table, set, 0);
+    for (int i = 0; i < FORGET_MOST; i++) {
+        uint64_t name = atomic_load(&table->forget[i]);
+        if (name != 0 && set_forget(segment, table, (int)(name % PRESENCE_SETS), name))
+            atomic_store(&table->forget[i], 0);
+    }
+}
+
 void presence_beat(segment_t *segment, int slot, int64_t now)
 {
-    atomic_store(&table_of(segment, slot)->beat, now);
+    table_t *table = table_of(segment, slot);
+    atomic_store(&table->beat, now);
+    forget_asked(segment, table);
 }
 
 /* Its process is gone: nobody of it is online. */
@@ -202,6 +242,37 @@ presence_t presence_of(segment_t *segment, uuid_t user, int64_t now)
                 entry_tell(&entry, is_living(segment, slot, generation), atomic_load(&table->beat), now, &found);
     }
     return found;
+}
+
+/* --- forgetting --------------------------------------------------------------------------------------------------- */
+
+static bool is_remembered(const table_t *table, int set, uuid_t user)
+{
+    entry_t entry;
+    if (atomic_load_explicit(&table->versions[set], memory_order_acquire) == 0)
+        return false;
+    for (int way = 0; way < PRESENCE_WAYS; way++)
+        if (entry_read(&table->sets[set][way], &entry) && uuid_equal(entry.user, user))
+            return true;
+    return false;
+}
+
+static void forget_ask(table_t *table, uint64_t name)
+{
+    for (int i = 0; i < FORGET_MOST; i++) {
+        uint64_t there = 0;
+        if (atomic_compare_exchange_strong(&table->forget[i], &there, name) || there == name)
+            return;
+    }
+    atomic_store(&table->forget_all, true);
+}
+
+void presence_forget(segment_t *segment, uuid_t user)
+{
+    int set = set_of(segment, user);
+    for (int slot = 0; slot < SEGMENT_INSTANCES; slot++)
+        if (atomic_load(&presences_of(segment)->generations[slot]) != 0 && is_remembered(table_of(segment, slot), set, user))
+            forget_ask(table_of(segment, slot), name_of(segment, user));
 }
 
 /* --- what has changed --------------------------------------------------------------------------------------------- */

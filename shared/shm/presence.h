@@ -25,6 +25,9 @@ int presence_begin(segment_t *, const segment_instance_t *self);
 /* So many sockets and announced sockets of the user more (or less) at `slot`, which is one's own. False: there is no room. Who was
  * refused must not be taken away later. */
 bool presence_change(segment_t *, int slot, uuid_t user, int sockets, int announced, int64_t now);
+/* The account is no more: nothing is remembered of when it was online. Any process may say so; who writes a table does it at its next
+ * beat, when the user's last socket there is gone. */
+void presence_forget(segment_t *, uuid_t user);
 /* `slot`, one's own, lives: each second or so. */
 void presence_beat(segment_t *, int slot, int64_t now);
 

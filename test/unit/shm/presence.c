@@ -92,6 +92,49 @@ static void has_room_for_who_is_online(void **state)
         assert_true(presence_of(segment, users[i], MANY + 1).online);
 }
 
+/* At the next beat, or when the last socket is gone; others stay, and what was forgotten is room for somebody. */
+static void forgets(void **state)
+{
+    enum { MANY = 1000 };
+    static uuid_t users[MANY];
+    uuid_t gone = uuid_random(), online = uuid_random(), other = uuid_random();
+    (void)state;
+    int slot = presence_begin(segment, start(3, INSTANCE_READY));
+    presence_change(segment, slot, gone, 1, 1, 10);
+    presence_change(segment, slot, gone, -1, -1, 20);
+    presence_change(segment, slot, other, 1, 0, 10);
+    presence_change(segment, slot, other, -1, 0, 20);
+    presence_change(segment, slot, online, 1, 0, 10);
+    presence_forget(segment, gone);
+    presence_forget(segment, gone);
+    presence_forget(segment, online);
+    presence_forget(segment, uuid_random());
+    is(gone, 30, false, false, 20, 20);
+    presence_beat(segment, slot, 30);
+    is(gone, 40, false, false, 0, 0);
+    is(other, 40, false, false, 20, 0);
+    is(online, 40, true, false, 40, 0);
+    presence_change(segment, slot, online, -1, 0, 50);
+    presence_beat(segment, slot, 60);
+    is(online, 70, false, false, 0, 0);
+    presence_change(segment, slot, gone, 1, 0, 80); /* nothing is left of the wish */
+    presence_change(segment, slot, gone, -1, 0, 80);
+    presence_beat(segment, slot, 90);
+    is(gone, 100, false, false, 80, 0);
+    for (int i = 0; i < MANY; i++) {
+        users[i] = uuid_random();
+        presence_change(segment, slot, users[i], 1, 0, 100);
+        presence_change(segment, slot, users[i], -1, 0, 100);
+    }
+    presence_change(segment, slot, other, 1, 0, 100);
+    for (int i = 0; i < MANY; i++)
+        presence_forget(segment, users[i]);
+    presence_beat(segment, slot, 110);
+    for (int i = 0; i < MANY; i++)
+        is(users[i], 120, false, false, 0, 0);
+    is(other, 120, true, false, 120, 0);
+}
+
 static int changed(int slot, presence_cursor_t *cursor, uuid_t *last)
 {
     int count = 0;
@@ -186,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(comes_and_goes, make, leave),
         cmocka_unit_test_setup_teardown(leaves_no_ghosts, make, leave),
         cmocka_unit_test_setup_teardown(has_room_for_who_is_online, make, leave),
+        cmocka_unit_test_setup_teardown(forgets, make, leave),
         cmocka_unit_test_setup_teardown(tells_what_changed, make, leave),
         cmocka_unit_test_setup_teardown(writer_is_killed, make, leave),
     };
