@@ -5,7 +5,8 @@
  * dispatch, and a round costs the same however many wait. Who emits, or finishes a delivery, locks the aggregate first, by a
  * statement of its own, so that the next one sees what the lock's last holder did. The subscriber does
  * its part once: the delivery travels as a call under the key of its event (once.h), so a second delivery gets the first's
- * answer. No connection is held while a delivery travels.
+ * answer. No connection is held while a delivery travels. What is for a service without a ready instance is not taken: it lies
+ * as it is, the log says so once, and it goes on its way when one is there.
  *
  * An awaited event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself
  * between COMMIT and reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
@@ -48,7 +49,9 @@ MESSAGE(taken, TAKEN);
     FIELD(boolean, waits)
 MESSAGE(held, HELD);
 
-#define DUE(FIELD) FIELD(boolean, due)
+#define DUE(FIELD)                                                                                                 \
+    FIELD(boolean, due)                                                                                            \
+    FIELD(text, held)
 MESSAGE(due, DUE);
 #define LOCKED(FIELD) FIELD(integer, locks)
 MESSAGE(locked, LOCKED);
@@ -95,12 +98,16 @@ static const struct {
         " WHERE d.subscriber = k.subscriber AND d.position = k.position AND d.next_at > aipoten.app_now()",
         NULL, LANE_WRITE},
     [PEEK] = {"event_peek",
-        "SELECT EXISTS (SELECT FROM %1$s.deliveries WHERE next_at <= aipoten.app_now() AND dead_at IS NULL AND NOT waits)"
-        " AS due",
+        "SELECT EXISTS (SELECT FROM %1$s.deliveries WHERE next_at <= aipoten.app_now() AND dead_at IS NULL AND NOT waits"
+        " AND subscriber <> ALL (string_to_array($1::text, ' '))) AS due,"
+        " coalesce((SELECT string_agg(s, ' ') FROM unnest(string_to_array($1::text, ' ')) AS s WHERE EXISTS (SELECT FROM"
+        " %1$s.deliveries d WHERE d.subscriber = s AND d.next_at <= aipoten.app_now() AND d.dead_at IS NULL AND NOT d.waits)),"
+        " '') AS held",
         &due_message, LANE_READ},
     [TAKE] = {"event_take",
         "WITH due AS (SELECT d.subscriber, d.position, d.next_at FROM %1$s.deliveries d"
         " WHERE d.next_at <= aipoten.app_now() AND d.dead_at IS NULL AND NOT d.waits"
+        " AND d.subscriber <> ALL (string_to_array($4::text, ' '))"
         " ORDER BY d.next_at, d.position LIMIT $1 FOR UPDATE SKIP LOCKED), sized AS (SELECT due.subscriber, due.position, e.id,"
         " e.type, e.body, row_number() OVER w AS number, sum(octet_length(e.body)) OVER w AS bytes"
         " FROM due JOIN %1$s.events e USING (position) WINDOW w AS (ORDER BY due.next_at, due.position, due.subscriber))"
@@ -160,6 +167,7 @@ static const struct {
 };
 
 static statement_t statements[EVENT_STATEMENTS];
+static uint64_t told_away; /* a bit for each of registry_services: the log said that it is not there */
 
 void event_statements(const actor_t *actor, const statement_t **out)
 {
@@ -486,17 +494,69 @@ static void awaited_settle(call_t *call)
     fault_point("awaited.settled");
 }
 
+/* --- who is not there --------------------------------------------------------------------------------------------- */
+
+static bool is_away(int service)
+{
+    int skewed, index = upstream_service(registry_services[service].service);
+    return index >= 0 && upstream_ready_count(index, &skewed) == 0;
+}
+
+/* "admin videos": the services without a ready instance. */
+static text_t services_away(call_t *call)
+{
+    buffer_t names = {0};
+    insist(registry_service_count <= 64);
+    for (int i = 0; i < registry_service_count; i++)
+        if (is_away(i))
+            buffer_format(&names, "%s%s", names.length ? " " : "", registry_services[i].service);
+    text_t copy = arena_copy(call->arena, buffer_text(&names));
+    buffer_free(&names);
+    return copy;
+}
+
+static bool list_names(text_t list, const char *service)
+{
+    text_t name;
+    while (text_split(&list, ' ', &name))
+        if (text_equal(name, text_of(service)))
+            return true;
+    return false;
+}
+
+/* Once of each for whom something lies here (`held`), and once when it is back. */
+static void away_tell(text_t held)
+{
+    for (int i = 0; i < registry_service_count; i++) {
+        const char *service = registry_services[i].service;
+        uint64_t bit = (uint64_t)1 << i;
+        if ((told_away & bit) && !is_away(i)) {
+            told_away &= ~bit;
+            log_event(LOG_INFO, "subscriber_back", LOG_S("subscriber", service));
+        } else if (!(told_away & bit) && list_names(held, service)) {
+            told_away |= bit;
+            log_event(LOG_WARNING, "subscriber_away", LOG_S("subscriber", service),
+                LOG_S("next", "none of its instances is ready: what it is to be told waits (aipotenctl status, aipotenctl events)"));
+        }
+    }
+}
+
 /* --- a round ------------------------------------------------------------------------------------------------------ */
 
 int64_t event_dispatch(call_t *call, bool known)
 {
     awaited_settle(call);
     tidy_now_and_then(call);
-    if (!known && !((const due_t *)row_first(call, db_query(call, &statements[PEEK])))->due)
-        return event_unsettled() ? SETTLE_MILLISECONDS : IDLE_MILLISECONDS;
+    param_t away = bind_text(services_away(call));
+    if (!known) {
+        const due_t *look = row_first(call, db_query(call, &statements[PEEK], away));
+        away_tell(look->held);
+        if (!look->due)
+            return event_unsettled() ? SETTLE_MILLISECONDS : IDLE_MILLISECONDS;
+    }
     fault_point("event.before_take");
     const rows_t *rows = db_write(call, &statements[TAKE], bind_integer(BATCH), bind_integer(TAKEN_SECONDS),
-        bind_integer(context.process.config.actor.request_memory / MEMORY_PART)); /* no connection is held meanwhile */
+        bind_integer(context.process.config.actor.request_memory / MEMORY_PART), away); /* no connection is held meanwhile */
     if (rows->count == 0) /* all that is due stands behind a delivery that is dead or on its way */
         return event_unsettled() ? SETTLE_MILLISECONDS : IDLE_MILLISECONDS;
     fault_point("event.taken");

@@ -1,5 +1,6 @@
 """Events between actors: each takes effect once and in order, whoever dies on the way; one that fails waits, is shown, and can
 be retried or skipped. The event is record.read: an admin reads a child, and the admin actor files it in the access log."""
+import json
 import os
 import random
 import statistics
@@ -140,6 +141,37 @@ def test_skip(own, admin, child):
         position = database.value('SELECT position FROM children.deliveries WHERE dead_at IS NOT NULL')
         own.ctl('events', 'skip', 'admin', str(position))
         wait_until(lambda: filed(own, child['id']) == 1, 20, 'the one behind it')
+
+
+def said(own, mark, event):
+    rows = [json.loads(line) for text in own.logs.since(mark).values() for line in text.splitlines() if f'"event":"{event}"' in line]
+    return [row['service'] for row in rows if row['subscriber'] == 'admin' and row['service'].startswith('children.')]
+
+
+def test_a_subscriber_that_is_not_there(own, admin, child):
+    """What it is to be told lies untouched, whatever else is delivered; each process says so once, and it comes when the subscriber does."""
+    persons = [people.newcomer(own) for _ in range(3)]
+    others, mark = [person.child() for person in persons], own.logs.mark()
+    with own.database() as database:
+        database.rows('ALTER ROLE aipoten_admin NOLOGIN')
+        try:
+            for pid in own.pids('admin'):
+                kill(pid)
+            wait_until(lambda: not any(row['state'] == 'READY' for row in own.instances() if row['service'] == 'admin'), 20, 'nobody')
+            read(admin, child)
+            wait_until(lambda: said(own, mark, 'subscriber_away'), 20, 'the word in the log')
+            for person, other in zip(persons, others):
+                person.client.delete(f'/api/v1/children/{other["id"]}').expect(200)
+                wait_until(lambda: database.value('SELECT count(*) FROM children.deliveries') == 1, 20, 'what others are told')
+            row = database.row('SELECT * FROM children.deliveries')
+            assert (row['subscriber'], row['attempts'], row['last_error']) == ('admin', 0, None)
+        finally:
+            database.rows('ALTER ROLE aipoten_admin LOGIN')
+    wait_until(lambda: filed(own, child['id']) == 1, 30, 'the row in the access log')
+    away = said(own, mark, 'subscriber_away')
+    assert len(away) == len(set(away))
+    wait_until(lambda: sorted(said(own, mark, 'subscriber_back')) == sorted(away), 20, 'the end of it in the log')
+    own.wait_ready(30)
 
 
 def test_nobody_sends_an_event_from_outside(own, admin):
