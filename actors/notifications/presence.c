@@ -13,7 +13,7 @@
 #include "../../shared/base/log.h"
 #include "../../shared/net/presence_far.h"
 
-enum { REDIS_WAIT = 200, FORGET_WAIT = 2000 /* milliseconds */ };
+enum { REDIS_WAIT = 200, RECORD_WAIT = 2000 /* milliseconds; of what is exported or erased, for which nobody waits */ };
 
 static redis_t *redis; /* NULL: this machine is alone */
 
@@ -32,13 +32,13 @@ static int64_t later(int64_t one, int64_t other)
     return one > other ? one : other;
 }
 
-static presence_t presence_everywhere(call_t *call, uuid_t user)
+static presence_t presence_everywhere(call_t *call, uuid_t user, int wait)
 {
     presence_t far = {.online = false}, here = presence_of(call_segment(call), user, clock_now());
     if (redis == NULL || !redis_ready(redis))
         return here;
     call_leave(call);
-    bool told = presence_far_ask(redis, call_config(call), user, clock_monotonic() + REDIS_WAIT * CLOCK_MILLISECOND, &far);
+    bool told = presence_far_ask(redis, call_config(call), user, clock_monotonic() + wait * CLOCK_MILLISECOND, &far);
     call_return(call);
     if (!told)
         return here;
@@ -50,7 +50,7 @@ static presence_t presence_everywhere(call_t *call, uuid_t user)
 
 const void *presence_held(call_t *call, uuid_t user)
 {
-    presence_t presence = presence_everywhere(call, user);
+    presence_t presence = presence_everywhere(call, user, RECORD_WAIT);
     personal_presence_t *held = arena_allocate(call->arena, sizeof *held);
     *held = (personal_presence_t){0};
     message_set(held, user, user);
@@ -73,7 +73,7 @@ void presence_erase(call_t *call, uuid_t user)
         return;
     call_leave(call);
     bool forgotten =
-        presence_far_forget(redis, call_config(call), user, clock_monotonic() + FORGET_WAIT * CLOCK_MILLISECOND);
+        presence_far_forget(redis, call_config(call), user, clock_monotonic() + RECORD_WAIT * CLOCK_MILLISECOND);
     call_return(call);
     if (!forgotten)
         call_fail(call, ERROR_UNAVAILABLE); /* and is told again */
@@ -100,7 +100,7 @@ void presence_ask(call_t *call)
     const presence_related_t *row = row_or_404(call, rows);
     if (!own && !admin && !row->related)
         call_fail(call, ERROR_NOT_FOUND);
-    presence_t presence = presence_everywhere(call, in->user);
+    presence_t presence = presence_everywhere(call, in->user, REDIS_WAIT);
     if (admin && !own)
         record_read_emit(call, "user", in->user, 1);
     if (own || admin)
