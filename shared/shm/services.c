@@ -25,7 +25,7 @@ const service_t services[] = {
         .stage = 1,
         .secrets = accounts_secrets,
         .role = "accounts",
-        .nice = 15},
+        .nice = 10},
     {.name = "children", .program = "children", .stage = 1, .secrets = children_secrets, .role = "children"},
     {.name = "admin", .program = "admin", .stage = 1, .secrets = admin_secrets, .role = "admin"},
     {.name = "mailer", .program = "mailer", .stage = 1, .secrets = mailer_secrets, .role = "mailer"},
