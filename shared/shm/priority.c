@@ -38,18 +38,26 @@ static void tell(const char *what)
         LOG_S("next", "it runs, and may delay others more than it should while it hashes"));
 }
 
+static struct {
+    int fd;     /* where the session's weight is written; -1: there is none, or none of its own */
+    int reason; /* errno why not; 0: it need not */
+    bool weighs;
+} session = {.fd = -1};
+
 /* The kernel lets all the unprivileged together do so ten times a second. */
 static bool session_lower(int nice)
 {
     char text[16];
-    int length = snprintf(text, sizeof(text), "%d", nice), fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT; /* it has none */
+    int length = snprintf(text, sizeof(text), "%d", nice);
+    errno = session.reason;
+    if (session.fd < 0)
+        return errno == 0;
     ssize_t written = -1;
-    for (int i = 0; i < TRIES && (written = write(fd, text, (size_t)length)) < 0 && errno == EAGAIN; i++)
+    for (int i = 0; i < TRIES && (written = write(session.fd, text, (size_t)length)) < 0 && errno == EAGAIN; i++)
         nanosleep(&(struct timespec){.tv_nsec = RETRY_MILLISECONDS * 1000000L}, NULL);
     int reason = errno;
-    close(fd);
+    close(session.fd);
+    session.fd = -1;
     errno = reason;
     return written == length;
 }
@@ -106,18 +114,25 @@ static bool session_weighs(void)
            file_begins("/proc/self/autogroup", "/autogr") && in_root_control_group();
 }
 
+void priority_prepare(void)
+{
+    /* Of a session that is not its own, it must leave the others alone. */
+    if (getsid(0) != getpid())
+        return;
+    session.fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+    session.reason = session.fd >= 0 || errno == ENOENT /* a kernel without them */ ? 0 : errno;
+    session.weighs = session.fd >= 0 && session_weighs();
+}
+
 void priority_lower(int nice)
 {
     attributes_t attributes = {.size = sizeof(attributes), .policy = SCHED_OTHER, .nice = nice, .runtime = SLICE};
     if (setpriority(PRIO_PROCESS, 0, nice) != 0)
         tell("process");
-    /* Of a session that is not its own, it must leave the others alone. */
-    if (getsid(0) == getpid()) {
-        if (!session_lower(nice))
-            tell("session");
-        else if (session_weighs())
-            attributes.policy = SCHED_IDLE;
-    }
+    if (!session_lower(nice))
+        tell("session");
+    else if (session.weighs)
+        attributes.policy = SCHED_IDLE;
     if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0)
         tell("slice");
 }

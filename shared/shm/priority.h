@@ -1,7 +1,10 @@
 /* priority: how a process that keeps a processor busy for long gives way to all others. */
 #pragma once
 
-/* Weighs this process less than others, by nice(2)'s scale, and lets whoever wakes up run before it at once. It still gets on when all
- * processors are busy. What the kernel does not let it do is a line in the log, and it goes on with its usual priority.
- * Before the process makes itself undumpable, for then its files in /proc are root's, and before it has threads: they inherit it. */
+/* Once, before the process makes itself undumpable, for then its files in /proc are root's. */
+void priority_prepare(void);
+
+/* Weighs this process less than others, by nice(2)'s scale, and lets whoever wakes up run before the calling thread at once. It still
+ * gets on when all processors are busy. What the kernel does not let it do is a line in the log, and it goes on with its usual
+ * priority. Once, when its start is over, for somebody waits for that. */
 void priority_lower(int nice);

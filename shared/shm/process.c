@@ -208,6 +208,8 @@ static void join_notify(void)
         notify.fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_usec = 200000}, sizeof(struct timeval));
 }
 
+static int nice_when_ready; /* 0: as it is */
+
 void process_join(process_t *process)
 {
     *process = (process_t){.https_fd = -1, .http_fd = -1};
@@ -215,8 +217,10 @@ void process_join(process_t *process)
     process->number = (int)join_number("AIPOTEN_INSTANCE", 1, INT16_MAX);
     log_identify(process->service, process->number);
     int service = service_find(process->service);
-    if (service >= 0 && services[service].nice)
-        priority_lower(services[service].nice);
+    if (service >= 0)
+        nice_when_ready = services[service].nice;
+    if (nice_when_ready)
+        priority_prepare();
     join_guard();
     prctl(PR_SET_NAME, process->service, 0, 0,
         0); /* executed by descriptor, it would be called by a number in ps(1) */
@@ -318,6 +322,9 @@ static void notify_send(const char *message)
 
 void process_notify_ready(uint64_t schema_hash)
 {
+    if (nice_when_ready)
+        priority_lower(nice_when_ready);
+    nice_when_ready = 0;
     snprintf(
         notify.ready, sizeof(notify.ready), "READY=1\nX_SCHEMA=%016llx\n", (unsigned long long)schema_hash);
     notify_send(notify.ready);

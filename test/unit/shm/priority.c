@@ -55,6 +55,9 @@ static int in_child(bool session)
         bool knows_slices = slice_of_self() != 0;
         if (session)
             setsid();
+        priority_prepare();
+        if (getpriority(PRIO_PROCESS, 0) == NICE)
+            status |= 16; /* too early: it begins as others do */
         priority_lower(NICE);
         if (getpriority(PRIO_PROCESS, 0) != NICE)
             status |= 1;
