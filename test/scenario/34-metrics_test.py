@@ -222,7 +222,8 @@ def test_top_beside_an_actor_that_hangs(system, parent):
     pid, supervisor = system.pids('children')[0], system.supervisor_pid()
     with asking(system, parent):
         try:
-            wait_until(lambda: stopped_at_work(system, pid), 60, 'an actor that hangs at work', every=0.01)
+            # By chance: it is at work for a part of the time only, the smaller the more there is to do beside it.
+            wait_until(lambda: stopped_at_work(system, pid), 240, 'an actor that hangs at work', every=0.01)
             os.kill(supervisor, signal.SIGSTOP)
             look = system.ctl('top', '-j')
             os.kill(supervisor, signal.SIGCONT)
