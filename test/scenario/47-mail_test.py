@@ -311,8 +311,9 @@ def test_death_at_every_point(own):
     sent = {point: own.mail.to(body['email']) for point, body in bodies.items()}
     for point, mails in sent.items():
         assert mails and len({mail.message['message-id'] for mail in mails}) == 1, point
-    # One alone came twice. (Whose it was, if a mail that an earlier death had left was quicker, no one can say.)
-    assert sum(len(mails) - 1 for mails in sent.values()) == 1, {point: len(mails) for point, mails in sent.items()}
+    # That one came twice which was accepted when its mailer died; and perhaps another that the same mailer had at the server's door then,
+    # left by an earlier death. (Whose they were, if that was quicker, no one can say.)
+    assert 1 <= sum(len(mails) - 1 for mails in sent.values()) < len(points), {point: len(mails) for point, mails in sent.items()}
 
 
 @pytest.mark.parametrize('seconds', [2, LEASE + 6])
