@@ -75,7 +75,7 @@ void device_create(call_t *call)
         bind_sealed(call, "notifications.devices", "token", id, in->token), digest,
         bind_sealed(call, "notifications.devices", "p256dh", id, keys ? key_text(call, keys->p256dh) : (text_t){0}),
         bind_sealed(call, "notifications.devices", "auth", id, keys ? key_text(call, keys->auth) : (text_t){0}),
-        BIND(device_create, in, name));
+        BIND(device_create, in, name), bind_text(push_service_of(call, (enum platform)in->platform, in->token)));
     db_send(call, &SQL_devices_trim, user, bind_integer(call_config(call)->notifications.max_devices));
     reply_row(call, rows);
 }

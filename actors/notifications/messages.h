@@ -103,6 +103,7 @@ MESSAGE(device_owner, DEVICE_OWNER);
 #define PUSH_JOB(FIELD)                                                                                            \
     FIELD(uuid, id)                                                                                                \
     FIELD(integer, job)                                                                                            \
+    FIELD(text, service)                                                                                           \
     FIELD(integer, attempts)                                                                                       \
     FIELD(integer, failures)                                                                                       \
     FIELD(choice, platform, .names = platforms)                                                                    \

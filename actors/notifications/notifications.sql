@@ -138,8 +138,8 @@ WITH notice AS (
 ), mailed AS (
     INSERT INTO notifications.emails (notification_id, next_at) SELECT c.id, c.send_at FROM chosen c WHERE c.email
 ), pushed AS (
-    INSERT INTO notifications.push_jobs (notification_id, device_id, next_at)
-    SELECT c.id, d.id, c.send_at
+    INSERT INTO notifications.push_jobs (notification_id, device_id, service, next_at)
+    SELECT c.id, d.id, d.service, c.send_at
     FROM chosen c JOIN notifications.devices d ON d.user_id = c.user_id
     WHERE c.push
     FOR KEY SHARE OF d -- as the reference will: one that goes at this moment is left out
@@ -286,11 +286,11 @@ SELECT id, platform, name, created_at, updated_at FROM notifications.devices WHE
 SELECT id, user_id FROM notifications.devices WHERE token_digest = $1 FOR UPDATE;
 
 -- device_set: write -> device
-INSERT INTO notifications.devices AS d (id, user_id, platform, token, token_digest, p256dh, auth, name)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO notifications.devices AS d (id, user_id, platform, token, token_digest, p256dh, auth, name, service)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (id) DO UPDATE
 SET user_id = excluded.user_id, token = excluded.token, p256dh = excluded.p256dh, auth = excluded.auth, name = excluded.name,
-    updated_at = aipoten.app_now()
+    service = excluded.service, updated_at = aipoten.app_now()
 RETURNING d.id, d.platform, d.name, d.created_at, d.updated_at;
 
 -- device_forget_pushes: write
@@ -323,18 +323,51 @@ WITH old AS (
 )
 DELETE FROM notifications.devices WHERE id IN (SELECT id FROM old);
 
+-- device_service: write
+-- It is carried by $2, and so is what is on its way to it, of which $3 was claimed for nothing.
+WITH device AS (
+    UPDATE notifications.devices SET service = $2 WHERE id = $1 RETURNING id
+)
+UPDATE notifications.push_jobs j
+SET service = $2, state = CASE WHEN j.id = $3 THEN 'waiting' ELSE j.state END,
+    next_at = CASE WHEN j.id = $3 THEN aipoten.app_now() ELSE j.next_at END
+FROM device
+WHERE j.device_id = device.id;
+
+-- push_services: part
+-- The services with pushes that are not dead: a step in the index for each, however much waits for it.
+(
+    (SELECT service FROM notifications.push_jobs WHERE state <> 'dead' ORDER BY service LIMIT 1)
+    UNION ALL
+    SELECT (SELECT j.service FROM notifications.push_jobs j WHERE j.state <> 'dead' AND j.service > s.service ORDER BY j.service LIMIT 1)
+    FROM services s
+    WHERE s.service IS NOT NULL
+);
+
 -- push_look: read -> push_due
-SELECT EXISTS (SELECT FROM notifications.push_jobs WHERE state <> 'dead' AND next_at <= aipoten.app_now()) AS due;
+-- Is anything due of another service than $1 (names, separated by spaces)?
+WITH RECURSIVE services AS {push_services}
+SELECT EXISTS (SELECT
+               FROM services s
+               WHERE s.service <> ALL (string_to_array($1::text, ' '))
+                 AND EXISTS (SELECT FROM notifications.push_jobs j
+                             WHERE j.service = s.service AND j.state <> 'dead' AND j.next_at <= aipoten.app_now())) AS due;
 
 -- push_claim: write -> push_job
--- For $1 milliseconds the next one belongs to who claims it. One whose last claim was never settled died with its process.
-WITH next AS (
-    SELECT id
-    FROM notifications.push_jobs
-    WHERE state <> 'dead' AND next_at <= aipoten.app_now()
-    ORDER BY next_at
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED
+-- For $1 milliseconds the next one of another service than $2 belongs to who claims it. One whose last claim was never settled died with
+-- its process.
+WITH RECURSIVE services AS {push_services}, heads AS (
+    SELECT h.id, h.next_at
+    FROM services s CROSS JOIN LATERAL (
+        SELECT j.id, j.next_at
+        FROM notifications.push_jobs j
+        WHERE j.service = s.service AND j.state <> 'dead' AND j.next_at <= aipoten.app_now()
+        ORDER BY j.next_at
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED) AS h
+    WHERE s.service <> ALL (string_to_array($2::text, ' '))
+), next AS (
+    SELECT id FROM heads ORDER BY next_at LIMIT 1
 ), taken AS (
     UPDATE notifications.push_jobs j
     SET state = 'sending', attempts = j.attempts + 1, failures = j.failures + (j.state = 'sending')::integer,
@@ -342,7 +375,7 @@ WITH next AS (
     FROM next WHERE j.id = next.id
     RETURNING j.*
 )
-SELECT d.id, t.id AS job, t.attempts::bigint, t.failures::bigint, d.platform, d.token, d.p256dh, d.auth, n.id AS notification, n.type,
+SELECT d.id, t.id AS job, t.service, t.attempts::bigint, t.failures::bigint, d.platform, d.token, d.p256dh, d.auth, n.id AS notification, n.type,
        CASE WHEN r.language = 'en' THEN coalesce(n.title_en, n.title) ELSE n.title END AS title,
        CASE WHEN r.language = 'en' THEN coalesce(n.message_en, n.message) ELSE n.message END AS message,
        n.link_url, n.created_at,

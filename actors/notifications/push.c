@@ -3,7 +3,7 @@
  * moment in which a death makes a push be sent twice; both name the notification, so the second takes the place of the first.
  *
  * One worker looks for what is due, whichever is free: one that waits for a service holds up nobody. All claim as long as it was not
- * long ago that something was found. */
+ * long ago that something was found; one after the other, so that no service gets more workers than it may hold (push_services.c). */
 #include "push.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/fault.h"
@@ -15,10 +15,13 @@ enum {
     QUESTIONS = 2,        /* that a push asks at most: for an access token, too */
     LOOK_PAUSE = 250,     /* milliseconds between two looks for what is due */
     IDLE_PAUSE = 50,      /* of a worker that waits for one to find something */
+    CLAIM_PAUSE = 1,      /* of one that waits for another's claim */
+    NOBODY = -1,
     BUSY_FOR = 1000,      /* milliseconds that all workers claim after something was found, or claimed */
 };
 
 static int64_t busy_until, look_at; /* clock_monotonic() */
+static int claiming = NOBODY;       /* the worker whose claim is under way */
 
 /* What a service has taken and no row says yet: PostgreSQL was away. The worker's next step begins with it. */
 static struct {
@@ -92,6 +95,7 @@ static void job_send(call_t *call, int worker, const push_job_t *job)
     int64_t asked = clock_now();
     fault_point("push.claimed");
     push_result_t result = push_send(call, job, clock_monotonic() + call_config(call)->push.timeout * CLOCK_MILLISECOND);
+    push_service_judge(worker, result.outcome != PUSH_UNREACHABLE);
     call_renew(call);
     fault_point("push.accepted"); /* the one moment in which a death makes it be sent twice */
     switch (result.outcome) {
@@ -130,25 +134,55 @@ static bool work_found(call_t *call)
     if (now < busy_until || now < look_at)
         return now < busy_until;
     look_at = now + LOOK_PAUSE * CLOCK_MILLISECOND;
-    if (!((const push_due_t *)row_first(call, db_query(call, &SQL_push_look)))->due)
+    if (!((const push_due_t *)row_first(call, db_query(call, &SQL_push_look, bind_text(push_services_full(call)))))->due)
         return false;
     busy_until = clock_monotonic() + BUSY_FOR * CLOCK_MILLISECOND;
     return true;
 }
 
+/* NULL: nothing is due of a service that has a worker left to hold. */
+static const push_job_t *job_claim(call_t *call, int worker)
+{
+    int64_t lease = QUESTIONS * call_config(call)->push.timeout + LEASE_MARGIN;
+    claiming = worker;
+    const push_job_t *job =
+        row_first(call, db_query(call, &SQL_push_claim, bind_integer(lease), bind_text(push_services_full(call))));
+    if (job != NULL)
+        push_service_hold(worker, job->service);
+    claiming = NOBODY;
+    call_commit(call);
+    return job;
+}
+
+/* Of what was registered before services were known, or before push.web_hosts was changed: it is claimed anew in the right name. */
+static bool service_corrected(call_t *call, const push_job_t *job)
+{
+    text_t service = push_service_of(call, (enum platform)job->platform, job->token);
+    if (text_equal(service, job->service))
+        return false;
+    db_query(call, &SQL_device_service, bind_uuid(job->id), bind_text(service), bind_integer(job->job));
+    call_commit(call);
+    return true;
+}
+
 int64_t push_work(call_t *call, int worker)
 {
+    if (claiming == worker) /* its last call ended in the middle */
+        claiming = NOBODY;
+    push_service_let_go(worker);
     accepted_end(call, worker);
     if (!work_found(call))
         return IDLE_PAUSE;
-    int64_t lease = QUESTIONS * call_config(call)->push.timeout + LEASE_MARGIN;
-    const push_job_t *job = row_first(call, db_query(call, &SQL_push_claim, bind_integer(lease)));
-    call_commit(call);
+    if (claiming != NOBODY)
+        return CLAIM_PAUSE;
+    const push_job_t *job = job_claim(call, worker);
     if (job == NULL) {
         busy_until = 0;
         return IDLE_PAUSE;
     }
     busy_until = clock_monotonic() + BUSY_FOR * CLOCK_MILLISECOND;
+    if (service_corrected(call, job))
+        return 0;
     job_run(call, worker, job);
     fault_point("push.settled");
     return 0;

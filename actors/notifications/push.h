@@ -21,5 +21,21 @@ bool push_way_open(call_t *, enum platform);
 push_result_t push_send(call_t *, const push_job_t *, int64_t until);
 /* May a message be sent to this endpoint of a browser? */
 bool push_endpoint_allowed(call_t *, text_t endpoint);
+/* Who carries what goes to this device: the entry of push.web_hosts that a browser's endpoint fits, "fcm", "apns"; "none". No spaces. */
+text_t push_service_of(call_t *, enum platform, text_t token);
 /* The key by which services of browsers know us. */
 text_t push_public_key(call_t *);
+
+/* push_services.c: how many workers of this instance a service holds. What it has not answered in time is our only measure of it: from then
+ * on it holds one, which tries again and again, until it answers. Kept by the process alone: its next one finds out within push.timeout. */
+enum {
+    PUSH_SERVICE_SIZE = 256,  /* bytes of a service's name, with its end: DNS has no longer ones */
+    PUSH_SERVICE_WORKERS = 4, /* that one service holds at most, so that two are needed to hold them all, for one push.timeout */
+};
+/* Those that hold as many as they may: nothing of theirs is to be claimed. Their names, separated by spaces. */
+text_t push_services_full(call_t *);
+/* From its claim on a worker is the service's, until it lets go; which it also does when its call ended before it could. */
+void push_service_hold(int worker, text_t service);
+void push_service_let_go(int worker);
+/* What came of the worker's push: has its service answered? */
+void push_service_judge(int worker, bool answered);

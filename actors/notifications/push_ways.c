@@ -177,24 +177,30 @@ static bool host_matches(text_t host, text_t allowed)
            text_equal_nocase((text_t){host.data + host.length - below.length, below.length}, below);
 }
 
-bool push_endpoint_allowed(call_t *call, text_t endpoint)
+/* The entry of push.web_hosts; data NULL: none, and nothing may be sent there. */
+static text_t web_service(call_t *call, text_t endpoint)
 {
     const config_t *config = call_config(call);
     text_t origin = origin_of(endpoint), hosts = text_of(config->push.web_hosts), allowed, host, scheme;
     if (origin.data == NULL || !http_url_allowed(arena_string(call->arena, endpoint), config->push.plain_loopback))
-        return false;
+        return (text_t){0};
     const char *begin = memmem(origin.data, origin.length, "://", 3);
     scheme = (text_t){origin.data, (size_t)(begin - origin.data)};
     host = (text_t){begin + 3, origin.length - scheme.length - 3};
     const char *port = memchr(host.data, ':', host.length);
     if (port != NULL && text_equal(scheme, TEXT("https"))) /* the services are where they are */
-        return false;
+        return (text_t){0};
     if (port != NULL)
         host.length = (size_t)(port - host.data);
     while (text_split(&hosts, ' ', &allowed))
         if (allowed.length > 0 && host_matches(host, allowed))
-            return true;
-    return false;
+            return allowed;
+    return (text_t){0};
+}
+
+bool push_endpoint_allowed(call_t *call, text_t endpoint)
+{
+    return web_service(call, endpoint).data != NULL;
 }
 
 static text_t web_words(call_t *call, const push_job_t *job)
@@ -374,6 +380,12 @@ bool push_way_open(call_t *call, enum platform platform)
     default:
         return false;
     }
+}
+
+text_t push_service_of(call_t *call, enum platform platform, text_t token)
+{
+    text_t service = platform == PLATFORM_WEB ? web_service(call, token) : text_of(platforms[platform]);
+    return service.data != NULL && service.length < PUSH_SERVICE_SIZE ? service : TEXT("none");
 }
 
 push_result_t push_send(call_t *call, const push_job_t *job, int64_t until)

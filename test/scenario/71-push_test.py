@@ -7,6 +7,7 @@ import time
 import uuid
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness import faults, people
@@ -241,6 +242,82 @@ def test_a_service_that_hangs_holds_up_no_other(own, server, person, browser, da
     finally:
         answered.set()
     wait_until(lambda: database.value("SELECT count(*) FROM notifications.push_jobs WHERE state = 'sending'") == 0, 30, 'answers')
+
+
+WORKERS, OF_A_SERVICE = 8, 4  # of an instance: PUSH_WORKERS, PUSH_SERVICE_WORKERS
+FCM = '/v1/projects/aipoten-test/messages:send'
+
+
+@pytest.fixture
+def silent(server):
+    """Firebase takes connections and never answers, until the event is set."""
+    server.held[FCM] = threading.Event()
+    yield server.held[FCM]
+    server.held.pop(FCM).set()
+
+
+def tell_android(own, database, person):
+    """More than there are workers."""
+    person.client.post(DEVICES, {'platform': 'fcm', 'token': 'fcm:' + uuid.uuid4().hex}).expect(201)
+    for number in range(WORKERS * len(own.instances('notifications')) + 4):
+        tell(own, database, person, number)
+
+
+def all_carried(database):
+    wait_until(lambda: database.value('SELECT count(*) FROM notifications.push_jobs') == 0, 40, 'that all are carried', every=0.1)
+
+
+def test_a_service_that_never_answers_leaves_workers_to_the_others(own, server, person, browser, database, silent):
+    before, other = len(server.to(FCM)), people.newcomer(own)
+    tell_android(own, database, other)
+    holds = OF_A_SERVICE * len(own.instances('notifications'))
+    wait_until(lambda: len(server.to(FCM)) - before >= holds, 15, 'that Firebase holds as many as it may')
+    tell(own, database, person)
+    wait_until(lambda: server.web(browser), 10, 'what another service carries, long before push.timeout')
+    assert len(server.to(FCM)) - before == holds
+    silent.set()
+    all_carried(database)
+
+
+@pytest.fixture
+def hasty(own, server):
+    """Services have a second to answer."""
+    with open(own.config, encoding='utf-8') as file:
+        config = file.read()
+    settings = yaml.safe_load(config)
+    settings['push']['timeout'] = '1s'
+    with open(own.config, 'w', encoding='utf-8') as file:
+        yaml.safe_dump(settings, file)
+    own.ctl('restart', 'notifications')
+    yield own
+    with open(own.config, 'w', encoding='utf-8') as file:
+        file.write(config)
+    own.ctl('restart', 'notifications')
+
+
+def test_a_silent_service_is_tried_by_one_worker_until_it_answers(hasty, server, person, database, silent):
+    mark = hasty.logs.mark()
+    tell_android(hasty, database, person)
+    instances = len(hasty.instances('notifications'))
+    sending = "SELECT count(*) FROM notifications.push_jobs WHERE state = 'sending'"
+    wait_until(lambda: '\n'.join(hasty.logs.since(mark).values()).count('"push_service_silent"') == instances, 20, 'that all know')
+    wait_until(lambda: database.value(sending) <= instances, 20, 'that those who held it gave up')
+    tries = len(server.to(FCM))
+
+    def tried():
+        assert database.value(sending) <= instances
+        return len(server.to(FCM)) >= tries + 2 * instances
+    wait_until(tried, 20, 'tries')
+    silent.set()
+    all_carried(database)
+
+
+def test_devices_of_the_release_before_get_their_service(own, server, person, browser, database):
+    database.rows("UPDATE notifications.devices SET service = 'unknown' WHERE id = %s", browser.id)
+    tell(own, database, person)
+    told(server, browser)
+    assert database.value('SELECT service FROM notifications.devices WHERE id = %s', browser.id) == '127.0.0.1'
+    all_carried(database)
 
 
 # --- who does not want them -----------------------------------------------------------------------------------------------------
