@@ -3,6 +3,8 @@
  * (responses.c), and the answers are read by a statement of its own behind the lock: so what was answered as saved before is in the
  * score, and what comes later finds a completed attempt.
  *
+ * The event travels behind the answer: who looks for recommendations first is given them all the same (actors/videos/recommended.c).
+ *
  * What always holds: a completed attempt has a result for each area of its questions, and they never change; completing it again
  * gives the same answer. */
 #include "assessments.h"
@@ -101,7 +103,7 @@ static void completed_tell(call_t *call, const asked_row_t *attempt, int64_t now
     message_set(&event, age, attempt->age_in_months);
     message_set(&event, completed_at, now);
     message_set(&event, areas, (list_t){.items = told, .count = count});
-    event_emit_awaited(call, "assessment.completed", attempt->child_id, &assessment_completed_message, &event);
+    event_emit_direct(call, "assessment.completed", attempt->child_id, &assessment_completed_message, &event);
 }
 
 /* --- the answer ------------------------------------------------------------------------------------------------------- */

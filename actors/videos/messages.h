@@ -307,6 +307,10 @@ MESSAGE(touched_row, TOUCHED_ROW);
 #define LOCKED_ROW(FIELD) FIELD(integer, locks)
 MESSAGE(locked_row, LOCKED_ROW);
 
+/* A child that may be seen. */
+#define READABLE_ROW(FIELD) FIELD(boolean, ranked, .meaning = "What is recommended to it is by its latest attempt")
+MESSAGE(readable_row, READABLE_ROW);
+
 /* What an attempt found in one area. */
 #define RUN_ROW(FIELD)                                                                                             \
     FIELD(uuid, assessment_id)                                                                                     \

@@ -1,5 +1,5 @@
-/* recommend: writes what is recommended for a child: when an assessment was completed, when a therapist prescribed videos, and again
- * when one was watched with the child. The ranking itself is rank.c.
+/* recommend: writes what is recommended for a child: when an assessment was completed (by its event, or when somebody looks before it
+ * came), when a therapist prescribed videos, and again when one was watched with the child. The ranking itself is rank.c.
  *
  * What always holds: the rows of a child are those that rank.c gives of the latest attempt and of what was known when they were
  * written. All of it is written under the child's lock (recommended_lock), which is taken before what is known is read, so that the
@@ -119,6 +119,13 @@ static bool rank_again(call_t *call, uuid_t child)
     if (rows->count > 0)
         rank_and_write(call, child, assessment, &facts, db_query(call, &SQL_history, bind_uuid(child)));
     return rows->count > 0;
+}
+
+void recommend_latest(call_t *call, uuid_t child)
+{
+    db_send(call, &SQL_recommended_lock, bind_uuid(child));
+    db_send(call, &SQL_run_put_latest, bind_uuid(child));
+    rank_again(call, child);
 }
 
 /* Who watched with a child that was deleted meanwhile did not: nobody would remove it any more. */

@@ -1,5 +1,7 @@
 /* recommended: shows a child's recommendations to those who may see its results: its guardians, admins, and a therapist who works
- * with it while its owner consents. What was withdrawn since they were written is not shown. */
+ * with it while its owner consents. What was withdrawn since they were written is not shown.
+ *
+ * What always holds: who learned that an assessment is complete is shown what is recommended by it, however late its event is. */
 #include "reasons.h"
 #include "videos.h"
 #include "../../shared/actor/record_read.h"
@@ -25,8 +27,12 @@ void recommended_list(call_t *call)
 {
     const recommended_params_t *params = call->params;
     bool admin = call->principal.role == ROLE_ADMIN;
-    row_or_404(call, db_query(call, &SQL_child_readable, bind_uuid(params->child_id), bind_uuid(call->principal.user),
-        bind_boolean(admin)));
+    const readable_row_t *child = row_or_404(call, db_query(call, &SQL_child_readable, bind_uuid(params->child_id),
+        bind_uuid(call->principal.user), bind_boolean(admin)));
+    if (!child->ranked) {
+        recommend_latest(call, params->child_id);
+        call_claim(call);
+    }
     const rows_t *rows =
         db_query(call, &SQL_recommended, bind_uuid(params->child_id), BIND(recommended_params, params, area));
     recommended_video_t *videos = arena_allocate(call->arena, ((size_t)rows->count + 1) * sizeof *videos);
@@ -38,6 +44,7 @@ void recommended_list(call_t *call)
     if (call->endpoint->logged >> call->principal.role & 1)
         record_read_emit(call, "child", params->child_id, 1);
     call_tag(call, TAG_RECOMMENDED, params->child_id);
+    call_tag(call, TAG_ATTEMPTS, params->child_id); /* which is the latest */
     call_tag(call, TAG_VIDEOS, (uuid_t){{0}}); /* titles, tags, and what was withdrawn */
     call_tag(call, TAG_CHILD, params->child_id); /* its guardians */
     call_tag(call, TAG_GUARDIAN, call->principal.user);

@@ -42,15 +42,16 @@ enum { LIST_SECONDS = 60 };
 
 /* Personal answers that the cache keeps, and every statement that changes them; each is followed by its call_tag:
  *
- *     videos.recommended     tags: recommended (the child), videos (titles, and what was withdrawn), the child (its guardians), the viewer
- *                            as guardian
+ *     videos.recommended     tags: recommended (the child), attempts (the child: which one is the latest), videos (titles, and what was
+ *                            withdrawn), the child (its guardians), the viewer as guardian
  *
  *     recommendations_write  recommended: an event, a prescription, or something watched with the child
  *     child_…_erase          recommended; that nobody may see the child any more is said by children
  *     video_insert, video_update, video_show, video_delete, category_update, category_show, category_delete    videos
  *
- * run_put and prescriptions_write show in nothing but what recommendations_write then writes. Readings by therapists, whose consent
- * and relation may end at any moment, and by admins are logged and so never answered from the cache. */
+ * run_put, run_put_latest and prescriptions_write show in nothing but what recommendations_write then writes; what videos.recommended
+ * itself writes, when the latest attempt is not ranked yet, changes no answer: by the tag attempts there is none any more. Readings by
+ * therapists, whose consent and relation may end at any moment, and by admins are logged and so never answered from the cache. */
 static const endpoint_t endpoints[] = {
     {.operation = "videos.list", .method = "GET", .path = VIDEOS, .handler = video_list,
         .summary = "Published videos; counters are of the last minute or two", .params = &videos_params_message,

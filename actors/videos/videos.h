@@ -23,6 +23,8 @@ void progress_put(call_t *);
 void recommended_list(call_t *);
 /* recommend.c */
 void recommend_completed(call_t *);
+/* Ranks by the child's latest attempt, whose event did not come yet. */
+void recommend_latest(call_t *, uuid_t child);
 void recommend_prescribed(call_t *);
 /* Ranks a child's recommendations anew, of its latest attempt, if there is one: something was watched with it. Comes after all
  * that the call locks otherwise. Ends the call with 404 when the child was deleted meanwhile. */

@@ -278,6 +278,18 @@ WITH put AS (
 SELECT {history_columns}
 FROM put CROSS JOIN videos.catalogue c LEFT JOIN ({child_history}) AS h ON true;
 
+-- run_put_latest: write
+-- The same of the latest attempt, behind recommended_lock: before its event came.
+INSERT INTO videos.recommendation_runs AS r (child_id, assessment_id, completed_at, age, areas)
+SELECT c.child_id, c.assessment_id, c.completed_at, c.age_in_months, c.areas
+FROM assessments.completions c
+WHERE c.child_id = $1 AND EXISTS (SELECT FROM children.guardians g WHERE g.child_id = c.child_id)
+ORDER BY c.completed_at DESC, c.assessment_id DESC
+LIMIT 1
+ON CONFLICT (child_id) DO UPDATE
+    SET assessment_id = excluded.assessment_id, completed_at = excluded.completed_at, age = excluded.age, areas = excluded.areas
+    WHERE (r.completed_at, r.assessment_id) < (excluded.completed_at, excluded.assessment_id);
+
 -- run_get: write -> run_row
 -- A row for each area of the attempt; none: nothing was recommended yet.
 SELECT r.assessment_id, r.age, a.area, a.score, a.level
@@ -333,9 +345,13 @@ ON CONFLICT ON CONSTRAINT prescriptions_key DO NOTHING;
 
 -- --- recommendations: reading (recommended.c) ---------------------------------------------------------------------------------------
 
--- child_readable: read batched -> key_row
+-- child_readable: read batched -> readable_row
 -- By its guardians, by an admin ($3), and by a therapist who works with it while its owner consents (product.md, section 2).
-SELECT g.child_id AS id
+SELECT NOT EXISTS (SELECT FROM assessments.completions c
+                   WHERE c.child_id = g.child_id
+                     AND NOT EXISTS (SELECT FROM videos.recommendation_runs r
+                                     WHERE r.child_id = c.child_id
+                                       AND (r.completed_at, r.assessment_id) >= (c.completed_at, c.assessment_id))) AS ranked
 FROM children.guardians g
 WHERE g.child_id = $1 AND g.relation = 'owner'
   AND ($3::boolean

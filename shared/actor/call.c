@@ -139,6 +139,8 @@ void call_claim(call_t *call)
         _longjmp(job->back, OUTCOME_RETRY);
     if (status != DB_OK)
         call_fail(call, status == DB_TIMEOUT ? ERROR_TIMEOUT : ERROR_UNAVAILABLE);
+    if (call->endpoint->cache)
+        job->wrote = false; /* so its answer may be kept */
 }
 
 /* --- SQL ---------------------------------------------------------------------------------------------------------- */

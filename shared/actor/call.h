@@ -128,7 +128,7 @@ void call_commit(call_t *);
 /* Background work only: after a long wait its deadline is once more that of a request. */
 void call_renew(call_t *);
 /* Commits what the call has done so far, before call_leave. Its next run, here or in another instance, must find that and go on
- * from it: a claim that names call->id. */
+ * from it: a claim that names call->id. In a GET: writes down what follows from what was stored already, which is no change. */
 void call_claim(call_t *);
 /* For shared/net, from the start hook. */
 loop_t *call_loop(const call_t *);

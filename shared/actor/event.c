@@ -8,8 +8,8 @@
  * answer. No connection is held while a delivery travels. What is for a service without a ready instance is not taken: it lies
  * as it is, the log says so once, and it goes on its way when one is there.
  *
- * An awaited event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself
- * between COMMIT and reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
+ * A direct event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself
+ * behind its reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
  * later, unless one of them failed. */
 #include "event.h"
 #include "erasure.h"
@@ -30,7 +30,7 @@ enum {
     DELIVERY_ATTEMPTS = 10, /* answers of failure; an unreachable subscriber is not counted */
     BACKOFF_MOST_SECONDS = 300,
     TIDY_SECONDS = 60,
-    HELD_LONGER_SECONDS = 2, /* than their call waits for them are awaited deliveries left alone */
+    HELD_LONGER_SECONDS = 2, /* than their call waits for them are direct deliveries left alone */
     SETTLING_MOST = 64 << 10, /* bytes of keys that wait for the next round; what does not fit is taken again */
 };
 
@@ -58,7 +58,7 @@ MESSAGE(locked, LOCKED);
 #define SEALED_EVENTS(FIELD) FIELD(integer, total)
 MESSAGE(sealed_events, SEALED_EVENTS);
 
-_Static_assert(EVENTS_AWAITED_MOST <= (int)TRANSACTION_KEPT_MOST, "each event of a call keeps its rows");
+_Static_assert(EVENTS_DIRECT_MOST <= (int)TRANSACTION_KEPT_MOST, "each event of a call keeps its rows");
 
 enum { LOCK, EMIT, EMIT_HELD, RELEASE, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY, FORGET, WAKE, COUNT_OLD };
 
@@ -371,28 +371,28 @@ int64_t event_sealed_before(call_t *call, text_t newest)
     return sealed->total;
 }
 
-/* --- awaiting ----------------------------------------------------------------------------------------------------- */
+/* --- delivering directly ------------------------------------------------------------------------------------------ */
 
-/* Keys of deliveries that awaited calls have sent: done, or to be tried by the dispatcher. */
-static buffer_t awaited_done, awaited_failed;
+/* Keys of deliveries that calls have sent themselves: done, or to be tried by the dispatcher. */
+static buffer_t direct_done, direct_failed;
 
 /* An event, in the arena of its call. */
-struct awaited {
+struct direct {
     const kept_rows_t *held; /* its deliveries, once it is committed */
     uuid_t id;
     const char *type;
     text_t body;
-    struct awaited_delivery {
+    struct direct_delivery {
         taken_t taken;
         delivery_t delivery;
     } *deliveries; /* a place for each subscriber */
     int count;
-    struct awaited *next;
+    struct direct *next;
 };
 
 bool event_unsettled(void)
 {
-    return awaited_done.length > 0 || awaited_failed.length > 0;
+    return direct_done.length > 0 || direct_failed.length > 0;
 }
 
 static int subscriber_count(const char *type)
@@ -403,7 +403,7 @@ static int subscriber_count(const char *type)
     return count;
 }
 
-void event_emit_awaited(call_t *call, const char *type, uuid_t aggregate, const message_t *message, const void *value)
+void event_emit_direct(call_t *call, const char *type, uuid_t aggregate, const message_t *message, const void *value)
 {
     emission_t event;
     job_t *job = job_of(call);
@@ -411,14 +411,14 @@ void event_emit_awaited(call_t *call, const char *type, uuid_t aggregate, const 
     if (!emission_make(call, type, message, value, &event))
         return;
     int64_t held_seconds = (context.process.config.actor.event_wait + 999) / 1000 + HELD_LONGER_SECONDS;
-    struct awaited *one = arena_allocate(call->arena, sizeof *one);
-    *one = (struct awaited){.id = event.id, .type = type, .body = event.body, .next = job->awaited};
+    struct direct *one = arena_allocate(call->arena, sizeof *one);
+    *one = (struct direct){.id = event.id, .type = type, .body = event.body, .next = job->direct};
     one->deliveries = arena_allocate(call->arena, (size_t)subscriber_count(type) * sizeof *one->deliveries);
     db_send(call, &statements[LOCK], bind_uuid(aggregate));
     one->held = db_send_kept(call, &statements[EMIT_HELD], bind_uuid(event.id), bind_text(text_of(type)), bind_uuid(aggregate),
         bind_bytes(event.sealed), bind_text(event.subscribers), bind_integer(held_seconds));
-    job->awaited = one;
-    fault_point("awaited.emitted");
+    job->direct = one;
+    fault_point("direct.emitted");
 }
 
 /* What does not fit is taken again when the time is over for which it was held. */
@@ -429,14 +429,14 @@ static void settle_later(buffer_t *keys, const taken_t *taken)
 }
 
 /* What the event owes, but for what another event of the aggregate comes before: the dispatcher keeps their order. */
-static void deliveries_fill(struct awaited *one)
+static void deliveries_fill(struct direct *one)
 {
     const rows_t *rows = one->held->rows;
     for (int i = 0; rows && rows->status == DB_OK && i < rows->count; i++) {
         held_t held;
         if (!rows_read(rows, i, &held) || held.waits)
             continue;
-        struct awaited_delivery *next = &one->deliveries[one->count++];
+        struct direct_delivery *next = &one->deliveries[one->count++];
         next->taken = (taken_t){
             .subscriber = held.subscriber, .position = held.position, .id = one->id, .type = text_of(one->type)};
         next->delivery = (delivery_t){.taken = &next->taken, .subscription = subscription_of(&next->taken), .body = one->body};
@@ -444,31 +444,30 @@ static void deliveries_fill(struct awaited *one)
     }
 }
 
-bool event_await(job_t *job)
+void event_deliver(job_t *job)
 {
     int64_t until = clock_monotonic() + context.process.config.actor.event_wait * CLOCK_MILLISECOND;
-    if (until > job->call.deadline)
-        until = job->call.deadline;
-    for (struct awaited *one = job->awaited; one; one = one->next) {
+    for (struct direct *one = job->direct; one; one = one->next) {
         deliveries_fill(one);
         for (int i = 0; i < one->count; i++)
             delivery_send(&one->deliveries[i].delivery, &one->deliveries[i].delivery.out, until);
     }
-    fault_point("awaited.sent");
+    fault_point("direct.sent");
     bool all = true;
-    for (struct awaited *one = job->awaited; one; one = one->next)
+    for (struct direct *one = job->direct; one; one = one->next)
         for (int i = 0; i < one->count; i++) {
             outgoing_wait(&one->deliveries[i].delivery.out);
             bool good = delivery_succeeded(&one->deliveries[i].delivery);
-            settle_later(good ? &awaited_done : &awaited_failed, &one->deliveries[i].taken);
+            settle_later(good ? &direct_done : &direct_failed, &one->deliveries[i].taken);
             counter_add(context.counters.deliveries, 1);
             all &= good;
         }
-    job->awaited = NULL;
-    job_running(job);
-    actor_event_settles();
-    fault_point("awaited.answered");
-    return all;
+    job->direct = NULL;
+    if (all)
+        actor_event_settles();
+    else
+        actor_event_committed(); /* what failed is the dispatcher's, at once */
+    fault_point("direct.answered");
 }
 
 /* Takes the keys out of the buffer. */
@@ -479,11 +478,11 @@ static text_t keys_take(call_t *call, buffer_t *keys)
     return copy;
 }
 
-static void awaited_settle(call_t *call)
+static void direct_settle(call_t *call)
 {
     if (!event_unsettled())
         return;
-    text_t done = keys_take(call, &awaited_done), failed = keys_take(call, &awaited_failed);
+    text_t done = keys_take(call, &direct_done), failed = keys_take(call, &direct_failed);
     if (failed.length)
         db_send(call, &statements[RELEASE], bind_text(failed));
     if (done.length) {
@@ -491,7 +490,7 @@ static void awaited_settle(call_t *call)
         db_send(call, &statements[DONE], bind_text(done));
     }
     call_commit(call);
-    fault_point("awaited.settled");
+    fault_point("direct.settled");
 }
 
 /* --- who is not there --------------------------------------------------------------------------------------------- */
@@ -545,7 +544,7 @@ static void away_tell(text_t held)
 
 int64_t event_dispatch(call_t *call, bool known)
 {
-    awaited_settle(call);
+    direct_settle(call);
     tidy_now_and_then(call);
     param_t away = bind_text(services_away(call));
     if (!known) {

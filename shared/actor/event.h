@@ -5,15 +5,15 @@
 
 enum {
     EVENT_STATEMENTS = 13,
-    SETTLE_MILLISECONDS = 100, /* in which deliveries of awaited events are gathered: one transaction says it of all */
+    SETTLE_MILLISECONDS = 100, /* in which deliveries of direct events are gathered: one transaction says it of all */
 };
 
 /* Fills `out` with this file's statements for the actor's schema. */
 void event_statements(const actor_t *, const statement_t **out);
-/* After COMMIT and before the reply: sends what the call's awaited events owe their subscribers and waits for them, for
- * actor.event_wait at most. Never fails: what is not answered is the dispatcher's, and then it is false. */
-bool event_await(job_t *);
-/* Deliveries of awaited events are to be settled. */
+/* After the reply: sends what the call's direct events owe their subscribers and waits for them, for actor.event_wait at most. Never
+ * fails: what is not answered is the dispatcher's. */
+void event_deliver(job_t *);
+/* Deliveries of direct events are to be settled. */
 bool event_unsettled(void);
 /* One round of the dispatcher, as a chore of every instance: takes due deliveries, sends them, settles them. Gives the
  * milliseconds until the next one. `known`: one was committed here just now, so there is no need to look first. */

@@ -49,7 +49,7 @@ typedef struct job {
     bool failed_once;  /* and was looked up again since (once.h) */
     bool replayed;     /* the reply is the recorded one */
     bool emitted;      /* an event that a dispatcher delivers, in its transaction */
-    struct awaited *awaited; /* events that its reply waits for (event.c), when this run commits */
+    struct direct *direct; /* events that it delivers behind its reply (event.c), when this run commits */
     text_t caller;     /* the actor that asks; empty: a frontend */
     int step;          /* calls to other actors in this run of the handler (calls.c) */
     buffer_t heard;    /* the last answer to them */
@@ -106,7 +106,7 @@ extern actor_context_t context;
 
 /* An event was committed: the dispatcher's next round is due now. */
 void actor_event_committed(void);
-/* An awaited event was delivered: the dispatcher is to say so soon, with those that come meanwhile. */
+/* A direct event was delivered: the dispatcher is to say so soon, with those that come meanwhile. */
 void actor_event_settles(void);
 /* SQL of the skeleton itself: `format` with the actor's schema in place of each %1$s. Lives until the process ends. */
 char *schema_statement(const char *format, const char *schema);

@@ -181,6 +181,8 @@ void job_answer(job_t *job)
     reply_send(job);
     count_call(job);
     job_running(NULL);
+    if (job->direct)
+        event_deliver(job);
     job_release(job);
 }
 
@@ -255,12 +257,11 @@ static bool commit_and_judge(job_t *job)
         job->once.doubtful = true; /* another run of this call committed: its answer is recorded */
     if ((status == DB_RETRY || (status == DB_CONSTRAINT && once_applies(job))) && job->attempt < ATTEMPTS_MAX)
         return true;
-    if (status != DB_OK)
+    if (status != DB_OK) {
+        job->direct = NULL;
         commit_failed(job, status);
-    else {
-        bool delivered = !job->awaited || event_await(job);
-        if (job->emitted || !delivered)
-            actor_event_committed();
+    } else if (job->emitted) {
+        actor_event_committed();
     }
     return false;
 }
@@ -282,7 +283,7 @@ static bool attempt(job_t *job)
     cached_begin(job);
     job->violation_count = 0;
     job->step = 0;
-    job->awaited = NULL;
+    job->direct = NULL;
     hints_reset(job);
     job->attempt++;
     int outcome = _setjmp(job->back);
@@ -294,6 +295,7 @@ static bool attempt(job_t *job)
     bool refused = outcome == OUTCOME_FAILED && job->status < 500;
     enum db_status status = refused ? transaction_refuse(&job->transaction) : DB_OK;
     transaction_rollback(&job->transaction);
+    job->direct = NULL;
     job_running(job);
     if (outcome == OUTCOME_RETRY || status == DB_RETRY)
         return true;

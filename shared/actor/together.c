@@ -148,7 +148,7 @@ static bool bundle_attempt(bundle_t *bundle)
     if (!bundle_read(bundle))
         return false;
     bundle->endpoint->together(&lead->call, bundle->inputs, bundle->count);
-    insist(!lead->status && !lead->awaited);
+    insist(!lead->status && !lead->direct);
     return bundle_commit(bundle);
 }
 

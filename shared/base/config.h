@@ -117,7 +117,7 @@ typedef struct config {
         int64_t max_coroutines, coroutine_stack;
         int64_t request_memory; /* an arena's limit */
         int64_t drain_timeout;
-        int64_t event_wait; /* for those whom an awaited event goes to */
+        int64_t event_wait; /* for those whom a direct event goes to */
     } actor;
     struct {
         int64_t lifetime; /* of the file and its link */

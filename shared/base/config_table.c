@@ -273,7 +273,7 @@ const config_row_t config_rows[] = {
     {"actor.drain_timeout", CONFIG_DURATION, AT(actor.drain_timeout), "10s", 0, 10 * MINUTE,
         .meaning = "the hard deadline of an actor's graceful stop"},
     {"actor.event_wait", CONFIG_DURATION, AT(actor.event_wait), "1s", 0, MINUTE,
-        .meaning = "an answer that waits for what other actors do because of it waits no longer; they do it in any case"},
+        .meaning = "who emits a direct event waits this long for its subscribers before the dispatcher takes it over"},
 
     {"export.lifetime", CONFIG_DURATION, AT(export.lifetime), "1h", SECOND, 7 * DAY,
         .meaning = "an export of what is held of a user can be fetched this long, then its file is removed"},

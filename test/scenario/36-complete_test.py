@@ -304,7 +304,7 @@ def test_reading_by_others_is_told(database, someone, admin):
 
 # --- deaths -----------------------------------------------------------------------------------------------------------------------
 
-POINTS = [point for point in faults.points() if point.split('.')[0] in ('complete', 'awaited', 'call', 'event', 'once')]
+POINTS = [point for point in faults.points() if point.split('.')[0] in ('complete', 'direct', 'call', 'event', 'once')]
 # Each event that is committed leaves a row here, which no dispatcher deletes.
 COUNT_EVENTS = """
 CREATE TABLE public.completed (id uuid, aggregate uuid);
@@ -371,6 +371,7 @@ def test_of_more_videos_those_of_the_highest_priority(own, own_parent):
         database.rows('UPDATE videos.videos SET completion_count = 10000 WHERE id = %s', beyond['number'])
         assert told(complete(own_parent.client, attempt).expect(200).data['results'])['language'][:2] == (3000, 'needs_observation')
         areas = [(area == 'language', 3000, ranking.NEEDS_OBSERVATION) for area in AREAS]
+        wait_until(lambda: database.value(NOTHING_WAITS), 60, 'an empty outbox', every=0.1)
         stored = [(row['video_id'], row['priority_score']) for row in database.rows(
             'SELECT video_id, priority_score FROM videos.recommended_videos WHERE child_id = %s ORDER BY position', child)]
         now = time.time_ns() // 1000

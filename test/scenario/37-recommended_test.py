@@ -12,6 +12,7 @@ import pytest
 from harness import events, faults, people
 from harness.attempts import make_attempt, make_questions, save
 from harness.client import Client
+from harness.emit import lock
 from harness.ranking import AREAS, LEVELS, REASONS, facts, ranked
 from harness.wait import wait_until
 
@@ -333,6 +334,41 @@ def test_event_twice(system, database, mother, child):
     completed(system, database, mother, child, assessment, RESULTS)  # and said anew
     settled(database, child)
     assert first and database.rows('SELECT * FROM videos.recommended_videos WHERE child_id = %s ORDER BY id', child) == first
+
+
+@pytest.fixture
+def held_up(database, child):
+    """An earlier event of the child is dead: what is told of it waits behind that."""
+    place = -uuid.uuid4().int % 10**15 - 10**15
+    database.rows("INSERT INTO assessments.deliveries (subscriber, position, aggregate, dead_at) VALUES ('videos', %s, %s, now())",
+                  place, child)
+
+    def free():
+        database.rows(f"{lock('assessments')} DELETE FROM assessments.deliveries WHERE position = %s", child, place)
+        database.rows("UPDATE assessments.deliveries SET waits = false, next_at = now() WHERE aggregate = %s", child)
+    yield free
+    free()
+
+
+def test_who_looks_before_the_event(system, database, mother, child, held_up):
+    """On four devices at once: each is shown what is recommended by the attempt, and the event changes nothing any more."""
+    questions = make_questions(database, [{'answer_type': 'yes_no', 'weight': 1000, 'category': area} for area in AREAS])
+    assessment = make_attempt(database, mother, child, questions)
+    save(mother.client, assessment, {question: False for question in questions}).expect(200)
+    devices = [Client(system, mother.token) for _ in range(4)]
+    assert [device.get(RECOMMENDED, query={'child_id': child}).expect(200).data for device in devices] == [[]] * 4
+    mother.client.post(f'/api/v1/assessments/{assessment}/complete').expect(200)
+    with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
+        looks = list(pool.map(lambda device: device.get(RECOMMENDED, query={'child_id': child}).expect(200).data, devices))
+    for device in devices:
+        device.close()
+    assert looks == [looks[0]] * 4 and {row['assessment_id'] for row in looks[0]} == {assessment}
+    assert stored(database, child) == expected(database, child, {area: (0, 'needs_observation') for area in AREAS}, 24)
+    assert order(looks[0]) == [row[0] for row in stored(database, child)]
+    assert database.value('SELECT count(*) FROM assessments.deliveries WHERE aggregate = %s AND waits', child) == 1
+    held_up()
+    settled(database, child)
+    assert shown(mother, child) == looks[0]
 
 
 @pytest.mark.parametrize('point', ['call.before_commit', 'call.after_commit'])

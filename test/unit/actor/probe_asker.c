@@ -61,7 +61,7 @@ static void ask_in_transaction(call_t *call)
 static void tell(call_t *call)
 {
     child_add(call);
-    event_emit_awaited(call, "probe.told", call->principal.user, &label_message, call->input);
+    event_emit_direct(call, "probe.told", call->principal.user, &label_message, call->input);
     reply_nothing(call);
 }
 

@@ -1,4 +1,4 @@
-"""Calls between actors, and events that are awaited (shared/actor/calls.h, events.h): two actors of our own ask, tell and answer
+"""Calls between actors, and events that are delivered directly (shared/actor/calls.h, events.h): two actors of our own ask, tell and answer
 in the places of children and admin of a whole system, and unit-knock speaks to them as a frontend does. What a call writes over
 there is written once, whoever dies, and no client gets at it."""
 import concurrent.futures
@@ -158,16 +158,16 @@ def waiting(own):
         return database.value('SELECT count(*) FROM children.deliveries')
 
 
-def test_awaited_event_has_its_effect_before_the_answer(own, user):
+def test_direct_event_is_delivered_behind_the_answer(own, user):
     """Also the second and third of the same aggregate, each time (shared/actor/events.h)."""
     for _ in range(3):
         name = label()
         assert knock(own, 'children', 'asker.tell', name, user)[0] == 200
-        assert written(own, name) == (1, 1)
+        wait_until(lambda: written(own, name) == (1, 1), 20, 'its effect')
         wait_until(lambda: waiting(own) == 0, 20, 'a settled delivery')
 
 
-def test_awaited_event_takes_three_transactions(own, user):
+def test_direct_event_takes_three_transactions(own, user):
     """The call's, the subscriber's, and the one that says that it is done."""
     with own.database() as database:
         def writes():
@@ -183,7 +183,7 @@ def test_awaited_event_takes_three_transactions(own, user):
     assert least == 3
 
 
-def test_awaited_events_are_settled_together(own):
+def test_direct_events_are_settled_together(own):
     """Of eight calls at about the same time: no transaction of its own says of each that it is done."""
     with own.database() as database:
         users = [row['id'] for row in database.rows("SELECT id FROM accounts.users WHERE role = 'parent' LIMIT 8")]
@@ -195,12 +195,12 @@ def test_awaited_events_are_settled_together(own):
         assert database.value("SELECT txid_snapshot_xmax(txid_current_snapshot())") - before < 3 * len(users)
 
 
-TOLD_DEATHS = [('children', point) for point in faults.points() if point.split('.')[0] == 'awaited'] + [
+TOLD_DEATHS = [('children', point) for point in faults.points() if point.split('.')[0] == 'direct'] + [
     ('admin', point) for point in faults.points() if point.split('.')[0] in ('call', 'commit')]
 
 
 @pytest.mark.parametrize('service, point', TOLD_DEATHS)
-def test_death_under_an_awaited_event(own, user, service, point):
+def test_death_under_a_direct_event(own, user, service, point):
     name, call = label(), new_call()
     with faults.Fault(own, service, point) as fault:
         answer = knock(own, 'children', 'asker.tell', name, user, call=call, instance=1)
@@ -215,8 +215,8 @@ def test_death_under_an_awaited_event(own, user, service, point):
     assert written(own, name) == (1, 1)
 
 
-def test_awaited_event_when_nobody_is_there(own, user):
-    """The answer does not wait for ever, and the order is kept when the subscriber is back."""
+def test_direct_event_when_nobody_is_there(own, user):
+    """The answer does not wait for it, and the order is kept when the subscriber is back."""
     names = [label() for _ in range(3)]
     own.ctl('stop', 'admin')
     for name in names:
