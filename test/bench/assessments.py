@@ -17,8 +17,10 @@ from openloop import Stream
 from writes import bare_insert
 
 ASSESSMENTS, QUESTIONS = '/api/v1/assessments', '/api/v1/assessments/questions?age=24'
+RECOMMENDED = '/api/v1/videos/recommended'
 RATE, READS, PARENTS = 50, 500, 1  # one client, so that the rate is even: a completion each 20 ms, and not four of them each 80
 AGE = 24  # months, of the children whose attempts are completed
+LOOKS = 100  # at what is recommended, right after an attempt
 NOT_MORE = 3  # times a commit's p99; reads: twice
 
 
@@ -62,6 +64,12 @@ class Attempts:
             assert len(paths) >= self.taken, 'too few attempts were prepared'
             yield Stream('complete', RATE / PARENTS, 1, paths[begin:self.taken], (f'authorization: Bearer {parent.token}',), 'POST', '{}')
 
+    def take(self, count):
+        """So many of the first parent's."""
+        begin, self.taken = self.taken, self.taken + count
+        assert len(self.paths[0]) >= self.taken, 'too few attempts were prepared'
+        return self.paths[0][begin:self.taken]
+
 
 def reading(crowd):
     """500 reads a second of what everybody reads."""
@@ -88,10 +96,22 @@ def commits(system, script, seconds):
     return finish
 
 
+def first_looks(attempts, count):
+    """Milliseconds in which an attempt is completed and what is recommended by it is shown, one after the other."""
+    times, parent = [], attempts.parents[0]
+    for path in attempts.take(count):
+        began = time.monotonic()
+        child = parent.client.post(path).expect(200).data['child_id']
+        shown = parent.client.get(RECOMMENDED, query={'child_id': child}).expect(200).data
+        times.append(1000 * (time.monotonic() - began))
+        assert {row['assessment_id'] for row in shown} == {path.split('/')[-2]}, 'what is recommended is by the attempt'
+    return times
+
+
 def completions(bench):
     system, report, seconds = bench.system, bench.report, bench.options.seconds * 2
     began = time.monotonic()
-    attempts = Attempts(system, (RATE * (seconds + openloop.SETTLE + 2)) * bench.options.rounds)
+    attempts = Attempts(system, RATE * (seconds + openloop.SETTLE + 2) * bench.options.rounds + LOOKS)
     crowd, base = mixed.Crowd(bench), f'https://127.0.0.1:{system.https_port}'
     report.say(f'{sum(map(len, attempts.paths))} attempts of {len(attempts.questions)} answers prepared in {time.monotonic() - began:.0f} s')
     slower, reads_slower, bad, missing = [], [], 0, 0
@@ -110,6 +130,7 @@ def completions(bench):
             bad, missing = bad + alone.bad + beside.bad, missing + alone.missing + beside.missing
             report.say(f'  round {number + 1}: complete {openloop.words(completing)}; a commit p99 {commit:.2f} ms; ratio {slower[-1]:.2f}; '
                        f'reads p99 {before:.2f} -> {after:.2f} ms; {alone.bad + beside.bad} bad')
+    report.say(f'complete, and then what is recommended, in turn: {openloop.words(first_looks(attempts, LOOKS))}')
     work = f'{RATE} completions/s beside {READS} reads/s'
     report.figure(work, "a completion's p99 to that of one commit", slower, NOT_MORE, most=True, unit=' x', bad=bad, missing=missing)
     report.figure(work, 'p99 of the reads to without completions', reads_slower, 2, most=True, unit=' x', bad=bad, missing=missing)
@@ -120,7 +141,7 @@ def recommended(bench):
     attempts = Attempts(bench.system, 1)
     parent, path = attempts.parents[0], attempts.paths[0][0]
     child = parent.client.post(path, {}).expect(200).data['child_id']
-    reads.beside_bare(bench, 'recommended, TLS, shared memory', f'/api/v1/videos/recommended?child_id={child}',
+    reads.beside_bare(bench, 'recommended, TLS, shared memory', f'{RECOMMENDED}?child_id={child}',
                       {'authorization': f'Bearer {parent.token}'}, 1.6)
 
 
