@@ -10,6 +10,7 @@
 #include "outgoing.h"
 #include "retention.h"
 #include "together.h"
+#include "unsure.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/panic.h"
@@ -312,6 +313,7 @@ static void housekeeping(void *argument)
         process_notify_waiting("waiting for the database");
         life.watchdog_at = now + WAITING_TICK * CLOCK_MILLISECOND;
     }
+    unsure_turn(now);
     if (life.draining)
         drain_step(now);
     else

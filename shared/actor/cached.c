@@ -2,6 +2,7 @@
 #include "cached.h"
 #include "cached_far.h"
 #include "forms.h"
+#include "unsure.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
 #include "../base/panic.h"
@@ -67,12 +68,12 @@ void call_cache_until(call_t *call, int64_t time)
         job->holds_until = time;
 }
 
-static void tags_write(const job_t *job, char separator, buffer_t *out)
+static void tags_write(const job_tag_t *tags, int count, char separator, buffer_t *out)
 {
-    for (int i = 0; i < job->tag_count; i++) {
+    for (int i = 0; i < count; i++) {
         if (i > 0)
             buffer_add_char(out, separator);
-        tag_write(out, job->tags[i].tag, job->tags[i].id);
+        tag_write(out, tags[i].tag, tags[i].id);
     }
 }
 
@@ -82,7 +83,7 @@ text_t cached_tags(const job_t *job)
     text.length = 0;
     bool shown = changes(job) || (job->call.endpoint != NULL && job->call.endpoint->cache == CACHE_PUBLIC);
     if (shown)
-        tags_write(job, ' ', &text);
+        tags_write(job->tags, job->tag_count, ' ', &text);
     return text.length > 0 ? buffer_text(&text) : (text_t){.data = NULL};
 }
 
@@ -103,30 +104,48 @@ bool cached_take(job_t *job, text_t all)
 
 /* Reused: nothing between this and the last use suspends. Not in the arena, as nothing is from COMMIT on: its limit ends a call, which
  * then would be told 503 and nobody that it changed anything; and once the handler's run is over there is nothing to go back to. */
-static cache_tag_t *places(const job_t *job)
+static cache_tag_t *places(const job_tag_t *tags, int count)
 {
     static cache_tag_t *all;
     static int room;
-    if (job->tag_count > room) {
+    if (count > room) {
         free(all);
-        room = job->tag_count;
+        room = count;
         all = memory_zeroed((size_t)room, sizeof(*all));
     }
-    for (int i = 0; i < job->tag_count; i++)
-        all[i] = tag_place(context.cache, job->tags[i].tag, job->tags[i].id);
+    for (int i = 0; i < count; i++)
+        all[i] = tag_place(context.cache, tags[i].tag, tags[i].id);
     return all;
 }
 
-void cached_changed(job_t *job)
+void cached_tell(const job_tag_t *tags, int count)
+{
+    static buffer_t text; /* reused, as places */
+    if (count == 0)
+        return;
+    cache_invalidate(context.cache, places(tags, count), count);
+    for (int i = 0; i < count; i++)
+        broker_stale(tag_name(tags[i].tag), tags[i].id);
+    text.length = 0;
+    tags_write(tags, count, ' ', &text);
+    second_changed(buffer_text(&text));
+}
+
+void cached_changed(const job_t *job)
 {
     if (job->tag_count == 0 || !changes(job))
         return;
     fault_point("cache.before_invalidation");
-    cache_invalidate(context.cache, places(job), job->tag_count);
-    for (int i = 0; i < job->tag_count; i++)
-        broker_stale(tag_name(job->tags[i].tag), job->tags[i].id);
-    cached_far_changed(job);
+    cached_tell(job->tags, job->tag_count);
     fault_point("cache.after_invalidation");
+}
+
+void cached_committed(const job_t *job, enum db_status status)
+{
+    if (status == DB_OK || status == DB_UNKNOWN)
+        cached_changed(job);
+    if (status == DB_UNKNOWN && changes(job))
+        unsure_add(job);
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
@@ -189,7 +208,7 @@ void cached_file(job_t *job)
         panic("%s writes, and its answers come from the cache: its row contradicts its handler", endpoint->operation);
     int64_t now = clock_monotonic();
     cache_entry_t entry = {.stamp = job->stamp,
-        .tags = places(job),
+        .tags = places(job->tags, job->tag_count),
         .tag_count = job->tag_count,
         .filled = now,
         .expires = expiry(job, now),
@@ -200,7 +219,7 @@ void cached_file(job_t *job)
     entry.stale_until = entry.expires + (job->holds_until == INT64_MAX ? context.process.config.cache.stale * CLOCK_MILLISECOND : 0);
     header.length = 0;
     if (entry.public)
-        tags_write(job, ',', &header);
+        tags_write(job->tags, job->tag_count, ',', &header);
     entry.headers = buffer_text(&header);
     forms_add(job, &entry);
     fault_point("cache.before_filing");

@@ -9,8 +9,12 @@
 
 /* Before each run of the handler. */
 void cached_begin(job_t *);
-/* The call's transaction has committed, or may have; or its recorded answer is about to be given. */
-void cached_changed(job_t *);
+/* What became of the call's COMMIT: when it took effect, or may have, the call's tags have changed; in doubt it is said again (unsure.h). */
+void cached_committed(const job_t *, enum db_status);
+/* The call's recorded answer is about to be given: its tags have changed. */
+void cached_changed(const job_t *);
+/* These have, on all machines and in Redis. */
+void cached_tell(const job_tag_t *tags, int count);
 /* The call's answer is about to leave: puts it into the cache, where that was asked for and makes sense. */
 void cached_file(job_t *);
 /* The call's tags as they travel, "child:01…ef videos"; data NULL when it has none. Good until the next call of this. */

@@ -108,10 +108,3 @@ void cached_far_store(const job_t *job, const cache_entry_t *entry)
     if (is_wanted(job) && job->far_entry == NULL && job->far_stamp.good)
         second_store(name_of(job), &job->far_stamp, words_of(job), entry, holds_until(job));
 }
-
-void cached_far_changed(const job_t *job)
-{
-    text_t tags = cached_tags(job);
-    if (tags.data != NULL)
-        second_changed(tags);
-}

@@ -9,5 +9,3 @@ void cached_far_open(void);
 bool cached_far_fetch(job_t *);
 /* The entry that is being filed, of this call's answer. */
 void cached_far_store(const job_t *, const cache_entry_t *);
-/* The call's tags have changed. */
-void cached_far_changed(const job_t *);

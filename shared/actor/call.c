@@ -113,8 +113,7 @@ static enum db_status commit_now(job_t *job)
     enum db_status status = transaction_commit(&job->transaction);
     job_running(job);
     call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
-    if (status == DB_OK || status == DB_UNKNOWN)
-        cached_changed(job);
+    cached_committed(job, status);
     hints_publish(job, status);
     return status;
 }

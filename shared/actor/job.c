@@ -248,8 +248,7 @@ static bool commit_and_judge(job_t *job)
     fault_point("call.after_commit");
     job_running(job);
     call_watch(&job->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
-    if (status == DB_OK || status == DB_UNKNOWN)
-        cached_changed(job);
+    cached_committed(job, status);
     hints_publish(job, status);
     if (status == DB_UNKNOWN && once_applies(job) && wait_for_truth(job))
         return true;

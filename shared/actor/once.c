@@ -3,6 +3,7 @@
 #include "cached.h"
 #include "event.h"
 #include "erasure.h"
+#include "unsure.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
 #include "../base/log.h"
@@ -91,7 +92,7 @@ static statement_t slot_statement(const char *name, const char *format, int slot
 
 const statement_t *const *once_statements(const actor_t *actor, int *count)
 {
-    const statement_t **all = memory_zeroed((size_t)actor->statement_count + STATEMENTS + EVENT_STATEMENTS, sizeof(*all));
+    const statement_t **all = memory_zeroed((size_t)actor->statement_count + STATEMENTS + EVENT_STATEMENTS + 1, sizeof(*all));
     memcpy(all, actor->statements, (size_t)actor->statement_count * sizeof(*all));
     for (int i = 0; i < RING_FIRST; i++)
         statements[i] = (statement_t){.name = templates[i].name,
@@ -107,7 +108,8 @@ const statement_t *const *once_statements(const actor_t *actor, int *count)
     for (int i = 0; i < STATEMENTS; i++)
         all[actor->statement_count + i] = &statements[i];
     event_statements(actor, all + actor->statement_count + STATEMENTS);
-    *count = actor->statement_count + STATEMENTS + EVENT_STATEMENTS;
+    *count = actor->statement_count + STATEMENTS + EVENT_STATEMENTS + 1;
+    all[*count - 1] = unsure_statement();
     return all;
 }
 

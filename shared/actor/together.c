@@ -125,8 +125,7 @@ static bool bundle_commit(bundle_t *bundle)
         job_running(lead);
         call_watch(&lead->call, "COMMIT", LANE_WRITE, clock_monotonic() - began);
     }
-    if (status == DB_OK || status == DB_UNKNOWN)
-        cached_changed(lead);
+    cached_committed(lead, status);
     hints_publish(lead, status);
     if (status == DB_OK && lead->emitted)
         actor_event_committed();

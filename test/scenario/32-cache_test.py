@@ -666,6 +666,40 @@ def test_no_reader_is_behind_while_processes_are_killed(mortal):
     consistency(mortal, 4)
 
 
+@pytest.fixture
+def hasty(start_system):
+    """Clients are told after a second that nobody knows; PostgreSQL has a minute."""
+    return start_system(settings={'http': {'request_timeout': '1s'}, 'database': {'write_timeout': '1m'}})
+
+
+def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty):
+    """Meanwhile it is read as it was before, and that is filed after the change was told."""
+    owner = people.newcomer(hasty)
+    child = owner.child(name='이름')['id']
+    lock = 7211
+
+    def remembered():
+        with Counted(hasty) as gained:
+            assert [names(owner.client.get(CHILDREN)) for _ in range(3)] == [['이름']] * 3
+        return gained.hits
+    with hasty.database() as database, hasty.database() as holder:
+        database.rows(f"""CREATE FUNCTION children.test_dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                WHILE NOT pg_try_advisory_xact_lock_shared({lock}) LOOP
+                    PERFORM pg_sleep(0.02);
+                END LOOP;
+                RETURN NULL;
+            END $$;
+            CREATE CONSTRAINT TRIGGER test_dawdle AFTER UPDATE ON children.children DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION children.test_dawdle()""")
+        holder.rows('SELECT pg_advisory_lock(%s)', lock)
+        assert owner.client.patch(f'{CHILDREN}/{child}', {'name': '다른 이름'}).status in (503, 504)
+        wait_until(remembered, 20, 'that it is answered from memory as it was')
+        holder.rows('SELECT pg_advisory_unlock(%s)', lock)
+        wait_until(lambda: database.value('SELECT name FROM children.children WHERE id = %s', child) == '다른 이름', 20, 'the commit')
+    wait_until(lambda: names(owner.client.get(CHILDREN)) == ['다른 이름'], 20, 'that nobody is told what was before')
+
+
 @pytest.mark.long
 def test_no_reader_is_behind_for_a_minute(mortal):
     consistency(mortal, 60)

@@ -1,0 +1,18 @@
+/* unsure: what a COMMIT may have changed of which nobody knows whether it took effect: its connection was lost, or its answer did not come
+ * in time. PostgreSQL may still be at it. Whoever reads meanwhile reads what was before, and files it after this process said that it
+ * changed (cached_changed).
+ *
+ * What always holds: such tags are said to have changed once more after every transaction has ended that was under way in the actor's name
+ * when PostgreSQL could first be asked since; and until then again and again, so that nothing older is given for longer than
+ * UNSURE_PAUSE. A process that dies with some is covered as all that die are (shm/cache.h). */
+#pragma once
+#include "internal.h"
+
+enum { UNSURE_PAUSE = 1000 /* milliseconds */ };
+
+/* The call's COMMIT ended with DB_UNKNOWN; its tags were said to have changed. */
+void unsure_add(const job_t *);
+/* From the housekeeping: begins to look when that is due. */
+void unsure_turn(int64_t now);
+/* The statement it needs, for the list of all. */
+const statement_t *unsure_statement(void);
