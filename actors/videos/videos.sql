@@ -535,12 +535,20 @@ WHERE id = $1
 RETURNING id, name, slug, (SELECT count(*) FROM videos.video_category_mapping m WHERE m.category_id = c.id) AS videos, created_at;
 
 -- category_show: write
--- The videos of a category, as lists show it.
+-- The videos of a category, as lists show it. Who writes several videos locks them in the order of their ids.
+WITH held AS (
+    SELECT v.id
+    FROM videos.videos v
+    WHERE v.id IN (SELECT m.video_id FROM videos.video_category_mapping m WHERE m.category_id = $1)
+    ORDER BY v.id
+    FOR NO KEY UPDATE
+)
 UPDATE videos.videos v
 SET categories = (SELECT jsonb_agg(jsonb_build_object('id', c.id, 'name', c.name, 'slug', c.slug) ORDER BY c.created_at, c.id)::json
                   FROM videos.video_category_mapping m JOIN videos.video_categories c ON c.id = m.category_id
                   WHERE m.video_id = v.id)
-WHERE v.id IN (SELECT m.video_id FROM videos.video_category_mapping m WHERE m.category_id = $1);
+FROM held
+WHERE v.id = held.id;
 
 -- category_delete: write -> key_row
 DELETE FROM videos.video_categories WHERE id = $1 RETURNING id;
@@ -578,13 +586,23 @@ LIMIT $3;
 -- person_interactions_erase: write
 -- What was watched goes without a trace; what was bookmarked is bookmarked by one less.
 WITH gone AS (
-    DELETE FROM videos.user_video_interactions WHERE user_id = $1 RETURNING video_id, is_bookmarked
+    DELETE FROM videos.user_video_interactions
+    WHERE id IN (SELECT i.id FROM videos.user_video_interactions i WHERE i.user_id = $1 ORDER BY i.id FOR UPDATE)
+    RETURNING video_id, is_bookmarked
+), held AS (
+    SELECT v.id
+    FROM videos.videos v
+    WHERE v.id IN (SELECT gone.video_id FROM gone WHERE gone.is_bookmarked)
+    ORDER BY v.id
+    FOR NO KEY UPDATE
 )
 UPDATE videos.videos v SET bookmark_count = v.bookmark_count - 1
-FROM gone WHERE v.id = gone.video_id AND gone.is_bookmarked;
+FROM held WHERE v.id = held.id;
 
 -- child_interactions_erase: write
-DELETE FROM videos.user_video_interactions WHERE child_id = $1;
+-- In the order of person_interactions_erase: an account and its child may go at once.
+DELETE FROM videos.user_video_interactions
+WHERE id IN (SELECT i.id FROM videos.user_video_interactions i WHERE i.child_id = $1 ORDER BY i.id FOR UPDATE);
 
 -- person_views_erase: write
 DELETE FROM videos.video_views WHERE viewer = $1;

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from harness import people
+from harness import events, people
 from harness.client import Client
 from harness.wait import wait_until
 
@@ -631,6 +631,52 @@ def test_a_category_and_its_video_are_changed_at_once(system, admin, new_video):
     seen = admin.client.get(f'{ADMIN_VIDEOS}/{video["id"]}').expect(200).data
     assert (seen['title'], seen['categories'][0]['name']) == ('나란히', '소풍')
     assert retries() == before, 'one of them was a deadlock\'s victim'
+
+
+def locked_in_order(system, videos, work):
+    """`work` has written the first of two videos, which a transaction of ours holds, when it waits for it: and not the second one, which
+    PostgreSQL comes upon before. Who goes by their ids meets nobody half-way."""
+    first, second = sorted(videos)
+    with system.database() as held, system.database() as watching, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        held.connection.autocommit = False
+        held.rows('UPDATE videos.videos SET updated_at = updated_at WHERE id = %s', first)
+        done = pool.submit(work)
+        wait_until(lambda: watching.value('SELECT count(*) FROM pg_locks WHERE NOT granted') == 1, 20, 'that it waits', every=0.02)
+        free = watching.rows('SELECT id FROM videos.videos WHERE id = %s FOR UPDATE SKIP LOCKED', second)
+        held.connection.commit()
+        done.result(30)
+    assert free, 'the second one was locked before the first'
+
+
+def stand_behind(database, video):
+    """Its row comes after the others in the table."""
+    database.rows('UPDATE videos.videos SET updated_at = updated_at WHERE id = %s', video)
+
+
+def test_a_category_locks_its_videos_in_order(system, database, admin, new_video):
+    category = admin.client.post(CATEGORIES, {'name': '차례', 'slug': f'kind-{uuid.uuid4().hex[:8]}'}).expect(201).data['id']
+    videos = sorted(new_video(category_ids=[category])['id'] for _ in range(2))
+    stand_behind(database, videos[0])
+    database.rows('DELETE FROM videos.video_category_mapping WHERE video_id = %s', videos[0])
+    database.rows('INSERT INTO videos.video_category_mapping (video_id, category_id) VALUES (%s, %s)', videos[0], category)
+    client = admin.client.with_token(admin.token)
+    locked_in_order(system, videos, lambda: client.patch(f'{CATEGORIES}/{category}', {'name': '순서'}).expect(200))
+
+
+def test_an_erasure_locks_videos_in_order(system, database, new_video, newcomer):
+    person = newcomer()
+    videos = sorted(new_video()['id'] for _ in range(2))
+    for video in reversed(videos):
+        person.client.post(f'{VIDEOS}/{video}/bookmark').expect(200)
+    stand_behind(database, videos[0])
+
+    def erase():
+        events.emit(system, database, 'accounts', 'videos', 'user.erased', person.id, {'user': uuid.UUID(person.id)})
+        wait_until(lambda: not database.value('SELECT count(*) FROM videos.user_video_interactions WHERE user_id = %s', person.id), 30,
+                   'that nothing is left')
+    locked_in_order(system, videos, erase)
+    assert [row['bookmark_count'] for row in
+            database.rows('SELECT bookmark_count FROM videos.videos WHERE id = ANY (%s::uuid[])', videos)] == [0, 0]
 
 
 # --- demo data -------------------------------------------------------------------------------------------------------------------
