@@ -3,8 +3,13 @@
  *
  * What always holds: a link is noted as looked at before it is asked, so whoever dies, it is asked once a day; what its answer means is
  * kept together with the word to the admins, and remembered here until it is kept, whatever PostgreSQL says meanwhile. No link is
- * judged while none answers at all: then it is this machine that does not reach the outside. And none by a refusal: that is about
- * us; when a platform refuses one after the other, the log tells. */
+ * judged while none answers at all: then it is this machine that does not reach the outside. And none by a refusal, which may be about
+ * us; when a platform refuses one after the other, the log tells.
+ *
+ * But what a platform's service forbids (401, 403) is what it says of a video that is private or may not be embedded (oEmbed 1.0, 2.3.4;
+ * YouTube and Vimeo say so of both). Such a link is in doubt: once the same service has answered for another video, it is asked again, and
+ * when that is forbidden as well it is the video's own, and a failure. Doubts last an hour and are nobody's memory but ours: another day
+ * has its own. */
 #include "links.h"
 #include "rules.h"
 #include "videos.h"
@@ -17,7 +22,7 @@
 #include "../../shared/net/transfer.h"
 #include <stdio.h>
 
-enum { ANSWER_MOST = 64 << 10, REFUSED_MANY = 5 /* one after the other */, REASON_SIZE = 128 };
+enum { ANSWER_MOST = 64 << 10, REFUSED_MANY = 5 /* one after the other */, REASON_SIZE = 128, DOUBTED_MOST = 32 /* more wait for another day */ };
 
 static struct {
     int64_t answered, complained; /* clock_monotonic(), when any last did; when that none does was last said; 0: never */
@@ -35,6 +40,14 @@ static struct {
     char reason[REASON_SIZE];
 } found;
 
+/* What its platform's service forbade. */
+static struct {
+    bool open, due; /* due: to be asked again, the service has answered since */
+    int64_t at;     /* clock_monotonic() */
+    link_row_t link;
+    buffer_t url;
+} doubted[DOUBTED_MOST];
+
 void links_open(call_t *call)
 {
     static bool opened;
@@ -45,13 +58,20 @@ void links_open(call_t *call)
 
 /* --- asking ------------------------------------------------------------------------------------------------------- */
 
-/* What is asked: the platform's service, which knows what its pages do not say, or the link itself. */
-static const char *question_of(call_t *call, const link_row_t *link)
+/* NULL: its platform has none. */
+static const char *service_of(call_t *call, const link_row_t *link)
 {
     const config_t *config = call_config(call);
     const char *services[PLATFORMS] = {[PLATFORM_YOUTUBE] = config->links.youtube, [PLATFORM_VIMEO] = config->links.vimeo};
     const char *service = services[link->video_platform];
-    if (service == NULL || service[0] == '\0')
+    return service != NULL && service[0] != '\0' ? service : NULL;
+}
+
+/* What is asked: the platform's service, which knows what its pages do not say, or the link itself. */
+static const char *question_of(call_t *call, const link_row_t *link)
+{
+    const char *service = service_of(call, link);
+    if (service == NULL)
         return arena_string(call->arena, link->video_url);
     buffer_t url = {0};
     buffer_add_string(&url, service);
@@ -98,7 +118,7 @@ static bool outside_reached(void)
 static void refusals_note(int64_t platform, enum link_state state, const char *reason)
 {
     int64_t now = clock_monotonic(), told = links.refusals[platform].told;
-    int count = state == LINK_REFUSED ? ++links.refusals[platform].count : 0;
+    int count = state == LINK_REFUSED || state == LINK_FORBIDDEN ? ++links.refusals[platform].count : 0;
     if (state == LINK_ALIVE || state == LINK_FAILED) {
         links.refusals[platform].count = 0;
         links.refusals[platform].told = 0;
@@ -108,6 +128,54 @@ static void refusals_note(int64_t platform, enum link_state state, const char *r
     links.refusals[platform].told = now;
     log_event(LOG_WARNING, "links_refused", LOG_S("platform", video_platforms[platform]), LOG_I("in_a_row", count),
         LOG_S("reason", reason), LOG_S("next", "its links are not judged by that; ask it why, or raise links.pause"));
+}
+
+/* --- doubts ------------------------------------------------------------------------------------------------------- */
+
+static void doubt(const link_row_t *link)
+{
+    int64_t now = clock_monotonic();
+    int place = -1;
+    for (int i = 0; i < DOUBTED_MOST; i++) {
+        if (doubted[i].open && uuid_equal(doubted[i].link.id, link->id))
+            doubted[i].open = false;
+        if (place < 0 && (!doubted[i].open || now - doubted[i].at > CLOCK_DAY / 24))
+            place = i;
+    }
+    if (place < 0)
+        return;
+    doubted[place].url.length = 0;
+    buffer_add_text(&doubted[place].url, link->video_url);
+    doubted[place].link = *link;
+    doubted[place].link.video_url = buffer_text(&doubted[place].url);
+    doubted[place].at = now;
+    doubted[place].open = true;
+    doubted[place].due = false;
+}
+
+/* The service has answered for this one: what it says of the others now is about them. */
+static void doubts_due(const link_row_t *answered)
+{
+    for (int i = 0; i < DOUBTED_MOST; i++) {
+        if (uuid_equal(doubted[i].link.id, answered->id))
+            doubted[i].open = false;
+        doubted[i].due |= doubted[i].link.video_platform == answered->video_platform;
+    }
+}
+
+/* One that is to be asked again, no longer in doubt; NULL: none. Good until the next doubt. */
+static const link_row_t *doubt_take(void)
+{
+    int64_t now = clock_monotonic();
+    for (int i = 0; i < DOUBTED_MOST; i++) {
+        bool good = doubted[i].open && doubted[i].due && now - doubted[i].at <= CLOCK_DAY / 24;
+        doubted[i].open &= good || !doubted[i].due;
+        if (good) {
+            doubted[i].open = false;
+            return &doubted[i].link;
+        }
+    }
+    return NULL;
 }
 
 /* --- what it means ------------------------------------------------------------------------------------------------ */
@@ -161,6 +229,24 @@ static void settle(call_t *call)
 
 /* --- one after the other ------------------------------------------------------------------------------------------ */
 
+/* `again`: it was in doubt. */
+static void look_at(call_t *call, const link_row_t *link, bool again)
+{
+    const char *reason;
+    enum link_state state = ask(call, link, &reason);
+    bool own = again && state == LINK_FORBIDDEN;
+    if (!own)
+        refusals_note(link->video_platform, state, reason);
+    if (state == LINK_FORBIDDEN && !again && service_of(call, link) != NULL)
+        doubt(link);
+    if (state == LINK_ALIVE)
+        doubts_due(link);
+    if (state == LINK_ALIVE || own || (state == LINK_FAILED && outside_reached())) {
+        found_keep(link, state != LINK_ALIVE, reason);
+        settle(call);
+    }
+}
+
 int64_t links_work(call_t *call, int worker)
 {
     const config_t *config = call_config(call);
@@ -171,17 +257,16 @@ int64_t links_work(call_t *call, int worker)
         settle(call);
     if (!config->links.check)
         return config->links.look; /* it may be switched on: aipotenctl reload */
+    const link_row_t *again = doubt_take();
+    if (again != NULL) {
+        look_at(call, again, true);
+        return config->links.pause;
+    }
     const link_row_t *link = row_first(call, db_query(call, &SQL_link_take));
     call_commit(call);
     if (link == NULL)
         return config->links.look;
     fault_point("links.taken");
-    const char *reason;
-    enum link_state state = ask(call, link, &reason);
-    refusals_note(link->video_platform, state, reason);
-    if (state == LINK_ALIVE || (state == LINK_FAILED && outside_reached())) {
-        found_keep(link, state == LINK_FAILED, reason);
-        settle(call);
-    }
+    look_at(call, link, false);
     return config->links.pause;
 }

@@ -19,7 +19,9 @@ enum link_state link_state_of(int status)
         return LINK_ALIVE;
     if (status == 408)
         return LINK_UNTOLD;
-    return status == 401 || status == 403 || status == 429 || status >= 500 ? LINK_REFUSED : LINK_FAILED;
+    if (status == 401 || status == 403)
+        return LINK_FORBIDDEN;
+    return status == 429 || status >= 500 ? LINK_REFUSED : LINK_FAILED;
 }
 
 /* Where `part` begins in `text`; its length: nowhere. ASCII case does not matter. */

@@ -4,9 +4,9 @@
 
 /* An absolute https URL with a host. */
 bool link_is_sound(text_t url);
-/* What an answer says of a link. UNTOLD: nothing, another day it will. REFUSED: that its host does not like who asks, or has troubles of
- * its own; nothing of the video. */
-enum link_state { LINK_ALIVE, LINK_FAILED, LINK_REFUSED, LINK_UNTOLD };
+/* What an answer says of a link. UNTOLD: nothing, another day it will. REFUSED: that its host has had enough of who asks, or has troubles of
+ * its own; nothing of the video. FORBIDDEN: that nobody may see it, or that we may not. */
+enum link_state { LINK_ALIVE, LINK_FAILED, LINK_FORBIDDEN, LINK_REFUSED, LINK_UNTOLD };
 /* status 0: there was no answer. */
 enum link_state link_state_of(int status);
 /* One iframe element with an https source and nothing else: what is embedded runs in the pages of our clients. */

@@ -209,10 +209,33 @@ def test_a_platform_that_refuses_us_loses_no_video(own, links, database):
     entry, = wait_until(lambda: refusals_told(own, mark), 20, 'the word in the log')
     assert (entry['platform'], entry['in_a_row'], entry['reason']) == ('vimeo', 5, 'status 403')
     assert [(video.seen()['url_failed_days'], video.seen()['is_alive']) for video in videos] == [(1, True), (0, True)]
-    links.statuses[paths[0]] = 200
+    links.statuses.update(dict.fromkeys(paths, 200))
     videos[0].day_passes()
     failed_days(videos[0], 0)
-    assert len(refusals_told(own, mark)) == 1
+    wait_until(lambda: links.asked.count(paths[1]) == 6, 30, 'that the other is asked again, now that there are answers')
+    Video(own, links, database)  # what that told is kept
+    assert (videos[1].seen()['url_failed_days'], len(refusals_told(own, mark))) == (0, 1)
+
+
+@pytest.mark.parametrize('platform, status', [('youtube', 401), ('youtube', 403), ('vimeo', 403)])
+def test_a_private_video_is_dead(own, links, database, platform, status):
+    """Its service answers for others before and after, and forbids it twice."""
+    private = Video(own, links, database, platform)
+    path = next(path for path in links.asked if path.endswith(private.path[1:]))
+    links.statuses[path] = status
+    for day in (1, 2, 3):
+        looks = links.asked.count(path)
+        private.day_passes()
+        wait_until(lambda looks=looks: links.asked.count(path) > looks, 30, 'the look of the day')
+        assert private.seen()['url_failed_days'] == day - 1, 'alone it says nothing'
+        Video(own, links, database, platform)
+        failed_days(private, day)
+        assert links.asked.count(path) == looks + 2
+    assert not private.seen()['is_alive']
+    wait_until(lambda: broadcasts(database, private), 20, 'the word to admins')
+    links.statuses.pop(path)
+    private.day_passes()
+    failed_days(private, 0)
 
 
 def test_what_was_found_is_kept_though_the_database_refuses(links, video, database):

@@ -41,8 +41,8 @@ static void test_link_states(void **state)
     static const struct {
         int status;
         enum link_state state;
-    } cases[] = {{200, LINK_ALIVE}, {204, LINK_ALIVE}, {301, LINK_ALIVE}, {308, LINK_ALIVE}, {400, LINK_FAILED}, {401, LINK_REFUSED},
-        {403, LINK_REFUSED}, {404, LINK_FAILED}, {408, LINK_UNTOLD}, {410, LINK_FAILED}, {429, LINK_REFUSED}, {500, LINK_REFUSED},
+    } cases[] = {{200, LINK_ALIVE}, {204, LINK_ALIVE}, {301, LINK_ALIVE}, {308, LINK_ALIVE}, {400, LINK_FAILED}, {401, LINK_FORBIDDEN},
+        {403, LINK_FORBIDDEN}, {404, LINK_FAILED}, {408, LINK_UNTOLD}, {410, LINK_FAILED}, {429, LINK_REFUSED}, {500, LINK_REFUSED},
         {503, LINK_REFUSED}, {0, LINK_FAILED}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         if (link_state_of(cases[i].status) != cases[i].state)
