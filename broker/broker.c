@@ -141,7 +141,7 @@ static void instance_ended(int slot)
         return;
     broker.lost = true;
     stale_clear(&stale);
-    stale_add_service(&stale, text_of(services[service].program));
+    stale_add_service(&stale, text_of(services[service].name));
     bridge_tell(&stale);
 }
 

@@ -191,7 +191,6 @@ static void cache_check(const endpoint_t *row)
 
 static void row_check(const actor_t *actor, const endpoint_t *row)
 {
-    const char *service = row->pool ? row->pool : actor->name;
     bool body = row->input != NULL || row->body != BODY_NONE;
     bool output = row->output != NULL;
     const struct {
@@ -215,7 +214,7 @@ static void row_check(const actor_t *actor, const endpoint_t *row)
             "other_status must be that of another success"},
         {row->rate == RATE_MAIL && row->roles == ANYONE, "mails are counted for the caller: RATE_MAIL needs roles"},
         {(row->roles & ~(unsigned)MEMBER) != 0, "roles must be ANYONE or a set of PARENT, THERAPIST, ADMIN"},
-        {service_find(service) < 0, "is answered by a service that shared/shm/services.c does not have"},
+        {service_find(actor->name) < 0, "is answered by a service that shared/shm/services.c does not have"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
         if (rules[i].wrong)
@@ -250,8 +249,8 @@ static bool paths_are_one(const char *a, const char *b)
 /* A subscription is no route: nobody but another actor may send it. */
 static void subscription_check(const endpoint_t *row)
 {
-    if (row->method != NULL || row->path != NULL || row->pool != NULL || row->roles != ANYONE)
-        problem(row, "a row with .event has no method, path, pool or roles");
+    if (row->method != NULL || row->path != NULL || row->roles != ANYONE)
+        problem(row, "a row with .event has no method, path or roles");
     if (row->input == NULL || row->handler == NULL || !row->writes || row->shape != SHAPE_NOTHING)
         problem(row, "a row with .event needs .input, .handler, .writes and SHAPE_NOTHING");
     if (row->together != NULL && row->event == NULL)
@@ -356,7 +355,7 @@ static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
         [BODY_FORM] = "BODY_FORM"};
     enum body_kind body = row->input != NULL && row->body == BODY_NONE ? BODY_FIELDS : row->body;
     fprintf(out, "    {.operation = \"%s\", .method = \"%s\", .path = \"%s\",\n", row->operation, row->method, row->path);
-    fprintf(out, "        .service = \"%s\", .roles = 0x%x, .rate = %s", row->pool ? row->pool : actor->name, row->roles,
+    fprintf(out, "        .service = \"%s\", .roles = 0x%x, .rate = %s", actor->name, row->roles,
         rates[row->rate]);
     string_write(out, "rate_field", row->rate_field);
     string_write(out, "headers", row->headers);
@@ -365,12 +364,10 @@ static void route_write(FILE *out, const actor_t *actor, const endpoint_t *row)
     fputs("},\n", out);
 }
 
-/* Without its subscriptions: does it answer clients? */
-static bool service_answers(const actor_t *actor, const char *service, bool clients)
+static bool answers_clients(const actor_t *actor)
 {
     for (int i = 0; i < actor->endpoint_count; i++)
-        if ((!clients || endpoint_is_route(&actor->endpoints[i])) &&
-            strcmp(actor->endpoints[i].pool ? actor->endpoints[i].pool : actor->name, service) == 0)
+        if (endpoint_is_route(&actor->endpoints[i]))
             return true;
     return false;
 }
@@ -381,10 +378,9 @@ static void services_write(FILE *out, const char *type, const char *name, bool c
     fprintf(out, "const %s %ss[] = {\n", type, name);
     for (int s = 0; s < service_count; s++)
         for (size_t a = 0; a < ARRAY_SIZE(actors); a++)
-            if (service_answers(actors[a], services[s].name, clients))
+            if (strcmp(actors[a]->name, services[s].name) == 0 && (!clients || answers_clients(actors[a])))
                 fprintf(out, "    {.service = \"%s\", .schema_hash = UINT64_C(0x%016llx), .spread = %s},\n",
-                    services[s].name, (unsigned long long)actor_schema_hash(actors[a], services[s].name),
-                    strcmp(actors[a]->name, services[s].name) == 0 ? "false" : "true");
+                    services[s].name, (unsigned long long)actor_schema_hash(actors[a]), services[s].nice ? "true" : "false");
     fprintf(out, "};\nconst int %s_count = ARRAY_SIZE(%ss);\n", name, name);
 }
 
@@ -424,8 +420,7 @@ static void operations_write(FILE *out)
             const endpoint_t *row = &actors[a]->endpoints[i];
             if (!row->internal)
                 continue;
-            fprintf(out, "    {.service = \"%s\", .operation = \"%s\"},\n", row->pool ? row->pool : actors[a]->name,
-                row->operation);
+            fprintf(out, "    {.service = \"%s\", .operation = \"%s\"},\n", actors[a]->name, row->operation);
             count++;
         }
     fprintf(out, "%s};\nconst int registry_operation_count = %d;\n\n", count ? "" : "    {0},\n", count);

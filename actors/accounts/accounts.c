@@ -2,8 +2,7 @@
  *
  * Owns accounts.users, auth_sessions, user_identities, oauth_states, email_verifications, password_resets,
  * exports (and their files below var/files) and consents; publishes the views accounts.current_consents,
- * guardian_facts and address_digests. Runs as two services: accounts, and accounts-hash for the rows that compute
- * a bcrypt hash.
+ * guardian_facts and address_digests. Passwords are hashed by the actor passwords, whom login.c asks.
  *
  * What always holds: a password is stored only as its bcrypt hash, a refresh token, a mail's token and a state
  * of OAuth only as their digests, a phone number only sealed; no transaction is open while a hash is computed or
@@ -44,7 +43,6 @@ static const endpoint_t endpoints[] = {
         .output = &user_message,
         .status = 201,
         .rate = RATE_LOGIN,
-        .pool = "accounts-hash",
         .errors = {ERROR_EMAIL_TAKEN},
         .writes = true},
     {.operation = "auth.login",
@@ -57,7 +55,6 @@ static const endpoint_t endpoints[] = {
         .output = &login_result_message,
         .rate = RATE_LOGIN,
         .rate_field = "email",
-        .pool = "accounts-hash",
         .headers = "user-agent",
         .errors = {ERROR_INVALID_CREDENTIALS, ERROR_SUSPENDED},
         .writes = true,
@@ -142,7 +139,6 @@ static const endpoint_t endpoints[] = {
         .other_status = 200,
         .rate = RATE_LOGIN,
         .rate_field = "email",
-        .pool = "accounts-hash",
         .errors = {ERROR_UNPROCESSABLE},
         .writes = true},
     {.operation = "auth.password.reset_send",
@@ -168,7 +164,6 @@ static const endpoint_t endpoints[] = {
         .roles = MEMBER,
         .input = &user_patch_message,
         .output = &user_message,
-        .pool = "accounts-hash",
         .rate_field = "current_password",
         .errors = {ERROR_INVALID_CREDENTIALS},
         .writes = true},
@@ -180,7 +175,6 @@ static const endpoint_t endpoints[] = {
         .roles = MEMBER,
         .input = &user_delete_message,
         .shape = SHAPE_NOTHING,
-        .pool = "accounts-hash",
         .rate_field = "current_password",
         .errors = {ERROR_INVALID_CREDENTIALS, ERROR_LAST_ADMIN},
         .writes = true},

@@ -26,7 +26,7 @@ void account_login(call_t *);
 /* Opens a session and replies with it, when it is shown that the user is who it says; a deleted account comes back. False: it was
  * suspended or got another password meanwhile. */
 bool account_enter(call_t *, const credentials_t *known, enum delivery);
-/* Both keep the process busy for one hash. */
+/* Both wait for one hash of another process (actors/passwords). */
 text_t password_new(call_t *, text_t password);
 /* In the time of one hash, whatever `stored` is; an empty one never matches. */
 bool password_right(call_t *, text_t password, text_t stored);

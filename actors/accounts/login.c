@@ -1,28 +1,43 @@
-/* login: registering and logging in. Both hash a password, 55 ms of this process's only thread, and so run in
- * the instances of accounts-hash: a flood of logins delays only logins. Each waits for its turn of the loop
- * before it hashes, and gives up when its deadline passed meanwhile: nobody waits for it any more. No
- * transaction is open while a hash is computed. */
+/* login: registering and logging in. Both need a password's hash, 55 ms of a processor, and ask the actor passwords for it, by a
+ * call before their first statement of lane write: no transaction is open while a hash is computed. A flood of logins delays only
+ * logins: those who hash do nothing else and give way to everybody (priority.h), and of this process's calls only auth.max_hashing
+ * wait for them; more are answered 503 at once. */
 #include "accounts.h"
+#include "actor/calls.h"
+#include "actor/operations.h"
 #include "base/clock.h"
 #include "headers.h"
 #include "phone.h"
 
-enum { PASSWORD_BYTES_MAX = 72 }; /* bcrypt reads no more */
+static const char hashers[] = "accounts-hash"; /* the service of the actor passwords */
+
+/* Everybody else needs coroutines as well. */
+static void crowd_check(call_t *call)
+{
+    if (calls_waiting(hashers) >= call_config(call)->auth.max_hashing)
+        call_fail(call, ERROR_UNAVAILABLE);
+}
 
 bool password_right(call_t *call, text_t password, text_t stored)
 {
-    int cost = (int)call_config(call)->auth.bcrypt_cost;
-    call_yield(call);
-    /* Longer than any password that was ever set: wrong, but not sooner than another wrong one. */
-    if (password.length > PASSWORD_BYTES_MAX)
-        return password_matches(TEXT("longer"), (text_t){0}, cost);
-    return password_matches(password, stored, cost);
+    password_shown_t shown = {0};
+    message_set(&shown, password, password);
+    if (stored.data != NULL)
+        message_set(&shown, hash, stored);
+    crowd_check(call);
+    const password_judged_t *judged = actor_call_or_fail(
+        call, hashers, "passwords.matches", &password_shown_message, &shown, &password_judged_message);
+    return judged->right;
 }
 
 text_t password_new(call_t *call, text_t password)
 {
-    call_yield(call);
-    return password_hash(call->arena, password, (int)call_config(call)->auth.bcrypt_cost);
+    password_wish_t wish = {0};
+    message_set(&wish, password, password);
+    crowd_check(call);
+    const password_hashed_t *hashed =
+        actor_call_or_fail(call, hashers, "passwords.hash", &password_wish_message, &wish, &password_hashed_message);
+    return hashed->hash;
 }
 
 /* --- registering -------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,4 @@
-/* users: a user's own record. PATCH may change the password and so runs in the hashing instances as a whole:
- * a row is routed by method and path, not by what stands in its body. */
+/* users: a user's own record. */
 #include "accounts.h"
 #include "phone.h"
 

@@ -88,7 +88,6 @@ static void on_early_stop(int signal_number)
 static void wait_for_database(const char *url)
 {
     char error[512];
-    signal(SIGTERM, on_early_stop);
     for (bool said = false;; said = true) {
         enum db_status status =
             lanes_check(&context.process, url, context.statements, context.statement_count, error, sizeof error);
@@ -151,7 +150,7 @@ static void serve(void *argument, enum error_code start_failed)
     if (!context.server)
         fail_start("cannot bind the endpoint below AIPOTEN_RUN");
     life.ready = true;
-    process_notify_ready(actor_schema_hash(context.actor, context.process.service));
+    process_notify_ready(actor_schema_hash(context.actor));
     log_event(LOG_INFO, "ready", LOG_I("statements", context.statement_count));
 }
 
@@ -180,29 +179,22 @@ static int64_t dispatch(call_t *call)
     return event_dispatch(call, known);
 }
 
-static bool is_pool(void)
-{
-    return strcmp(context.process.service, context.actor->name) != 0;
-}
-
 static void chore_done(void *argument, enum error_code failed)
 {
     (void)argument;
     bool events = life.chore == CHORE_EVENTS;
     life.chore_runs = false;
     int64_t next = !failed ? life.chore_next : events ? EVENTS_RETRY : CHORE_RETRY;
-    life.events_due |= events && next == 0 && !is_pool(); /* more wait: not until a tick */
+    life.events_due |= events && next == 0; /* more wait: not until a tick */
     life.chores[life.chore].at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
 }
 
-/* Events are delivered by everybody; by a pool, which is slow, only what it emitted. The others are the first instance's. */
+/* Events are delivered by everybody. The others are the first instance's. */
 static bool chore_is_due(int chore, int64_t now)
 {
     if (!life.chores[chore].step || now < life.chores[chore].at)
         return false;
-    if (chore == CHORE_EVENTS)
-        return life.events_due || !is_pool() || event_unsettled();
-    return context.process.number == 1 && !is_pool();
+    return chore == CHORE_EVENTS || context.process.number == 1;
 }
 
 /* One step of one of them at a time, in turn, so that none waits for the end of another's work. */
@@ -344,9 +336,11 @@ static void on_stop(void *argument)
 int actor_main(const actor_t *actor)
 {
     context.actor = actor;
-    context.statements = once_statements(actor, &context.statement_count);
+    insist(actor->statements || !actor->data_keys);
+    if (actor->statements)
+        context.statements = once_statements(actor, &context.statement_count);
     life.chores[CHORE_EVENTS].step = actor->data_keys ? dispatch : NULL; /* who cannot seal cannot emit */
-    life.chores[CHORE_TIDY].step = once_tidy;
+    life.chores[CHORE_TIDY].step = actor->data_keys ? once_tidy : NULL;
     life.chores[CHORE_ACTOR].step = actor->chore;
     life.chores[CHORE_RETENTION].step = actor->retention_count ? retention_step : NULL;
     process_join(&context.process);
@@ -356,8 +350,10 @@ int actor_main(const actor_t *actor)
     counters_declare();
     if (actor->data_keys)
         process_ring(actor->data_keys, &context.data_keys);
-    const char *url = process_secret("database_url").data; /* a NUL follows it */
-    wait_for_database(url);
+    signal(SIGTERM, on_early_stop);
+    const char *url = actor->statements ? process_secret("database_url").data /* a NUL follows it */ : NULL;
+    if (url)
+        wait_for_database(url);
     context.loop = loop_ev_create();
     cached_far_open();
     loop_ev_signal(context.loop, SIGTERM, on_stop, NULL);
@@ -369,7 +365,7 @@ int actor_main(const actor_t *actor)
     outgoing_open(context.loop, &context.process);
     context.loop->add_turn_hook(context.loop, events_turn, NULL);
     insist(actor->workers <= ACTOR_WORKERS_MAX);
-    if (actor->worker && !is_pool())
+    if (actor->worker)
         context.loop->add_turn_hook(context.loop, workers_turn, NULL);
     life.timer = context.loop->timer(context.loop, READY_TICK, starting, NULL);
     context.loop->timer(context.loop, HOUSEKEEPING_TICK, housekeeping, NULL);

@@ -50,7 +50,6 @@ typedef struct endpoint {
     enum rate_class rate;
     const char *rate_field;    /* input field that is counted beside the address: of RATE_LOGIN an account's e-mail; else a
                                   password, whose tries count for the caller */
-    const char *pool;          /* instances that answer it, "accounts-hash"; NULL: the actor's own service */
     const char *headers;       /* request headers that are passed on, lower case, separated by spaces */
     enum error_code errors[8]; /* beyond those that follow from the row; for OpenAPI */
     bool writes;               /* changes something: never retried by the frontend on its own */
@@ -69,10 +68,10 @@ static inline bool endpoint_is_route(const endpoint_t *endpoint)
 
 struct retention;
 typedef struct actor {
-    const char *name;
+    const char *name; /* of its service and, when it has tables, of its schema */
     const endpoint_t *endpoints;
     int endpoint_count;
-    const statement_t *const *statements;
+    const statement_t *const *statements; /* NULL: it has no tables, and its processes no connection to PostgreSQL */
     int statement_count;
     const char *data_keys; /* secret with the ring that seals its columns, and .chore = reseal.h; NULL: it seals nothing, and no row writes */
     /* Runs once as a call of nobody when the lanes are open, before READY; call_fail fails the start. May be NULL. */
@@ -94,8 +93,8 @@ enum { ACTOR_WORKERS_MAX = 16 };
 /* Runs until told to stop; the process's exit status. */
 int actor_main(const actor_t *);
 
-/* Two processes whose rows for a service differ do not talk: the frontend routes only to equal hashes. */
-uint64_t actor_schema_hash(const actor_t *, const char *service);
+/* Two processes whose rows of an actor differ do not talk: the frontend routes only to equal hashes. */
+uint64_t actor_schema_hash(const actor_t *);
 
 /* Fields that several actors use. */
 #define ID_PARAMS(FIELD) FIELD(uuid, id, .required = true)

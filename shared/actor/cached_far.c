@@ -12,7 +12,7 @@ static struct {
 
 void cached_far_open(void)
 {
-    far.schema = actor_schema_hash(context.actor, context.process.service);
+    far.schema = actor_schema_hash(context.actor);
     far.hits = counter_declare(context.process.self, "cache_hits_redis", "answers", "answers taken from Redis, not made anew");
     second_open(context.loop, &context.process.config, context.cache, context.actor->name);
 }

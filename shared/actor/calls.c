@@ -8,7 +8,7 @@
 #include "../base/log.h"
 #include "../base/panic.h"
 
-enum { SENT_MOST = 2 /* to one instance, and once more when that died */, WAIT_STEP = 20 /* milliseconds */ };
+enum { WAIT_STEP = 20 /* milliseconds */, SERVICES_MAX = 64 };
 
 /* --- the id of a nested call ---------------------------------------------------------------------------------------- */
 
@@ -111,10 +111,7 @@ static answer_t answer_read(call_t *call, const char *operation, const exchange_
 static bool wait_for_service(call_t *call, const char *service, int64_t since)
 {
     int64_t patience = context.process.config.http.patience * CLOCK_MILLISECOND, now = clock_monotonic();
-    int index = upstream_service(service);
-    if (index < 0)
-        panic("no service %s answers operations", service);
-    if (!upstream_coming_back(index, patience) || now - since >= patience || now >= call->deadline)
+    if (!upstream_coming_back(upstream_service(service), patience) || now - since >= patience || now >= call->deadline)
         return false;
     job_running(NULL);
     lanes_pause(context.lanes, WAIT_STEP);
@@ -122,16 +119,14 @@ static bool wait_for_service(call_t *call, const char *service, int64_t since)
     return true;
 }
 
-answer_t actor_call_at(
-    call_t *call, const char *service, const char *operation, const exchange_of_t *exchange, const char *file, int line)
+/* Sends it until somebody has answered it, or nobody will. */
+static answer_t ask(call_t *call, const char *service, const char *operation, const exchange_of_t *exchange)
 {
     job_t *job = job_of(call);
-    call_insist_free(call, file, line, operation);
     request_t request = {0};
     request_fill(call, operation, exchange, &request);
-    job->step++;
     int64_t since = clock_monotonic();
-    for (int sent = 0;;) {
+    for (int lost = 0;;) {
         outgoing_t out;
         fault_point("ask.before_send");
         outgoing_send(&out, service, &request, call->deadline, &job->heard);
@@ -145,14 +140,49 @@ answer_t actor_call_at(
             return answer_failed(ERROR_TIMEOUT, true);
         if (out.status == OUTGOING_UNAVAILABLE) {
             if (!wait_for_service(call, service, since))
-                return answer_failed(ERROR_UNAVAILABLE, sent > 0);
+                return answer_failed(ERROR_UNAVAILABLE, lost > 0);
             continue;
         }
         message_set(&request, resent, true);
-        if (++sent == SENT_MOST)
+        /* It may be why they die. */
+        if (++lost >= context.process.config.http.losses_most)
             return answer_failed(ERROR_UNAVAILABLE, true);
         since = clock_monotonic();
     }
+}
+
+/* Calls of this process that wait for each service: they stand at upstream_service. */
+static int waiting[SERVICES_MAX];
+
+void calls_end(job_t *job)
+{
+    if (job->waits_for)
+        waiting[job->waits_for - 1]--;
+    job->waits_for = 0;
+}
+
+int calls_waiting(const char *service)
+{
+    int index = upstream_service(service);
+    insist(index >= 0 && index < SERVICES_MAX);
+    return waiting[index];
+}
+
+answer_t actor_call_at(
+    call_t *call, const char *service, const char *operation, const exchange_of_t *exchange, const char *file, int line)
+{
+    job_t *job = job_of(call);
+    int index = upstream_service(service);
+    call_insist_free(call, file, line, operation);
+    if (index < 0 || index >= SERVICES_MAX)
+        panic_at(file, line, "no service %s answers operations", service);
+    insist(!job->waits_for);
+    job->waits_for = index + 1;
+    waiting[index]++;
+    answer_t answer = ask(call, service, operation, exchange);
+    calls_end(job);
+    job->step++;
+    return answer;
 }
 
 const void *answer_or_fail(call_t *call, const char *operation, answer_t answer)

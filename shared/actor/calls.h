@@ -34,11 +34,14 @@ typedef struct {
 } exchange_of_t;
 
 /* Asks `operation` ("children.personal_data") of `service` ("children") and waits. Messages are those of its row. A dead
- * instance's call is sent to another one, and while the service restarts it waits, for http.patience. */
+ * instance's call is sent to another one (http.losses_most), and while the service restarts it waits, for http.patience. */
 #define actor_call(call, service, operation, input_message, input, output_message)                                  \
     actor_call_at((call), (service), (operation), &(const exchange_of_t){(input_message), (input), (output_message)},  \
         __FILE__, __LINE__)
 answer_t actor_call_at(call_t *, const char *service, const char *operation, const exchange_of_t *, const char *file, int line);
+/* How many calls of this process wait for that service's answers. Where an answer takes long (a hash), who asks bounds their number by it:
+ * each keeps one of actor.max_coroutines, which all others need as well. */
+int calls_waiting(const char *service);
 /* The answer's value; without one the call ends with the other's error, as far as it is the client's to know. */
 #define actor_call_or_fail(call, service, operation, input_message, input, output_message)                          \
     answer_or_fail((call), (operation), actor_call(call, service, operation, input_message, input, output_message))

@@ -52,6 +52,7 @@ typedef struct job {
     struct direct *direct; /* events that it delivers behind its reply (event.c), when this run commits */
     text_t caller;     /* the actor that asks; empty: a frontend */
     int step;          /* calls to other actors in this run of the handler (calls.c) */
+    int waits_for;     /* which service, while it does, from 1; 0: none */
     buffer_t heard;    /* the last answer to them */
     struct {           /* its place in the record of calls (once.h) */
         uuid_t id, principal;
@@ -163,6 +164,11 @@ void job_refuse(job_t *job, enum error_code code);
 void job_answer(job_t *job);
 /* Says that this call runs now (for crash reports and log lines); NULL: none does. */
 void job_running(const job_t *job);
+
+/* --- calls.c ------------------------------------------------------------------------------------------------------ */
+
+/* This run of the handler ended in the middle of one. */
+void calls_end(job_t *job);
 
 /* --- hints.c ------------------------------------------------------------------------------------------------------ */
 

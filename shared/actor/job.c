@@ -291,6 +291,7 @@ static bool attempt(job_t *job)
         work(job);
         return commit_and_judge(job);
     }
+    calls_end(job);
     bool refused = outcome == OUTCOME_FAILED && job->status < 500;
     enum db_status status = refused ? transaction_refuse(&job->transaction) : DB_OK;
     transaction_rollback(&job->transaction);

@@ -17,6 +17,19 @@ MESSAGE(person, PERSON);
     FIELD(text, next, .nullable = true, .meaning = "null: that was all that this actor holds")
 MESSAGE(personal_data, PERSONAL_DATA);
 
+/* passwords.hash: a password as it is stored. passwords.matches: is it the password of that hash? Without one it is not, in the same
+ * time (crypto/hash.h). */
+#define PASSWORD_WISH(FIELD) FIELD(text, password, .required = true, .format = FORMAT_PASSWORD, .secret = true)
+MESSAGE(password_wish, PASSWORD_WISH);
+#define PASSWORD_HASHED(FIELD) FIELD(text, hash, .required = true, .secret = true)
+MESSAGE(password_hashed, PASSWORD_HASHED);
+#define PASSWORD_SHOWN(FIELD)                                                                                      \
+    FIELD(text, password, .required = true, .max = 256, .secret = true)                                            \
+    FIELD(text, hash, .nullable = true, .secret = true)
+MESSAGE(password_shown, PASSWORD_SHOWN);
+#define PASSWORD_JUDGED(FIELD) FIELD(boolean, right, .required = true)
+MESSAGE(password_judged, PASSWORD_JUDGED);
+
 /* notifications.missed: what the principal was told after the notification of this number, as its sockets would have got it. */
 enum { MISSED_MOST = 100 };
 #define MISSED_AFTER(FIELD)                                                                                        \

@@ -71,15 +71,11 @@ static uint64_t endpoint_hash(const endpoint_t *row)
     return message_mix(hash, row->output);
 }
 
-uint64_t actor_schema_hash(const actor_t *actor, const char *service)
+uint64_t actor_schema_hash(const actor_t *actor)
 {
     /* Request and reply themselves are part of the agreement. */
     uint64_t sum = message_mix(message_mix(number_mix(fnv_basis, ENVELOPE_VERSION), &request_message), &reply_message);
-    for (int i = 0; i < actor->endpoint_count; i++) {
-        const endpoint_t *row = &actor->endpoints[i];
-        const char *answers = row->pool ? row->pool : actor->name;
-        if (strcmp(answers, service) == 0)
-            sum += endpoint_hash(row); /* a sum, so that the order of rows does not matter */
-    }
-    return string_mix(sum, service);
+    for (int i = 0; i < actor->endpoint_count; i++)
+        sum += endpoint_hash(&actor->endpoints[i]); /* a sum, so that the order of rows does not matter */
+    return string_mix(sum, actor->name);
 }

@@ -140,6 +140,7 @@ static bool bundle_attempt(bundle_t *bundle)
 {
     job_t *lead = bundle->lead;
     if (_setjmp(lead->back) != OUTCOME_STARTED) {
+        calls_end(lead);
         transaction_rollback(&lead->transaction);
         return false;
     }

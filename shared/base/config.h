@@ -71,6 +71,7 @@ typedef struct config {
         const char *issuer, *audience;
         int64_t access_lifetime, refresh_lifetime;
         int64_t bcrypt_cost;
+        int64_t max_hashing; /* calls of one accounts instance that wait for a hash */
         int64_t verification_lifetime, reset_lifetime; /* of the tokens in mails */
         int64_t restore_within; /* a deleted account comes back by a login; then it is erased */
     } auth;

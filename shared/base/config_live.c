@@ -12,7 +12,7 @@ static const char *const live[] = {"rate.", "abuse.", "cors.", "log.", "retentio
     "listen.tls_certificate", "listen.tls_key", "http.request_timeout", "http.max_body", "http.max_header", "http.max_url",
     "http.max_json_depth", "http.max_pending_instance", "http.max_pending_connection",
     "http.max_pending_address", "http.send_timeout", "http.patience", "http.max_connections",
-    "http.max_connections_address", "http.losses_most", "auth.access_lifetime", "auth.refresh_lifetime", "auth.bcrypt_cost",
+    "http.max_connections_address", "http.losses_most", "auth.access_lifetime", "auth.refresh_lifetime", "auth.bcrypt_cost", "auth.max_hashing",
     "auth.verification_lifetime", "auth.reset_lifetime", "auth.restore_within", "security.hsts_max_age", "database.connections",
     "database.write_connections", "database.write_groups", "database.slow_log", "database.idle_close",
     "actor.drain_timeout", "mail.timeout", "mail.attempts", "mail.retry_first", "mail.retry_most", "mail.requeue",

@@ -9,7 +9,7 @@
 typedef struct {
     const char *service;
     uint64_t schema_hash;
-    bool spread; /* its calls keep a processor for long (a pool): each goes where the fewest are */
+    bool spread; /* its calls keep a processor for long (service_t.nice): each goes where the fewest are */
 } upstream_service_t;
 
 typedef struct upstream {

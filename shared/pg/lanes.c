@@ -146,6 +146,7 @@ static void on_notice(void *argument, const PGresult *notice)
 PGconn *connection_start(lanes_t *lanes, const char *role, const char *options)
 {
     char name[64];
+    insist(lanes->url != NULL);
     snprintf(name, sizeof name, "aipoten %s.%d %s", lanes->process->service, lanes->process->number, role);
     char all[240]; /* SQL's clock is this process's (aipoten.app_now) */
     snprintf(all, sizeof all, "%s -c aipoten.clock_shift=%lld", options, (long long)clock_shift());
@@ -259,7 +260,7 @@ rows_t *lanes_read(lanes_t *lanes, const statement_t *statement, const param_t *
 
 bool lanes_ready(const lanes_t *lanes)
 {
-    return pipeline_ready(lanes->read);
+    return !lanes->url || pipeline_ready(lanes->read);
 }
 
 bool lanes_idle(const lanes_t *lanes)

@@ -44,7 +44,7 @@ typedef struct transaction transaction_t;
 enum db_status lanes_check(
     process_t *, const char *url, const statement_t *const *statements, int count, char *error, size_t error_size);
 /* Begins to connect; lanes_ready tells when reads can run. `url` (a libpq URI, borrowed) and the statements must have been
- * checked. Never NULL. */
+ * checked; NULL: no connection is ever opened, there is only lanes_pause and lanes_yield. Never NULL. */
 lanes_t *lanes_open(loop_t *, process_t *, const char *url, const statement_t *const *statements, int count);
 /* On the statement's lane, which must not be LANE_WRITE. `deadline` is clock_monotonic(). rows_free the answer. */
 rows_t *lanes_read(lanes_t *, const statement_t *, const param_t *, int count, int64_t deadline);
@@ -76,7 +76,7 @@ enum db_status transaction_refuse(transaction_t **);
  * been. */
 rows_t *lanes_write(lanes_t *, const statement_t *, const param_t *, int count, int64_t deadline);
 
-/* Is the read lane connected? For readiness and 503 at once. */
+/* Is the read lane connected, or none wanted? For readiness and 503 at once. */
 bool lanes_ready(const lanes_t *);
 /* Nothing is under way on any lane. */
 bool lanes_idle(const lanes_t *);

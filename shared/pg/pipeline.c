@@ -506,7 +506,7 @@ pipeline_t *pipeline_create(lanes_t *lanes, enum lane lane)
     *pipeline = (pipeline_t){.lanes = lanes, .lane = lane, .name = lane == LANE_SLOW ? "slow" : "read"};
     pipeline->tail = &pipeline->head;
     pipeline->gathered_tail = &pipeline->gathered;
-    pipeline->wanted = lane == LANE_READ; /* the slow lane opens at its first use */
+    pipeline->wanted = lane == LANE_READ && lanes->url; /* the slow lane opens at its first use */
     if (pipeline->wanted)
         open_lane(pipeline);
     return pipeline;

@@ -138,15 +138,6 @@ cache_key_t cache_key_of(const cache_t *cache, text_t canonical)
     return key;
 }
 
-/* accounts-hash is the accounts program: what one of them dies with, it owed for both. */
-static uint32_t owner_of(int service)
-{
-    uint32_t first = 0;
-    while (strcmp(services[first].program, services[service].program) != 0)
-        first++;
-    return first;
-}
-
 static uint32_t place_of(const cache_t *cache, const char *name, const uuid_t *id)
 {
     char canonical[64 + sizeof(uuid_t)];
@@ -166,7 +157,7 @@ cache_tag_t cache_tag_of(const cache_t *cache, const char *name, const uuid_t *i
     int service = service_find(owner);
     if (service < 0)
         panic("tag %s belongs to %s, which is no service", name, owner);
-    return (cache_tag_t){.place = place_of(cache, name, id), .owner = owner_of(service)};
+    return (cache_tag_t){.place = place_of(cache, name, id), .owner = (uint32_t)service};
 }
 
 /* --- sequence ----------------------------------------------------------------------------------------------------- */
@@ -242,8 +233,8 @@ uint64_t cache_segment_id(const cache_t *cache)
 
 static void owner_died(cache_t *cache, int service)
 {
-    raise_time(&cache->head->died_at[owner_of(service)], clock_now());
-    raise_to(&cache->head->died[owner_of(service)], atomic_fetch_add(&cache->head->sequence, 1) + 1);
+    raise_time(&cache->head->died_at[service], clock_now());
+    raise_to(&cache->head->died[service], atomic_fetch_add(&cache->head->sequence, 1) + 1);
     CACHE_COUNT(cache, deaths);
 }
 

@@ -7,7 +7,7 @@
  * - Once cache_invalidate has returned, no look that begins gives an answer that depends on one of its tags and
  *   whose stamp was taken before. So: stamp before the query, commit before the invalidation, invalidation before
  *   the reply.
- * - Once cache_instance_died has returned, no look gives an answer that depends on a tag of that instance's program
+ * - Once cache_instance_died has returned, no look gives an answer that depends on a tag of that instance's service
  *   and whose stamp was taken before: what it had committed but not yet invalidated is gone with it.
  * - Torn, foreign, over its time, not admitted: a miss. Nothing here is ever the only copy of anything.
  *
@@ -30,7 +30,7 @@ typedef struct {
 
 typedef struct {
     uint32_t place;  /* in the table of tags */
-    uint32_t owner;  /* index in services[] of the first service of the owner's program */
+    uint32_t owner;  /* index in services[] */
 } cache_tag_t;
 
 /* This process's way to the cache. One for each process, kept for good; a child of fork opens its own. */
@@ -51,8 +51,8 @@ bool cache_enabled(const cache_t *);
 /* `canonical` names the answer wholly: operation, path, parameters, language, and whose it is when it is personal.
  * 128 bits of SipHash under the segment's own key: who does not know it cannot make two names meet. */
 cache_key_t cache_key_of(const cache_t *, text_t canonical);
-/* `id`: NULL or all zero when the tag has none. `owner` is the service that alone changes what the tag stands for;
- * all services of its program count as it. Panics when there is no such service. */
+/* `id`: NULL or all zero when the tag has none. `owner` is the service that alone changes what the tag stands for.
+ * Panics when there is no such service. */
 cache_tag_t cache_tag_of(const cache_t *, const char *name, const uuid_t *id, const char *owner);
 
 /* --- looking: frontends ------------------------------------------------------------------------------------------- */
@@ -145,7 +145,7 @@ uint64_t cache_segment_id(const cache_t *);
 /* The instance in this row of the table has ended. Before the table says so: before its state, pid or generation
  * change. */
 void cache_instance_died(cache_t *, int slot);
-/* All that depends on tags of this service's program is outdated: it died on another machine, or what it changed cannot be told.
+/* All that depends on tags of this service is outdated: it died on another machine, or what it changed cannot be told.
  * Anybody but readers. Panics when there is no such service. */
 void cache_owner_died(cache_t *, const char *owner);
 /* Everything filed until now is outdated. */

@@ -141,7 +141,7 @@ static void test_a_write_during_the_query_outdates_the_answer(void **state)
     assert_int_equal(look("during", &found), CACHE_NONE);
 }
 
-static void test_a_death_ends_what_its_program_owns(void **state)
+static void test_a_death_ends_what_its_service_owns(void **state)
 {
     (void)state;
     cache_found_t found;
@@ -153,6 +153,9 @@ static void test_a_death_ends_what_its_program_owns(void **state)
     assert_int_equal(look("of children", &found), CACHE_NONE);
     assert_int_equal(look("of accounts", &found), CACHE_HIT);
     segment_instance(segment, 4)->service = (int16_t)service_find("accounts-hash");
+    cache_instance_died(cache, 4); /* it owns nothing */
+    assert_int_equal(look("of accounts", &found), CACHE_HIT);
+    segment_instance(segment, 4)->service = (int16_t)service_find("accounts");
     cache_instance_died(cache, 4);
     assert_int_equal(look("of accounts", &found), CACHE_NONE);
     second.stamp = cache_stamp(cache);
@@ -499,7 +502,7 @@ int main(void)
         cmocka_unit_test(test_what_was_filed_is_found),
         cmocka_unit_test(test_an_invalidated_tag_ends_it),
         cmocka_unit_test(test_a_write_during_the_query_outdates_the_answer),
-        cmocka_unit_test(test_a_death_ends_what_its_program_owns),
+        cmocka_unit_test(test_a_death_ends_what_its_service_owns),
         cmocka_unit_test(test_a_flush_ends_all),
         cmocka_unit_test(test_a_miss_is_filled_once),
         cmocka_unit_test(test_only_public_ones_are_given_stale),

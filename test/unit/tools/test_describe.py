@@ -45,7 +45,6 @@ BAD = [
     ('ROW("a.eight", "POST", "/api/v1/h", .shape = SHAPE_LIST)', "a.eight: an answer with data needs output"),
     ('ROW("a.nine", "POST", "/api/v1/i", .status = 404)', "a.nine: status must be that of a success"),
     ('ROW("a.ten", "POST", "/api/v1/j", .roles = 1 << 20)', "a.ten: roles must be ANYONE or a set"),
-    ('ROW("a.eleven", "POST", "/api/v1/k", .pool = "nowhere")', "a.eleven: is answered by a service that shared/shm/services.c"),
     ('ROW("b.one", "GET", "/v1/a")', "b.one: path /v1/a must begin with /api/v1/"),
     ('ROW("b.two", "GET", "/api/v1/A/b")', 'b.two: path /api/v1/A/b: "A" is neither'),
     ('ROW("b.three", "GET", "/api/v1/l//m")', 'b.three: path /api/v1/l//m: "" is neither'),
@@ -121,6 +120,11 @@ def test_a_writing_row_needs_keys(describe):
     status, said = describe(rows, keys="NULL")
     assert status == 1 and said.splitlines()[0].startswith("describe: a.two: writes, so its actor needs data_keys"), said
     assert describe(rows[:1], keys="NULL") == (0, "")
+
+
+def test_an_actor_has_the_name_of_a_service(describe):
+    status, said = describe(['ROW("a.one", "GET", "/api/v1/a")'], name="nowhere")
+    assert status == 1 and said.startswith("describe: a.one: is answered by a service that shared/shm/services.c does not have"), said
 
 
 def test_good_rows(describe, tmp_path):
