@@ -24,7 +24,7 @@ bool base64url_decode_into(text_t encoded, void *out, size_t size, size_t *lengt
 
 /* Of a stored hash; -1 when it is none. */
 int password_cost(text_t stored);
-/* bcrypt "$2b$". 55 ms at cost 10: only in hashing instances. `password` is 1 to 72 bytes without NUL. */
+/* bcrypt "$2b$". 55 ms at cost 10: only in actors/passwords. `password` is 1 to 72 bytes without NUL. */
 text_t password_hash(arena_t *, text_t password, int cost);
 /* Constant time in the comparison. An empty `stored` still takes the time of a hash and gives false, so that an unknown
  * e-mail address cannot be told by the clock; a wrong password takes that time also against a hash of a lower cost. */

@@ -247,6 +247,21 @@ def test_postgres_stopped_and_started(own, me):
     assert sorted(own.pids()) == pids, 'a process died'
 
 
+def test_who_hashes_needs_no_database(own, me):
+    """accounts-hash has no connection to PostgreSQL, and comes up without it."""
+    assert all((row['connections'] > 0) == (row['service'] not in ('accounts-hash', 'broker', 'frontend')) for row in own.instances())
+    old = own.pids('accounts-hash')
+    own.services('postgres_stop')
+    try:
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: [row['state'].upper() for row in own.instances('accounts-hash') if row['pid'] not in old] == ['READY'] * 2,
+                   BACK_WITHIN, 'accounts-hash without PostgreSQL')
+    finally:
+        own.services('postgres_start')
+    wait_until(lambda: Client(own).post('/api/v1/auth/login', {'email': me.email, 'password': me.password}).status == 200, BACK_WITHIN)
+
+
 CUT = """as_postgres psql -U postgres -h "$services_home/postgres" -p "$POSTGRES_PORT" -Atqc "SELECT pg_terminate_backend(pid)
 FROM pg_stat_activity WHERE usename IN ('aipoten_accounts', 'aipoten_children')" postgres"""
 

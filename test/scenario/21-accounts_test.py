@@ -617,7 +617,7 @@ def test_change_is_logged_without_personal_data(system, admin, newcomer):
 def test_login_flood_delays_only_logins(start_system):
     """More logins at once than can be hashed before their deadline: the late ones are told so and are not hashed any more, so
     that the next one is answered at once; everything else goes on meanwhile."""
-    system = start_system(settings={'auth': {'bcrypt_cost': 11}, 'http': {'request_timeout': '2s'}})
+    system = start_system(settings={'auth': {'bcrypt_cost': 11, 'max_hashing': 80}, 'http': {'request_timeout': '2s'}})
     person = people.newcomer(system, consents=False)
     login = {'email': person.email, 'password': person.password}
     slowest, statuses = 0, []
@@ -633,6 +633,25 @@ def test_login_flood_delays_only_logins(start_system):
     assert slowest < 1, f'users/me took {slowest:.2f} s meanwhile'
     # Were the late ones hashed all the same, this would wait for each of them.
     wait_until(lambda: Client(system, check=False).post(f'{AUTH}/login', login).status == 200, 5, 'a login after the flood')
+
+
+def test_a_crowd_that_wants_hashes_leaves_room_for_others(start_system):
+    """More than auth.max_hashing of an accounts instance's calls are told at once to come again: the rest of its coroutines, here one, is
+    for everybody else, however long the hashes take."""
+    system = start_system(settings={'auth': {'bcrypt_cost': 11, 'max_hashing': 2}, 'actor': {'max_coroutines': 4}})
+    person = people.newcomer(system, consents=False)
+    login = {'email': person.email, 'password': person.password}
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        crowd = [pool.submit(lambda: Client(system).post(f'{AUTH}/login', login)) for _ in range(80)]
+        while not all(future.done() for future in crowd):
+            person.client.get(ME).expect(200)
+            person.client.patch(ME, {'language': 'en'}).expect(200)
+        answers = [future.result() for future in crowd]
+    assert {answer.status for answer in answers} == {200, 503}, [answer.status for answer in answers]
+    assert all(answer.code == 'UNAVAILABLE' and answer.header('retry-after') for answer in answers if answer.status == 503)
+    counters = system.ctl('counters', '-j', 'accounts-hash')['counters']
+    assert sum(row['value'] for row in counters if row['name'] == 'calls') < 80, 'who was refused was not hashed'
+    Client(system).post(f'{AUTH}/login', login).expect(200)
 
 
 # --- the key that seals phone numbers ---------------------------------------------------------------------------------------------
@@ -661,7 +680,6 @@ def test_phones_survive_a_key_rotation(start_system):
         after = database.rows('SELECT id, updated_at, phone_index FROM accounts.users ORDER BY id')
         assert [(row['id'], row['updated_at'], bytes(row['phone_index'] or b'')) for row in after] == \
                [(row['id'], row['updated_at'], bytes(row['phone_index'] or b'')) for row in before]
-    for service in ('accounts', 'accounts-hash'):
-        system.ctl('restart', service)
+    system.ctl('restart', 'accounts')
     assert person.client.get(ME).expect(200).data['phone'] == phone
     assert person.id in [row['id'] for row in admin.client.get(USERS, query={'q': phone}).expect(200).data]

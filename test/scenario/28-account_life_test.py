@@ -269,9 +269,22 @@ def test_reset_refuses(system, body, status, fields):
     assert Client(system).post(RESET, body).expect(status).fields == fields
 
 
-def test_reset_is_hashed_in_the_pool(system):
+def test_hashes_are_made_elsewhere(system, newcomer):
+    """Setting and showing a password is answered by accounts, who asks accounts-hash once for each hash, and for nothing else."""
+    def asked():
+        rows = system.ctl('counters', '-j', 'accounts-hash')['counters']
+        return sum(row['value'] for row in rows if row['name'] == 'calls')
+
     row = next(row for row in system.ctl('routes', '-j')['routes'] if row['operation'] == 'auth.password.reset')
-    assert row['service'] == 'accounts-hash' and row['rate'] == 'login'
+    assert row['service'] == 'accounts' and row['rate'] == 'login'
+    before = asked()
+    person = newcomer(consents=False)  # registers and logs in
+    assert asked() == before + 2
+    person.client.patch(ME, {'name': '김이름'}).expect(200)
+    ask(system, person.email).expect(202)
+    assert asked() == before + 2
+    person.client.patch(ME, {'current_password': 'not this one', 'new_password': 'another password'}).expect(401, 'INVALID_CREDENTIALS')
+    assert asked() == before + 3
 
 
 # --- mails -------------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from harness.load import Load
 from harness.wait import kill, pid_lives, wait_gone, wait_until
 
 BACK_WITHIN = 10  # ten times what the bench states
-CHILDREN, ME = '/api/v1/children', '/api/v1/users/me'
+CHILDREN, ME, LOGIN = '/api/v1/children', '/api/v1/users/me', '/api/v1/auth/login'
 
 
 @pytest.fixture(scope='module')
@@ -83,6 +83,18 @@ def test_kill_one_of_two_actors_under_load(own, me):
         load.goes_on()
     assert not load.failures, load.failures[:5]
     assert load.slowest < 10
+
+
+def test_kill_who_hashes_under_load(own, me):
+    """A hash that was being computed is computed by another one: no log-in fails."""
+    person = {'email': me.email, 'password': me.password}
+    with Load(own, None, {'login': lambda client: client.post(LOGIN, person)}, pause=0) as load:
+        load.goes_on()
+        for row in own.instances('accounts-hash'):
+            kill(row['pid'])
+            back(own, 'accounts-hash', 2, [row['pid']])
+            load.goes_on()
+    assert not load.failures, load.failures[:5]
 
 
 def test_kill_every_instance_of_an_actor(own, me):

@@ -78,7 +78,7 @@ def test_rotation_under_load(own, ring):
 
 
 @pytest.mark.parametrize('ring, services', [
-    ('data_keys.children', ['children']), ('jwt_keys', ['accounts', 'accounts-hash', 'frontend'])], ids=['data_keys', 'jwt_keys'])
+    ('data_keys.children', ['children']), ('jwt_keys', ['accounts', 'frontend'])], ids=['data_keys', 'jwt_keys'])
 def test_processes_of_before_and_after_serve_side_by_side(own, ring, services):
     """Each step is held where half of the processes have taken it: what one seals and signs the other opens and verifies."""
     def half(load, number):
