@@ -483,7 +483,7 @@ def test_routes(make):
 
 # --- keys --------------------------------------------------------------------------------------------------------------------------------
 
-HOLDERS = ["accounts.1", "accounts.2", "accounts-hash.1", "frontend.1", "frontend.2"]
+HOLDERS = ["accounts.1", "accounts.2", "frontend.1", "frontend.2"]
 
 
 def keys(system):
@@ -515,7 +515,7 @@ def test_key_steps(make):
     assert ring(system)[:1] == old and keys(system) == {"k1": "first", "k2": "staged"}
     assert "staged: verifies" in system.ctl("secrets", "show", "jwt_keys")
     assert "staged already" in system.ctl("secrets", "stage", "jwt_keys", status=1)
-    for service in ("accounts", "accounts-hash", "frontend"):
+    for service in ("accounts", "frontend"):
         said = system.ctl("secrets", "promote", "jwt_keys", status=1)
         assert f"{service}.1 (pid {system.pid(service + '.1')}) still holds jwt_keys as it was" in said
         system.ctl("restart", f"{service}.1")
@@ -526,7 +526,7 @@ def test_key_steps(make):
     assert "k2 is the first" in system.ctl("secrets", "promote", "jwt_keys")
     assert keys(system) == {"k2": "first", "k1": "old"} and ring(system)[1:] == old
     assert "still holds" in system.ctl("secrets", "retire", "jwt_keys", status=1)
-    for service in ("accounts", "accounts-hash", "frontend"):
+    for service in ("accounts", "frontend"):
         system.ctl("restart", service)
     assert {held(system, name) for name in HOLDERS} == {(2, 2)}
     assert "may live until" in system.ctl("secrets", "retire", "jwt_keys", status=1)
@@ -547,7 +547,7 @@ def test_key_rotation(make):
     before = {name: system.instance(name)["generation"] for name in HOLDERS}
     said = system.ctl("secrets", "rotate", "jwt_keys")
     words = [line.split(" …")[0].split(";")[0] for line in said.splitlines()]
-    restarts = ["restarting accounts", "restarting accounts-hash", "restarting frontend"]
+    restarts = ["restarting accounts", "restarting frontend"]
     assert words[:-1] == ["jwt_keys: k2 is staged", *restarts, "jwt_keys: k2 is the first", *restarts]
     assert words[-1].startswith("next: aipotenctl secrets retire jwt_keys")
     assert keys(system) == {"k2": "first", "k1": "old"} and {held(system, name) for name in HOLDERS} == {(2, 2)}
