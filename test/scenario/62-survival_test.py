@@ -32,7 +32,7 @@ FRONT = ('frontend', 'broker')
 def own(start_system):
     return start_system(settings={
         'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'},
-        # An upgrade has twice the actors, 32, and each needs one for reading: what is left must go round.
+        # An upgrade has twice the actors, 28 with tables, and each needs one for reading: what is left must go round.
         'database': {'connections': 40},
         # As in 60-killer: held longer than a slow build needs to start an instance, and never taken for what kills.
         'http': {'losses_most': 100, 'patience': '10s', 'request_timeout': '20s', 'drain_timeout': '5s'},
