@@ -10,7 +10,8 @@
  * Topics (shared/wire/hint.h): `instances`, said by this process whenever the supervisor has changed the instance table, so that
  * who waits for an instance looks at once and not at its next tick; `stale`, said by actors after COMMIT, for other machines; those
  * of users, roles, rooms and sessions, said by actors and told to the frontends that follow them, which hold a socket that wants it;
- * and `lost`, said by this process.
+ * `frontends`, said by those whose clients are in calls, and by this process to other machines when one has ended; and `lost`, said by
+ * this process.
  *
  * What always holds: it carries hints only; killed at any time, it costs speed and nothing else. It waits for nobody: what a slow
  * reader's queue has no room for is dropped and counted, and the reader is told that something was lost as soon as it reads again; so
@@ -25,6 +26,7 @@
 #include "shm/process_reload.h"
 #include "shm/services.h"
 #include "wire/link.h"
+#include "wire/realtime.h"
 #include "wire/topics.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -47,6 +49,7 @@ static struct {
     uint64_t seen;                         /* version of the segment */
     uint64_t generations[SEGMENT_INSTANCES]; /* that live in each slot; 0: none */
     int services[SEGMENT_INSTANCES];         /* of these: the row may be another service's when an end is seen */
+    int frontend;                            /* a service */
     arena_t *arena;                        /* for reading a hint; emptied after each */
     buffer_t packed;
     int64_t stop_by; /* clock_monotonic(); 0: not told to stop; likewise below */
@@ -130,6 +133,14 @@ static bool generation_lives(uint64_t generation)
     return false;
 }
 
+/* Those of this machine see it in the instance table. */
+static void frontend_ended(uint64_t generation)
+{
+    broker.packed.length = 0;
+    realtime_pack_home(segment_identity(broker.process.segment), generation, true, &broker.packed);
+    bridge_hint(TEXT(TOPIC_FRONTENDS), buffer_text(&broker.packed));
+}
+
 /* What an actor had committed may not have been said before its end. */
 static void instance_ended(int slot)
 {
@@ -137,6 +148,8 @@ static void instance_ended(int slot)
     int service = broker.services[slot];
     topics_end(&broker.topics, broker.generations[slot]);
     seen_instance_ended(slot);
+    if (service == broker.frontend)
+        frontend_ended(broker.generations[slot]);
     if (service < 0 || service >= service_count || services[service].role == NULL)
         return;
     broker.lost = true;
@@ -180,10 +193,10 @@ static void subscribe(const hint_t *hint, uint32_t peer)
         LOG_S("next", "who is not told at once looks later; raise broker.topics"));
 }
 
-/* Only those of users, roles, rooms and sessions: `instances` and `lost` are each machine's own, `stale` has its numbers. */
+/* Only those of users, roles, rooms, sessions and frontends: `instances` and `lost` are each machine's own, `stale` has its numbers. */
 static bool topic_travels(text_t topic)
 {
-    static const char *const kinds[] = {TOPIC_USER, TOPIC_ROLE, TOPIC_ROOM, TOPIC_SESSION};
+    static const char *const kinds[] = {TOPIC_USER, TOPIC_ROLE, TOPIC_ROOM, TOPIC_SESSION, TOPIC_FRONTENDS};
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (text_starts_with(topic, text_of(kinds[i])))
             return true;
@@ -302,6 +315,7 @@ int main(void)
     loop_ev_signal(broker.loop, SIGINT, on_stop, NULL);
     loop_ev_signal(broker.loop, SIGURG, on_changed, NULL); /* services.h, `told` */
     broker.arena = arena_create(PROBLEM_BYTES, on_arena_limit, NULL);
+    broker.frontend = service_find("frontend");
     broker.topics.most = (int)(broker.process.config.broker.topics * SUBSCRIPTIONS_EACH);
     counters_open(broker.process.self);
     process_reload_watch(broker.loop, NULL);

@@ -6,6 +6,7 @@
 #include "segment.h"
 #include "../base/clock.h"
 #include "../base/panic.h"
+#include "../base/siphash.h"
 #include "metrics.h"
 #include "services.h"
 
@@ -194,6 +195,16 @@ void segment_endpoint(
 const uint8_t *segment_hash_key(const segment_t *segment)
 {
     return segment->hash_key;
+}
+
+uuid_t segment_identity(const segment_t *segment)
+{
+    static const char meant[] = "identity";
+    uint64_t words[2];
+    uuid_t identity;
+    siphash_128(segment->hash_key, meant, sizeof(meant), words);
+    memcpy(identity.bytes, words, sizeof(identity.bytes));
+    return identity;
 }
 
 void *segment_rate_table(segment_t *segment, size_t *size)

@@ -91,6 +91,8 @@ uint64_t segment_next_generation(segment_t *);
 void segment_endpoint(const segment_instance_t *, const char *run_directory, char *out, size_t out_size);
 /* Random per segment: seeds of hashes that clients could otherwise aim at. */
 const uint8_t *segment_hash_key(const segment_t *); /* 16 bytes */
+/* A name of this machine's segment that may be told to other machines: with it, generations mean something there. */
+uuid_t segment_identity(const segment_t *);
 
 /* The parts that other files of this directory own. */
 void *segment_rate_table(segment_t *, size_t *size);

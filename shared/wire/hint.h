@@ -29,5 +29,8 @@ MESSAGE_POSITIONAL(hint, HINT);
 #define TOPIC_ROLE "role:"
 #define TOPIC_ROOM "room:"
 #define TOPIC_SESSION "session:"
+/* That a frontend whose clients are in calls is there, or that one has ended: for frontends, also of other machines. Payload: that of
+ * realtime_pack_home. */
+#define TOPIC_FRONTENDS "frontends"
 /* Cached answers have become stale: for the brokers of other machines (this one's segment knows). Payload: stale.h. */
 #define TOPIC_STALE "stale"

@@ -32,6 +32,21 @@ void realtime_pack_end(const realtime_end_t *end, buffer_t *out)
     pack(REALTIME_END, &realtime_end_message, end, out);
 }
 
+void realtime_pack_call(const realtime_call_t *call, buffer_t *out)
+{
+    pack(REALTIME_CALL, &realtime_call_message, call, out);
+}
+
+void realtime_pack_home(uuid_t machine, uint64_t generation, bool ended, buffer_t *out)
+{
+    realtime_home_t home = {0};
+    message_set(&home, version, REALTIME_VERSION);
+    message_set(&home, machine, machine);
+    message_set(&home, generation, (int64_t)generation);
+    message_set(&home, ended, ended);
+    message_pack(&realtime_home_message, &home, out);
+}
+
 static _Noreturn void on_arena_limit(void *argument)
 {
     (void)argument;
@@ -64,7 +79,16 @@ bool realtime_read(text_t payload, realtime_t *out)
     case REALTIME_END:
         out->kind = REALTIME_END;
         return read_one(&realtime_end_message, said.said, &out->end);
+    case REALTIME_CALL:
+        out->kind = REALTIME_CALL;
+        return read_one(&realtime_call_message, said.said, &out->call) && out->call.act >= 0 && out->call.act < CALL_ACTS &&
+               (!message_has(&out->call, data) || out->call.data.length <= REALTIME_ARGUMENTS_MOST);
     default:
         return false;
     }
+}
+
+bool realtime_read_home(text_t payload, realtime_home_t *out)
+{
+    return read_one(&realtime_home_message, payload, out) && out->version == REALTIME_VERSION;
 }

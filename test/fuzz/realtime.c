@@ -51,6 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     realtime_t said;
     payload_try(text);
     socket_try(text);
+    realtime_home_t home;
     realtime_read(text, &said);
+    realtime_read_home(text, &home);
     return 0;
 }

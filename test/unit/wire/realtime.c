@@ -58,6 +58,53 @@ static void test_end_travels(void **state)
     buffer_free(&packed);
 }
 
+static void test_call_travels(void **state)
+{
+    (void)state;
+    buffer_t packed = {0};
+    realtime_call_t call = {0};
+    realtime_t read;
+    uuid_t machine = uuid_random(), socket = uuid_random(), user = uuid_new();
+    message_set(&call, act, CALL_SIGNAL);
+    message_set(&call, machine, machine);
+    message_set(&call, generation, 7);
+    message_set(&call, socket, socket);
+    message_set(&call, user, user);
+    message_set(&call, client, -5);
+    message_set(&call, data, TEXT("{\"sdp\":1}"));
+    realtime_pack_call(&call, &packed);
+    assert_true(realtime_read(buffer_text(&packed), &read));
+    assert_int_equal(read.kind, REALTIME_CALL);
+    assert_true(read.call.act == CALL_SIGNAL && read.call.generation == 7 && read.call.client == -5);
+    assert_true(uuid_equal(read.call.machine, machine) && uuid_equal(read.call.socket, socket) && uuid_equal(read.call.user, user));
+    assert_true(text_equal(read.call.data, TEXT("{\"sdp\":1}")));
+    for (size_t length = 0; length < packed.length; length++)
+        assert_false(realtime_read((text_t){packed.data, length}, &read));
+    for (int64_t act = -1; act <= CALL_ACTS; act += CALL_ACTS + 1) {
+        packed.length = 0;
+        call.act = act;
+        realtime_pack_call(&call, &packed);
+        assert_false(realtime_read(buffer_text(&packed), &read));
+    }
+    buffer_free(&packed);
+}
+
+static void test_home_travels(void **state)
+{
+    (void)state;
+    buffer_t packed = {0};
+    realtime_home_t read;
+    uuid_t machine = uuid_random();
+    realtime_pack_home(machine, 9, true, &packed);
+    assert_true(realtime_read_home(buffer_text(&packed), &read));
+    assert_true(uuid_equal(read.machine, machine) && read.generation == 9 && read.ended);
+    for (size_t length = 0; length < packed.length; length++)
+        assert_false(realtime_read_home((text_t){packed.data, length}, &read));
+    packed.data[1] = 2; /* another version */
+    assert_false(realtime_read_home(buffer_text(&packed), &read));
+    buffer_free(&packed);
+}
+
 static void test_others_are_refused(void **state)
 {
     (void)state;
@@ -83,6 +130,8 @@ int main(void)
         cmocka_unit_test(test_event_travels),
         cmocka_unit_test(test_event_without_row),
         cmocka_unit_test(test_end_travels),
+        cmocka_unit_test(test_call_travels),
+        cmocka_unit_test(test_home_travels),
         cmocka_unit_test(test_others_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
