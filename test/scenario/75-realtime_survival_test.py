@@ -1,17 +1,23 @@
 """Who is told things without pause, whatever is killed meanwhile: all of it, once and in order. Each client's view is held against the
 table. And who reads too slowly, never says who they are, or come back all at once."""
+import concurrent.futures
+import itertools
 import json
 import random
+import threading
 import time
 import uuid
 
 import pytest
 
 from harness import people
+from harness.client import Client
+from harness.emit import Emitter
 from harness.killer import Killer, seed_of_run
 from harness.measure import counters_of, held_by
 from harness.realtime import Ended, Engine, Refused, Socket, Stock, node_home
 from harness.reconcile import Stream
+from harness.storm import Storm
 from harness.wait import wait_until
 
 VICTIMS = ['broker', 'notifications', 'frontend', 'redis', 'postgres']
@@ -194,3 +200,84 @@ def test_all_come_back_at_once(own, change, killer, stream):
         stream.check()
     finally:
         stock.close()
+
+
+GUESTS, BACK_WITHIN = 2000, 60  # sockets; seconds: at 100 a second and frontend 10 to 16
+
+
+class Visitors:
+    """Ask without pause, for what the frontend knows and what an actor does; `answers`: (status, seconds), 0 where the connection was lost, as
+    those to a killed frontend are."""
+
+    def __init__(self, system, person):
+        self.system, self.token, self.answers, self.ending = system, person.token, [], threading.Event()
+        self.thread = threading.Thread(target=self.work, daemon=True)
+
+    def work(self):
+        for path in itertools.cycle(['/api/v1/videos', '/api/v1/notifications']):
+            if self.ending.wait(0.02):
+                return
+            began = time.monotonic()
+            try:
+                status = Client(self.system, self.token, check=False).get(path).status
+            except OSError:
+                status = 0
+            self.answers.append((status, time.monotonic() - began))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join(60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('victims, admission', [(1, 100), (2, 100), (2, 2000)])
+def test_thousands_come_back_at_once(own, change, killer, victims, admission):
+    """Those of one of the two frontends, and of both: so many a second are let in at each, pages are answered meanwhile, and each socket
+    is told all of it once and in order."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        persons = list(pool.map(lambda _: people.newcomer(own, consents=False), range(100)))
+    with Storm(own, persons, GUESTS, seed_of_run()) as storm, own.database() as database:
+        storm.all_there(120)
+        emitter = Emitter(own)
+
+        def tell(title):
+            for person in persons:
+                Stream.tell(database, emitter, person, title)
+
+        def told(count):
+            wait_until(lambda: storm.alive() and all(len(guest.seen) >= count for guest in storm.guests), BACK_WITHIN,
+                       f'{count} notifications at each', every=0.05)
+        tell('first')
+        told(1)
+        change(admission=admission)
+        began = time.monotonic()
+        with Visitors(own, persons[0]) as visitors:
+            for pid in own.pids('frontend')[:victims]:
+                killer.end('frontend', pid)
+            tell('missed')
+            wait_until(lambda: sum(not guest.there for guest in storm.guests) >= GUESTS * victims // 4, 20, 'them to be gone')
+            tell('meanwhile')
+            storm.all_there(BACK_WITHIN)
+            back = time.monotonic() - began
+            told(3)
+            caught_up = time.monotonic() - began
+        own.wait_ready()
+        came = [guest for guest in storm.guests if guest.connects > 1]
+        most, frontends = storm.most_in_a_second(began), len(own.pids('frontend'))
+        longest = max(seconds for _, seconds in visitors.answers)
+        print(f'{len(came)} back in {back:.1f} s, caught up in {caught_up:.1f} s, {most} let in in a second, '
+              f'{sum(guest.refused for guest in storm.guests)} times refused; {len(visitors.answers)} pages, the slowest {longest:.2f} s')
+        assert len(came) >= GUESTS * victims // 4
+        assert most <= 2 * admission * frontends  # a bucket that was full, and what came in during the second
+        assert admission * frontends * 2 > GUESTS or any(guest.refused for guest in storm.guests), 'nobody had to wait'
+        assert all(guest.recovered == guest.connects - 1 for guest in storm.guests)
+        lost = [answer for answer in visitors.answers if answer[0] != 200]
+        assert len(lost) <= 2 * victims and all(status == 0 for status, _ in lost), lost
+        assert longest < 2
+        for guest in storm.guests:
+            rows = database.rows('SELECT seq FROM notifications.notifications WHERE user_id = %s ORDER BY seq', guest.person.id)
+            assert guest.seen == [row['seq'] for row in rows], guest.person.id
