@@ -350,7 +350,7 @@ const config_row_t config_rows[] = {
     {"realtime.presence_keep", CONFIG_DURATION, AT(realtime.presence_keep), "30d", MINUTE, 30 * DAY,
         .meaning = "when somebody was last seen online is forgotten after this"},
     {"realtime.presence_lease", CONFIG_DURATION, AT(realtime.presence_lease), "10s", SECOND, HOUR,
-        .meaning = "with other machines: one that says nothing in Redis for so long has nobody online any more"},
+        .meaning = "with other machines: one that says nothing in Redis for so long has nobody online any more, nor in a call"},
     {"realtime.conformance", CONFIG_SWITCH, AT(realtime.conformance), "false",
         .meaning = "serve the echoes that the public test suites of Engine.IO and Socket.IO expect, instead of the realtime API"},
 

@@ -166,11 +166,13 @@ class Engine(WebSocket):
             assert opened.startswith('0'), opened
             self.opened = json.loads(opened[1:])
 
-    def next(self):
+    def next(self, within=120):
+        deadline = time.monotonic() + within
         while True:
             message = self.receive()
             if message != '2':
                 return message
+            assert time.monotonic() < deadline, 'nothing came but pings'
             self.send('3')
 
     def cut_off(self, timeout=20):

@@ -6,6 +6,7 @@ machine is known on the other."""
 import datetime
 import json
 import os
+import signal
 import subprocess
 import time
 import uuid
@@ -15,7 +16,7 @@ import pytest
 from harness import events, people
 from harness.client import Client
 from harness.load import Load
-from harness.realtime import Socket
+from harness.realtime import Socket, server_of
 from harness.system import BUILD
 from harness.wait import kill, wait_until
 
@@ -340,6 +341,52 @@ def test_redis_dies_under_load(machines, video, loads):
     wait_until(lambda: title(client, video) == 'while Redis was away', 2 * WITHIN, 'the new title')
     after = counters(there)
     assert after['bridge_subscriptions'] > before['bridge_subscriptions'] and after['bridge_flushes'] > before['bridge_flushes']
+
+
+# --- calls between machines ---------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def call(machines):
+    """The two of a consultation, each in its call on a machine of their own: (socket, its id) of both."""
+    consultation, persons = str(uuid.uuid4()), [people.newcomer(machines[0], consents=False) for _ in range(2)]
+    with machines[0].database() as database:
+        database.rows(f"""CREATE OR REPLACE VIEW aipoten.call_parties AS SELECT '{consultation}'::uuid AS consultation_id, u::uuid AS user_id
+            FROM unnest(ARRAY['{persons[0].id}', '{persons[1].id}']) AS u""")
+    parties = []
+    for machine, person in zip(machines, persons):
+        all_listen(machine)
+        socket = Socket(machine, person.token, timeout=60)
+        assert socket.ask('join_call', {'consultationId': consultation})['success']
+        parties.append((socket, json.loads(socket.answer[2:])['sid']))
+    assert heard(parties[0]) == ('call_joined', parties[1][1])
+    yield parties
+    for socket, _ in parties:
+        socket.close()
+
+
+def heard(party):
+    event = party[0].event()
+    return event[0], event[1]['socketId']
+
+
+@pytest.mark.parametrize('near', [0, 1])
+def test_a_killed_frontend_there_has_left_its_calls_here(machines, call, near):
+    """Its broker says so, whoever joined first."""
+    far = 1 - near
+    kill(server_of(machines[far], call[far][0]))
+    assert heard(call[near]) == ('call_left', call[far][1])
+    machines[far].wait_ready()
+
+
+def test_a_machine_that_is_not_heard_of_has_left_its_calls(machines, call):
+    """After a while, since nobody is left who could say so; and when it is heard of again, who is still there has joined."""
+    broker = machines[1].pids('broker')[0]
+    kill(broker, signal.SIGSTOP)
+    try:
+        assert heard(call[0]) == ('call_left', call[1][1])
+    finally:
+        kill(broker, signal.SIGCONT)
+    assert heard(call[0]) == ('call_joined', call[1][1])
 
 
 # --- who is online ------------------------------------------------------------------------------------------------------------

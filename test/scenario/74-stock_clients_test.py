@@ -1,5 +1,6 @@
 """The stock Socket.IO client from npm against four frontends: polls that reach any of them, upgrades, notifications, recovery, logout,
 and the death of frontends."""
+import json
 import signal
 import uuid
 
@@ -265,3 +266,127 @@ def test_a_call_between_two_parties(four):
     assert sockets[0].event()[0] == 'call_left'
     for socket in [*sockets, stranger]:
         socket.close()
+
+
+class Party:
+    """One of a call's two, in its room, by a socket of this frontend; None: of any but those."""
+
+    def __init__(self, system, person, consultation, at=None, but=(), pid=None):
+        auth = {'token': person.token, **({'pid': pid} if pid else {})}
+
+        def meet():
+            socket = Socket(system, auth=auth, timeout=60)
+            server = server_of(system, socket)
+            if server == at or (at is None and server is not None and server not in but):
+                return socket, server
+            return socket.close()
+        self.socket, self.server = wait_until(meet, 60, 'a socket at such a frontend')
+        self.person, self.wish = person, {'consultationId': consultation}
+        self.id, self.pid = (json.loads(self.socket.answer[2:])[name] for name in ('sid', 'pid'))
+        assert self.socket.ask('join_call', self.wish)['success'] is True
+
+    def hears(self, name, other):
+        event = self.socket.event()
+        assert (event[0], event[1]['socketId'], event[1]['userId']) == (name, other.id, other.person.id), event
+
+    def says(self, data):
+        assert self.socket.ask('signal', {**self.wish, 'data': data})['success'] is True
+
+
+@pytest.fixture
+def call(four):
+    """Two who have a consultation: its id, and they."""
+    consultation, parties = str(uuid.uuid4()), [people.newcomer(four, consents=False) for _ in range(2)]
+    with four.database() as database:
+        database.rows(f"""CREATE OR REPLACE VIEW aipoten.call_parties AS SELECT '{consultation}'::uuid AS consultation_id, u::uuid AS user_id
+            FROM unnest(ARRAY['{parties[0].id}', '{parties[1].id}']) AS u""")
+    four.wait_ready()
+    return consultation, *parties
+
+
+def test_a_killed_frontend_s_clients_have_left_their_calls(four, call):
+    """Whoever was in the room first; told once of each, and before they are back."""
+    consultation, one, other = call
+    waits = Party(four, one, consultation)
+    first = Party(four, other, consultation, but=[waits.server])
+    waits.hears('call_joined', first)
+    second = Party(four, other, consultation, at=first.server)
+    waits.hears('call_joined', second), first.hears('call_joined', second)
+    late = Party(four, one, consultation, but=[waits.server, first.server])  # it knows of nobody yet
+    for party in (waits, first, second):
+        party.hears('call_joined', late)
+    second.says('before the end')
+    for party in (waits, first, late):
+        party.hears('signal', second)
+    kill(first.server)
+    for party in (waits, late):
+        gone = [party.socket.event() for _ in range(2)]
+        assert sorted((event[0], event[1]['socketId']) for event in gone) == sorted(('call_left', who.id) for who in (first, second))
+    four.wait_ready()
+    back = Party(four, other, consultation, pid=second.pid)
+    for party in (waits, late):
+        party.hears('call_joined', back)
+    assert back.socket.ask('leave_call', back.wish)['success'] is True
+    for party in (waits, late):
+        party.hears('call_left', back)  # and nothing in between
+        party.socket.close()
+
+
+def test_who_comes_back_to_a_call_has_left_before(four, call):
+    """Though its frontend has not noticed, and is killed later: that is nobody's end any more."""
+    consultation, one, other = call
+    waits = Party(four, one, consultation)
+    first = Party(four, other, consultation, but=[waits.server])
+    waits.hears('call_joined', first)
+    again = Party(four, other, consultation, pid=first.pid, but=[waits.server, first.server])
+    waits.hears('call_left', first), waits.hears('call_joined', again)
+    device = Party(four, other, consultation, at=first.server)  # of the same user, but no other's successor
+    waits.hears('call_joined', device)
+    first.says('of whom nothing is expected any more')
+    kill(first.server)
+    waits.hears('call_left', device)
+    again.says('still there')
+    waits.hears('signal', again)
+    four.wait_ready()
+    for party in (waits, again):
+        party.socket.close()
+
+
+def test_a_call_s_party_that_goes_to_another_frontend_is_still_there(four, call):
+    """The first frontend's end is none of its business then; the other one's is."""
+    consultation, one, other = call
+    waits = Party(four, one, consultation)
+    wish = {'consultationId': consultation}
+    polls = wait_until(lambda: next((poll for poll in [Polling(four)] if poll.generation != generation_of(four, waits.server)), None),
+                       60, 'a session at another frontend')
+    polls.connect(other.token)
+    assert polls.post('421' + json.dumps(['join_call', wish])) == (200, 'ok')
+    name, joined = waits.socket.event()
+    assert (name, joined['userId']) == ('call_joined', other.id)
+    owner = polls.generation
+
+    def upgrades():
+        engine = Engine(four, sid=polls.sid, timeout=60)
+        server = server_of(four, engine)
+        if server is None or generation_of(four, server) in (owner, generation_of(four, waits.server)):
+            return engine.close()
+        engine.send('2probe')
+        assert engine.receive() == '3probe'
+        engine.send('5')
+        return engine, server
+    engine, server = wait_until(upgrades, 60, 'the session at another frontend')
+    engine.send('422' + json.dumps(['signal', {**wish, 'data': 'moved'}]))
+    assert waits.socket.event()[0] == 'signal'
+    kill(next(row['pid'] for row in four.instances('frontend') if row['generation'] == owner))
+    four.wait_ready()
+    engine.send('423' + json.dumps(['signal', {**wish, 'data': 'moved'}]))
+    assert waits.socket.event()[0] == 'signal', 'it was told as gone'
+    kill(server)
+    name, left = waits.socket.event()
+    assert (name, left['socketId']) == ('call_left', joined['socketId'])
+    four.wait_ready()
+    waits.socket.close()
+
+
+def generation_of(system, pid):
+    return next(row['generation'] for row in system.instances('frontend') if row['pid'] == pid)

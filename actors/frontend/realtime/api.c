@@ -17,7 +17,8 @@
 enum {
     LOOK = 200,      /* milliseconds between two looks for sessions that were ended (a second is allowed) */
     LOOKS_EXPIRY = 5, /* each so many looks also for tokens that expired */
-    PID_CHANCE = 12, /* bytes */
+    PID_CHANCE = 12, /* bytes: the client's, which stay when it comes back, and those of this connection */
+    PID_CLIENT = 8,  /* of these */
     PID_PROOF = 16,
     PID_SIZE = 2 * (PID_CHANCE + PID_PROOF) + 1,
 };
@@ -149,11 +150,13 @@ static void pid_prove(const char *chance, uuid_t user, char out[static PID_SIZE]
     out[PID_SIZE - 1] = '\0';
 }
 
-static void pid_make(uuid_t user, char out[static PID_SIZE])
+static void pid_make(const socket_t *socket, char out[static PID_SIZE])
 {
-    char chance[UUID_TEXT_SIZE];
-    uuid_format(uuid_random(), chance);
-    pid_prove(chance, user, out);
+    char chance[2 * PID_CHANCE + 1];
+    uint32_t own;
+    random_bytes(&own, sizeof(own));
+    snprintf(chance, sizeof(chance), "%016llx%08x", (unsigned long long)socket->client, own);
+    pid_prove(chance, socket->token.user, out);
 }
 
 static bool pid_holds(text_t pid, uuid_t user)
@@ -165,10 +168,32 @@ static bool pid_holds(text_t pid, uuid_t user)
     return secret_equal(text_of(own), pid);
 }
 
-static bool offset_read(const json_t *auth, uuid_t user, int64_t *seq)
+/* Its client was here before, though there may be nothing to recover; or is new. */
+static uint64_t client_of(const char *pid)
 {
-    const char *pid = json_string_value(json_object_get(auth, "pid")), *offset = json_string_value(json_object_get(auth, "offset"));
-    return pid != NULL && offset != NULL && pid_holds(text_of(pid), user) && text_to_int(text_of(offset), seq) && *seq >= 0;
+    char digits[2 * PID_CLIENT + 1] = "", *end = digits;
+    uint64_t client = 0;
+    if (pid != NULL)
+        snprintf(digits, sizeof(digits), "%s", pid);
+    client = strtoull(digits, &end, 16);
+    if (*digits == '\0' || *end != '\0')
+        client = 0;
+    while (client == 0)
+        random_bytes(&client, sizeof(client));
+    return client;
+}
+
+/* NULL: it was not connected before, as this user. */
+static const char *pid_read(const json_t *auth, uuid_t user)
+{
+    const char *pid = json_string_value(json_object_get(auth, "pid"));
+    return pid != NULL && pid_holds(text_of(pid), user) ? pid : NULL;
+}
+
+static bool offset_read(const json_t *auth, int64_t *seq)
+{
+    const char *offset = json_string_value(json_object_get(auth, "offset"));
+    return offset != NULL && text_to_int(text_of(offset), seq) && *seq >= 0;
 }
 
 static topic_t *user_topic(const socket_t *socket)
@@ -184,7 +209,7 @@ static topic_t *user_topic(const socket_t *socket)
 static void accept_fresh(socket_t *socket, topic_t *topic)
 {
     char pid[PID_SIZE];
-    pid_make(socket->token.user, pid);
+    pid_make(socket, pid);
     socket_accept(socket, pid);
     online_enter(socket);
     news_begin(socket, topic);
@@ -214,11 +239,13 @@ static bool connect_socket(socket_t *socket, const json_t *auth, buffer_t *refus
     snprintf(role, sizeof(role), TOPIC_ROLE "%s", role_name(socket->token.role));
     topic_join(socket, text_of(role));
     topic_t *topic = user_topic(socket);
-    if (!offset_read(auth, socket->token.user, &seq)) {
+    const char *pid = pid_read(auth, socket->token.user);
+    socket->client = client_of(pid);
+    if (pid == NULL || !offset_read(auth, &seq)) {
         accept_fresh(socket, topic);
         return true;
     }
-    socket->pid = memory_string(json_string_value(json_object_get(auth, "pid")));
+    socket->pid = memory_string(pid);
     news_recover(socket, topic, seq, on_recovered);
     return true;
 }
@@ -232,6 +259,7 @@ static void moved(socket_t *socket)
 {
     news_continue(socket, user_topic(socket));
     online_enter(socket);
+    video_call_moved(socket);
 }
 
 static void disconnected(socket_t *socket)
@@ -351,7 +379,7 @@ void api_open(loop_t *loop)
     text_t secret = process_secret("turn_secret");
     digest_t key = hash_sha256(secret);
     api.pid_key = hash_hmac(key.bytes, TEXT("realtime pid"));
-    video_call_open(secret);
+    video_call_open(loop, secret);
     news_open(loop, &api_namespaces[0]);
     online_open(loop);
     loop->timer(loop, LOOK, on_look_time, NULL);

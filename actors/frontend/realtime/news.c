@@ -11,9 +11,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "call_room.h"
 #include "frontend/counters.h"
 #include "frontend/relay.h"
 #include "net/broker.h"
+#include "video_call.h"
 #include <stdlib.h>
 
 enum {
@@ -102,6 +104,11 @@ static void show(topic_t *topic, text_t name, int64_t seq, text_t arguments, con
         count(COUNTER_REALTIME_SHOWN, 1);
     }
     frame_release(&frame);
+}
+
+void news_show(topic_t *topic, const char *name, text_t arguments, const uuid_t *sender)
+{
+    show(topic, text_of(name), UNKNOWN, arguments, sender, (text_t){.data = NULL});
 }
 
 /* --- being behind ------------------------------------------------------------------------------------------------- */
@@ -400,6 +407,8 @@ static void on_topic(text_t name, text_t payload)
     }
     if (said.kind == REALTIME_END)
         api_end(topic, &said.end);
+    else if (said.kind == REALTIME_CALL)
+        video_call_heard(topic, &said.call);
     else if (topic->catch_up != NULL && message_has(&said.event, seq))
         take_numbered(topic, &said.event);
     else
@@ -417,6 +426,7 @@ static void on_lost(void)
 {
     count(COUNTER_REALTIME_LOST, 1);
     topics_each(look_again);
+    call_rooms_lost();
 }
 
 /* --- sockets ------------------------------------------------------------------------------------------------------ */

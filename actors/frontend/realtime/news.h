@@ -18,6 +18,8 @@ void news_continue(socket_t *, topic_t *);
  * those of `done`); false: too much or too long ago. While nobody can say, it is asked again: the session's time to join ends that, and its
  * client comes back with the same number. */
 void news_recover(socket_t *, topic_t *, int64_t seq, void (*done)(socket_t *, bool recovered));
+/* To those in the topic here but the sender (NULL: nobody), what has no number. */
+void news_show(topic_t *, const char *name, text_t arguments, const uuid_t *sender);
 /* The topic goes away. */
 void news_forget(topic_t *);
 /* The socket goes away. */

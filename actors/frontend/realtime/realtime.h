@@ -8,6 +8,7 @@
  *     socket.c                    Socket.IO: namespaces, events, acknowledgements
  *     topics.c news.c             who is told what is said of a user, a role, a room; what was missed is asked for
  *     api.c video_call.c turn.c   the realtime API: tokens, events, video calls
+ *     call_room.c                 who is in a call, at whichever frontend
  *     conformance.c               echoes for the public test suites */
 #pragma once
 #include "frontend/exchange.h"

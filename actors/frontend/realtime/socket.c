@@ -325,6 +325,7 @@ static void on_close(session_t *session, const char *reason)
     FIELD(integer, issued, .required = true)                                                                       \
     FIELD(integer, expires, .required = true)                                                                      \
     FIELD(integer, seq, .required = true)                                                                          \
+    FIELD(integer, client, .required = true)                                                                       \
     FIELD(boolean, announced, .required = true)                                                                    \
     FIELD(text, topics, .required = true, .meaning = "their names, a space before each")
 MESSAGE_POSITIONAL(moved_socket, MOVED_SOCKET);
@@ -344,6 +345,7 @@ static void on_pack_socket(const socket_t *socket, moved_socket_t *out, buffer_t
     message_set(out, issued, socket->token.issued);
     message_set(out, expires, socket->token.expires);
     message_set(out, seq, socket->seq);
+    message_set(out, client, (int64_t)socket->client);
     message_set(out, announced, socket->announced);
     message_set(out, topics, buffer_text(topics));
 }
@@ -379,6 +381,7 @@ static bool unpack_socket(session_t *session, const moved_socket_t *in)
         return false;
     socket_t *socket = memory_zeroed(1, sizeof(*socket));
     *socket = (socket_t){.session = session, .namespace = namespace, .id = in->id, .seq = in->seq, .accepted = true, .announced = in->announced,
+        .client = (uint64_t)in->client,
         .token = {.user = in->user, .session = in->session, .role = (enum role)in->role, .issued = in->issued, .expires = in->expires},
         .next = spoken->sockets};
     spoken->sockets = socket;

@@ -43,6 +43,7 @@ struct socket {
     struct recovery *recovery; /* what it missed is being asked for (news.c); NULL: it is not */
     char *pid;                 /* to be answered with, while it is being recovered (api.c) */
     bool accepted;             /* the client knows of it */
+    uint64_t client;           /* the same when it comes back by another socket (api.c); 0: it is not known */
     bool online;               /* counted in shared memory (online.c) */
     bool announced;            /* its therapist wants to be seen */
 };

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "base/siphash.h"
+#include "call_room.h"
 #include "crypto/hash.h"
 #include "net/broker.h"
 #include "news.h"
@@ -83,6 +84,7 @@ static void topic_end(topic_t *topic)
     *place = topic->next;
     broker_unfollow(text_of(topic->name));
     news_forget(topic);
+    call_room_forget(topic);
     free(topic);
 }
 

@@ -21,6 +21,7 @@ struct topic {
     membership_t *members;
     int64_t count;
     struct catch_up *catch_up; /* of a user's: what was said so far (news.c); NULL: it is none */
+    struct call_room *call_room; /* of a video call's room: who is in it (call_room.c); NULL: it is none */
     char name[HINT_TOPIC_MAX + 1];
 };
 

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "frontend/counters.h"
 #include "frontend/realtime/api.h"
+#include "frontend/realtime/call_room.h"
 #include "frontend/realtime/news.h"
+#include "frontend/realtime/video_call.h"
 #include "frontend/relay.h"
 #include "net/broker.h"
 
@@ -77,6 +79,21 @@ void api_end(topic_t *topic, const realtime_end_t *end)
 {
     (void)topic, (void)end;
     fail();
+}
+
+void video_call_heard(topic_t *topic, const realtime_call_t *call)
+{
+    (void)topic, (void)call;
+    fail();
+}
+
+void call_rooms_lost(void)
+{
+}
+
+void call_room_forget(topic_t *topic)
+{
+    assert_null(topic->call_room);
 }
 
 frame_t *socket_event_frame(const namespace_t *in, const char *name, text_t arguments)
