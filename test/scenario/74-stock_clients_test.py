@@ -14,7 +14,8 @@ from harness.wait import kill, wait_until
 
 @pytest.fixture(scope='module')
 def four(start_system):
-    return start_system(settings={'instances': {'frontend': 4}, 'realtime': {'ping_interval': '2s', 'turn_urls': ['turn:turn.example.com:3478']}})
+    return start_system(settings={'instances': {'frontend': 4}, 'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'},
+                                  'realtime': {'ping_interval': '2s', 'turn_urls': ['turn:turn.example.com:3478']}})
 
 
 @pytest.fixture(scope='module')
