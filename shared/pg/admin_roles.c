@@ -93,6 +93,14 @@ static bool role_set_up(
     return done;
 }
 
+static void powerful_say(const char *role, FILE *out)
+{
+    fprintf(out,
+        "role %s has more rights than an actor may have: drop it, or take its attributes and memberships "
+        "away\n",
+        role);
+}
+
 static bool role_ensure(
     PGconn *connection, const char *role, const char *secret, const char *directory, FILE *out)
 {
@@ -100,10 +108,7 @@ static bool role_ensure(
     case ROLE_STATE_FAILED:
         return false;
     case ROLE_STATE_POWERFUL:
-        fprintf(out,
-            "role %s has more rights than an actor may have: drop it, or take its attributes and memberships "
-            "away\n",
-            role);
+        powerful_say(role, out);
         return false;
     case ROLE_STATE_MISSING:
         if (!role_create(connection, role, out))
@@ -127,6 +132,45 @@ bool roles_ensure(PGconn *connection, const char *secrets_directory, FILE *out)
             return false;
     }
     return true;
+}
+
+/* As the actor does. What the server says of a refusal names the role only. */
+static void login_check(const char *url, const char *role, const char *secret, const char *directory, FILE *out)
+{
+    char error[256];
+    buffer_t password = {0};
+    if (secrets_read(directory, secret, &password, error, sizeof error) != 0) {
+        fprintf(out, "no password for %s: %s\n", role, error);
+        return;
+    }
+    buffer_add_char(&password, '\0');
+    const char *const names[] = {"dbname", "user", "password", "connect_timeout", "fallback_application_name", NULL};
+    const char *const values[] = {url, role, password.data, "10", "aipotenctl db", NULL};
+    PGconn *connection = PQconnectdbParams(names, values, 1);
+    if (PQstatus(connection) != CONNECTION_OK) {
+        fprintf(out, "role %s cannot log in with the password in %s/%s: aipotenctl db migrate sets it\n", role, directory, secret);
+        admin_explain(connection, NULL, out, "it was told");
+    }
+    PQfinish(connection);
+    explicit_bzero(password.data, password.length);
+    buffer_free(&password);
+}
+
+void roles_check(PGconn *connection, const char *url, const char *secrets_directory, FILE *out)
+{
+    char role[ROLE_NAME_SIZE], secret[ROLE_NAME_SIZE];
+    for (int i = 0; i < service_count; i++) {
+        if (!role_of_row(i, role))
+            continue;
+        snprintf(secret, sizeof secret, "db.%s", services[i].role);
+        enum role_state state = role_look(connection, role, out);
+        if (state == ROLE_STATE_MISSING)
+            fprintf(out, "role %s is missing: aipotenctl db migrate makes it\n", role);
+        else if (state == ROLE_STATE_POWERFUL)
+            powerful_say(role, out);
+        else if (state == ROLE_STATE_FITS)
+            login_check(url, role, secret, secrets_directory, out);
+    }
 }
 
 bool roles_report(PGconn *connection, FILE *out)

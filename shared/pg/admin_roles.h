@@ -10,3 +10,6 @@
 bool roles_ensure(PGconn *, const char *secrets_directory, FILE *out);
 /* Says which roles are missing (a dry run). */
 bool roles_report(PGconn *, FILE *out);
+/* Are they there, with no more rights than they may have, and can they log in with what stands in the secrets? Sentences in `out` when not;
+ * changes nothing. `url`: the migrator's. */
+void roles_check(PGconn *, const char *url, const char *secrets_directory, FILE *out);

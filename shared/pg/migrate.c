@@ -270,6 +270,24 @@ int migrate_run(const migrate_options_t *options)
     return status;
 }
 
+bool migrate_fits(const char *url, const char *schema_directory, FILE *out)
+{
+    migrations_t files;
+    history_t history = {0};
+    PGconn *connection = NULL;
+    bool fits = migrations_read(schema_directory, &files, out) && (connection = admin_connect(url, out)) != NULL &&
+                history_read(connection, &history, out) && history_fits(&files, &history, out);
+    if (fits && history.count < files.count) {
+        fprintf(out, "migrations wait, %d of them from %04d_%s on: aipotenctl db migrate\n", files.count - history.count,
+            files.items[history.count].number, files.items[history.count].name);
+        fits = false;
+    }
+    PQfinish(connection);
+    history_free(&history);
+    migrations_free(&files);
+    return fits;
+}
+
 static void status_table(const migrations_t *files, const history_t *history, FILE *out)
 {
     fprintf(out, "%-32s %-10s %-22s %s\n", "MIGRATION", "STATE", "APPLIED", "TOOK");

@@ -21,5 +21,7 @@ typedef struct {
 
 /* 0 when the database has the schema of this release, else 1 and a sentence in `out`. */
 int migrate_run(const migrate_options_t *);
+/* Is everything applied that this release has, and nothing else? Else false and sentences in `out`. */
+bool migrate_fits(const char *url, const char *schema_directory, FILE *out);
 /* 0 when what is applied is what this release has or its beginning, else 1. */
 int migrate_status(const migrate_options_t *);

@@ -2,6 +2,7 @@
 catalog, so that a new table is covered by being there."""
 import hmac
 import itertools
+import json
 import os
 import re
 import shutil
@@ -423,6 +424,53 @@ def test_powerful_role_is_refused(migrated):
             assert 'more rights than an actor may have' in migrated.db('migrate', fails=True)
         finally:
             database.rows('ALTER ROLE aipoten_children NOCREATEDB')
+
+
+def problems(release):
+    return json.loads(release.db('check', '-j', fails=True))['problems']
+
+
+def test_check_finds_nothing_where_all_fits(migrated, system):
+    assert 'fits' in migrated.db('check') and json.loads(migrated.db('check', '-j')) == {'fits': True, 'problems': []}
+    # What the tests before have made of the shared system is right, too.
+    assert system.ctl('db', 'check', '-j') == {'fits': True, 'problems': []}
+
+
+def test_check_finds_migrations(migrated):
+    file = migrated.write('later', 'CREATE TABLE accounts.later (id int);')
+    assert problems(migrated) == [f'migrations wait, 1 of them from {file[:-4]} on: aipotenctl db migrate']
+    with open(migrated.path('0002_accounts.sql'), 'a', encoding='utf-8') as changed:
+        changed.write('-- a remark\n')
+    problem, = problems(migrated)
+    assert '0002_accounts' in problem and 'changed after it was applied' in problem
+    assert 'MIGRATION' not in migrated.db('check', fails=True)
+
+
+def test_check_finds_roles(migrated):
+    with migrated.cluster.database('postgres') as database:
+        database.rows('ALTER ROLE aipoten_children CREATEDB; ALTER ROLE aipoten_mailer PASSWORD $$another$$; ALTER ROLE aipoten_videos NOLOGIN')
+        try:
+            found = problems(migrated)
+        finally:
+            database.rows('ALTER ROLE aipoten_children NOCREATEDB; ALTER ROLE aipoten_videos LOGIN')
+    assert [line.split(' ')[1] for line in found if line.startswith('role ')] == ['aipoten_children', 'aipoten_mailer', 'aipoten_videos']
+    assert 'more rights' in found[0] and migrated.secret('db.mailer').decode() not in str(found)
+    migrated.db('migrate')
+    migrated.db('check')
+
+
+def test_check_finds_what_postgresql_does_not_use_and_copies_that_differ(migrated):
+    migrated.rows("""
+        ALTER TABLE videos.videos DISABLE TRIGGER ALL;
+        ALTER TABLE videos.video_views ADD CONSTRAINT odd CHECK (video_id <> viewer) NOT VALID, OWNER TO aipoten_videos;
+        UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'notifications.idx_push_jobs_service'::regclass;
+        INSERT INTO accounts.users (id, email, password_hash, name, role)
+        VALUES (gen_random_uuid(), 'x@example.com', 'x', '가', 'parent');
+        INSERT INTO notifications.counters (user_id, seq, unread) SELECT id, 3, 3 FROM accounts.users""")
+    words = ['1 users whose number of unread', 'constraint odd of videos.video_views', 'CONCURRENTLY notifications.idx_push_jobs_service',
+             'triggers of videos.videos are off', 'videos.video_views belongs to aipoten_videos']
+    found = problems(migrated)
+    assert [[word for word in words if word in line] for line in sorted(found)] == [[word] for word in words]
 
 
 def test_wrong_databases_are_named(cluster, release):

@@ -295,6 +295,7 @@ def hasty(own, server):
     own.ctl('restart', 'notifications')
 
 
+@pytest.mark.long
 def test_a_silent_service_is_tried_by_one_worker_until_it_answers(hasty, server, person, database, silent):
     mark = hasty.logs.mark()
     tell_android(hasty, database, person)

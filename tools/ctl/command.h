@@ -91,6 +91,7 @@ enum exit_status run_config_show(const invocation_t *);
 enum exit_status run_config_defaults(const invocation_t *);
 enum exit_status run_db_migrate(const invocation_t *);
 enum exit_status run_db_status(const invocation_t *);
+enum exit_status run_db_check(const invocation_t *);
 enum exit_status run_db_demo(const invocation_t *);
 enum exit_status run_events(const invocation_t *);
 enum exit_status run_events_retry(const invocation_t *);

@@ -90,6 +90,11 @@ const command_t commands[] = {
         "system serves.",
         run_db_migrate},
     {"db status", "", 0, 0, TAKES(OPTION_JSON), "Show which migrations are applied", NULL, run_db_status},
+    {"db check", "", 0, 0, TAKES(OPTION_JSON), "Say what of the database does not fit what runs over it",
+        "As the owner in DATABASE_URL, changing nothing, also while the system serves; after a restore, before an upgrade. Looks at "
+        "migrations, the actors' roles and whether they can log in, indexes, constraints and triggers that are not used, and at "
+        "numbers and lists that are kept twice. Reads whole tables. The access log has audit verify.",
+        run_db_check},
     {"db demo", "", 0, 0, TAKES(OPTION_USERS) | TAKES(OPTION_CHILDREN) | TAKES(OPTION_VIDEOS),
         "Load demo data into an empty database", NULL, run_db_demo},
     {"events retry", "SUBSCRIBER [POSITION]", 1, 2, 0, "Try dead deliveries again", NULL, run_events_retry},

@@ -1,6 +1,7 @@
 /* config, db and audit: what is done to files and database, whether the system runs or not. */
 #include "../../shared/base/config.h"
 #include "../../shared/pg/audit.h"
+#include "../../shared/pg/check.h"
 #include "../../shared/pg/demo.h"
 #include "../../shared/pg/migrate.h"
 #include "../../shared/pg/mails.h"
@@ -119,6 +120,19 @@ enum exit_status run_db_status(const invocation_t *invocation)
         return CTL_FAILED;
     migrate_options_t options = migrate_options(invocation, url);
     return migrate_status(&options) == 0 ? CTL_OK : CTL_FAILED;
+}
+
+enum exit_status run_db_check(const invocation_t *invocation)
+{
+    const char *url = database_url();
+    if (url == NULL || !paths_find())
+        return CTL_FAILED;
+    check_options_t options = {.url = url,
+        .schema_directory = schema,
+        .secrets_directory = secrets,
+        .out = stdout,
+        .json = invocation->given[OPTION_JSON]};
+    return check_run(&options) == 0 ? CTL_OK : CTL_FAILED;
 }
 
 enum exit_status run_events(const invocation_t *invocation)
