@@ -28,8 +28,9 @@ PUBLISHED = {('accounts.current_consents', 'aipoten_children'), ('accounts.guard
              ('accounts.current_consents', 'aipoten_videos'), ('aipoten.therapist_relations', 'aipoten_videos'),
              ('accounts.recipients', 'aipoten_notifications'), ('aipoten.call_parties', 'aipoten_notifications'),
              ('accounts.active_users', 'aipoten_assessments'), ('children.guardians', 'aipoten_notifications'),
-             ('aipoten.therapist_relations', 'aipoten_notifications')}
+             ('aipoten.therapist_relations', 'aipoten_notifications'), ('assessments.completions', 'aipoten_videos')}
 EMPTY = {'aipoten.therapist_relations', 'aipoten.call_parties'}  # until the migrations of matching and consultations make them anew
+BY_USE = {'assessments.completions'}  # demo data has none
 
 
 # --- ownership: the running system's database ---------------------------------------------------------------------------------
@@ -107,7 +108,8 @@ def test_published_views_are_readable(system, database, relations):
     for name, role in PUBLISHED:
         assert name in views
         with system.database(role_name(role)) as connection:
-            assert bool(connection.rows(f'SELECT * FROM {name} LIMIT 5')) != (name in EMPTY)
+            rows = connection.rows(f'SELECT * FROM {name} LIMIT 5')
+            assert name in BY_USE or bool(rows) != (name in EMPTY)
         assert [kind for kind in ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
                 if database.value('SELECT has_table_privilege(%s, %s, %s)', role, name, kind)] == ['SELECT']
 
