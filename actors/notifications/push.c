@@ -140,17 +140,18 @@ static bool work_found(call_t *call)
     return true;
 }
 
-/* NULL: nothing is due of a service that has a worker left to hold. */
+/* NULL: nothing is due of a service that has a worker left to hold. Committed before it is opened: one that cannot be (its key is missing)
+ * ends the call here, and must not be the next one that is due again. */
 static const push_job_t *job_claim(call_t *call, int worker)
 {
     int64_t lease = QUESTIONS * call_config(call)->push.timeout + LEASE_MARGIN;
     claiming = worker;
-    const push_job_t *job =
-        row_first(call, db_query(call, &SQL_push_claim, bind_integer(lease), bind_text(push_services_full(call))));
+    const rows_t *rows = db_query(call, &SQL_push_claim, bind_integer(lease), bind_text(push_services_full(call)));
+    call_commit(call);
+    claiming = NOBODY; /* from here until it is held nothing suspends */
+    const push_job_t *job = row_first(call, rows);
     if (job != NULL)
         push_service_hold(worker, job->service);
-    claiming = NOBODY;
-    call_commit(call);
     return job;
 }
 

@@ -313,6 +313,24 @@ def test_a_silent_service_is_tried_by_one_worker_until_it_answers(hasty, server,
     all_carried(database)
 
 
+def test_a_device_that_cannot_be_opened_holds_up_no_other(own, server, person, browser, database):
+    """Its key is missing, or the row was damaged: it waits until it is well again."""
+    damage = "UPDATE notifications.devices SET token = set_byte(token, length(token) - 1, get_byte(token, length(token) - 1) # 1) WHERE id = %s"
+    other = people.newcomer(own)
+    another = Browser(server, uuid.uuid4().hex)
+    other.client.post(DEVICES, another.registration()).expect(201)
+    database.rows(damage, browser.id)
+    tell(own, database, person)
+    wait_until(lambda: jobs(database, person), 20, 'its push')
+    tell(own, database, other, 2)
+    told(server, another)
+    assert len(jobs(database, person)) == 1
+    database.rows(damage, browser.id)  # once more: it is as it was
+    database.rows("UPDATE notifications.push_jobs SET next_at = now() WHERE device_id = %s", browser.id)  # what time would do
+    assert [words['title'] for _, words in told(server, browser)] == ['알림 1']
+    all_carried(database)
+
+
 def test_devices_of_the_release_before_get_their_service(own, server, person, browser, database):
     database.rows("UPDATE notifications.devices SET service = 'unknown' WHERE id = %s", browser.id)
     tell(own, database, person)
