@@ -2,6 +2,7 @@
 and the death of frontends."""
 import json
 import signal
+import time
 import uuid
 
 import pytest
@@ -12,10 +13,13 @@ from harness.measure import counters_of
 from harness.realtime import PING, PONG, Ended, Engine, Polling, Socket, Stock, node_home, server_of
 from harness.wait import kill, wait_until
 
+LEASE = 1  # second: that is how long a party of a call may be unheard of
+
+
 @pytest.fixture(scope='module')
 def four(start_system):
     return start_system(settings={'instances': {'frontend': 4}, 'supervisor': {'intensity': 1000, 'backoff_first': '50ms', 'backoff_most': '100ms'},
-                                  'realtime': {'ping_interval': '2s', 'turn_urls': ['turn:turn.example.com:3478']}})
+                                  'realtime': {'ping_interval': '2s', 'presence_lease': f'{LEASE}s', 'turn_urls': ['turn:turn.example.com:3478']}})
 
 
 @pytest.fixture(scope='module')
@@ -330,6 +334,26 @@ def test_a_killed_frontend_s_clients_have_left_their_calls(four, call):
     assert back.socket.ask('leave_call', back.wish)['success'] is True
     for party in (waits, late):
         party.hears('call_left', back)  # and nothing in between
+        party.socket.close()
+
+
+def test_what_a_killed_broker_was_told_of_a_call_is_found_out(four, call):
+    """Who joined and who left while nobody could hear it."""
+    consultation, one, other = call
+    waits = Party(four, one, consultation)
+    first = Party(four, other, consultation, but=[waits.server])
+    waits.hears('call_joined', first)
+    time.sleep(LEASE)  # who was there before has answered: another's joining is news
+    broker, = four.pids('broker')
+    kill(broker, signal.SIGSTOP)
+    second = Party(four, other, consultation, but=[waits.server])
+    assert first.socket.ask('leave_call', first.wish)['success'] is True
+    kill(broker)
+    news = [waits.socket.event() for _ in range(2)]
+    assert sorted((event[0], event[1]['socketId']) for event in news) == [('call_joined', second.id), ('call_left', first.id)]
+    second.says('there')
+    waits.hears('signal', second)
+    for party in (waits, first, second):
         party.socket.close()
 
 

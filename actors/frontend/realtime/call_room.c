@@ -28,7 +28,8 @@ typedef struct peer {
     uuid_t socket, user;
     int64_t client;
     enum peer_state state;
-    int asked; /* so often since its home is heard of again */
+    int asked;        /* so often since its home is heard of again */
+    int64_t doubted;  /* clock_monotonic() when it was asked for, since its leaving may have been lost; 0: it was heard of since */
     topic_t *topic;
     home_t *home;
     struct peer *next;                        /* of the room */
@@ -49,6 +50,7 @@ typedef struct call_room {
     topic_t *topic;
     peer_t *peers;
     int count;
+    int64_t since; /* clock_monotonic() */
     bool unsure;     /* something that was said in it may have been lost */
     bool complained; /* that it is full */
     struct call_room *previous, *next;
@@ -60,7 +62,8 @@ static struct {
     uint64_t seen; /* version of the segment */
     home_t *homes;
     call_room_t *first;
-    bool unsure; /* some of them are */
+    bool unsure, doubted; /* some of them are; some of their peers are */
+    int64_t looked_at; /* clock_monotonic() */
     int64_t beat_at; /* clock_monotonic() */
 } rooms;
 
@@ -114,7 +117,8 @@ static bool peer_give_up(call_room_t *room)
     return false;
 }
 
-static void peer_begin(topic_t *topic, home_t *home, const realtime_call_t *call)
+/* False: it is not remembered. */
+static bool peer_begin(topic_t *topic, home_t *home, const realtime_call_t *call)
 {
     call_room_t *room = topic->call_room;
     if (room->count == CALL_ROOM_MOST && !peer_give_up(room)) {
@@ -122,13 +126,14 @@ static void peer_begin(topic_t *topic, home_t *home, const realtime_call_t *call
             log_event(LOG_WARNING, "call_room_full", LOG_S("topic", topic->name), LOG_I("sockets", room->count),
                 LOG_S("next", "of more nobody is told when their frontend is killed; whose client opens so many?"));
         room->complained = true;
-        return;
+        return false;
     }
     peer_t *peer = memory_zeroed(1, sizeof(*peer));
     *peer = (peer_t){.socket = call->socket, .user = call->user, .client = call->client, .topic = topic, .next = room->peers};
     room->peers = peer;
     room->count++;
     home_enter(peer, home);
+    return true;
 }
 
 /* Those here are told that it went, unless they were. */
@@ -243,8 +248,13 @@ static int64_t lease(void)
     return frontend.config.realtime.presence_lease * CLOCK_MILLISECOND;
 }
 
+/* While this process stood still nobody could be heard. */
 static void homes_look(int64_t now)
 {
+    int64_t stood = now - rooms.looked_at > lease() / BEATS_IN_LEASE + LOOK * CLOCK_MILLISECOND ? now - rooms.looked_at : 0;
+    rooms.looked_at = now;
+    for (home_t *home = rooms.homes; stood > 0 && home != NULL; home = home->next)
+        home->heard += stood;
     for (home_t **at = &rooms.homes; *at != NULL;) {
         home_t *home = *at;
         bool late = !is_near(home) && now - home->heard > lease();
@@ -268,8 +278,26 @@ static void rooms_ask(void)
             return;
         room->unsure = false;
         rooms.says.ask(room->topic);
+        for (peer_t *peer = room->peers; peer != NULL; peer = peer->next)
+            peer->doubted = clock_monotonic();
+        rooms.doubted = true;
     }
     rooms.unsure = false;
+}
+
+/* Who is asked for and says nothing for so long has left. */
+static void doubts_look(int64_t now)
+{
+    bool any = false;
+    for (call_room_t *room = rooms.first; rooms.doubted && room != NULL; room = room->next)
+        for (peer_t *peer = room->peers; peer != NULL; peer = peer->next) {
+            if (peer->doubted != 0 && now - peer->doubted > lease()) {
+                peer->doubted = 0;
+                peer_gone(peer, peer->state == PEER_THERE ? PEER_SILENT : peer->state, NULL);
+            }
+            any |= peer->doubted != 0;
+        }
+    rooms.doubted = any;
 }
 
 static void on_look_time(void *argument)
@@ -278,6 +306,7 @@ static void on_look_time(void *argument)
     int64_t now = clock_monotonic();
     (void)argument;
     homes_look(now);
+    doubts_look(now);
     rooms_ask();
     if (rooms.first == NULL || !frontend.config.cluster.enabled || now < rooms.beat_at)
         return;
@@ -357,9 +386,13 @@ static bool take_left(topic_t *topic, home_t *home, peer_t *peer, const realtime
     return was_there;
 }
 
+/* Who was in the room before somebody was in it here has answered long ago: of a stranger the joining was lost. */
 static bool take_here(topic_t *topic, home_t *home, peer_t *peer, const realtime_call_t *call)
 {
-    take_sign(topic, home, peer, call);
+    if (peer != NULL)
+        take_sign(topic, home, peer, call);
+    else if (peer_begin(topic, home, call) && clock_monotonic() - topic->call_room->since > lease())
+        rooms.says.tell(topic, CALL_JOINED, call->user, call->socket, &call->socket);
     return false;
 }
 
@@ -378,7 +411,10 @@ bool call_room_take(topic_t *topic, const realtime_call_t *call)
     if (home == NULL || takes[call->act] == NULL)
         return false;
     home_heard(home);
-    return takes[call->act](topic, home, *peer_find(topic->call_room, call->socket), call);
+    peer_t *peer = *peer_find(topic->call_room, call->socket);
+    if (peer != NULL)
+        peer->doubted = 0;
+    return takes[call->act](topic, home, peer, call);
 }
 
 void call_room_begin(topic_t *topic)
@@ -386,7 +422,7 @@ void call_room_begin(topic_t *topic)
     if (topic->call_room != NULL)
         return;
     call_room_t *room = memory_zeroed(1, sizeof(*room));
-    *room = (call_room_t){.topic = topic, .next = rooms.first};
+    *room = (call_room_t){.topic = topic, .since = clock_monotonic(), .next = rooms.first};
     if (rooms.first != NULL)
         rooms.first->previous = room;
     rooms.first = topic->call_room = room;

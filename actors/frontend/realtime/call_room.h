@@ -23,7 +23,8 @@ void call_room_open(loop_t *, const call_room_says_t *);
 void call_room_begin(topic_t *);
 /* Something was said in it. True: it is to be shown. */
 bool call_room_take(topic_t *, const realtime_call_t *);
-/* Hints may have been lost: who is in the rooms is asked anew, one room after the other. */
+/* Hints may have been lost: who is in the rooms is asked anew, one room after the other: who does not answer within a
+ * lease has left, and of whom nothing was known has joined. */
 void call_rooms_lost(void);
 /* The topic goes away. */
 void call_room_forget(topic_t *);

@@ -94,12 +94,23 @@ static int set_up(void **state)
     return 0;
 }
 
+static void pass(int milliseconds)
+{
+    now += milliseconds * CLOCK_MILLISECOND;
+    on_time(NULL);
+}
+
+static void wait_for(int milliseconds)
+{
+    for (int i = 0; i < milliseconds; i += 200)
+        pass(200);
+}
+
 static int begin(void **state)
 {
     (void)state;
     call_room_forget(&topic);
-    now += 10 * LEASE * CLOCK_MILLISECOND;
-    on_time(NULL); /* nothing is remembered of the test before */
+    wait_for(4 * LEASE); /* nothing is remembered of the test before */
     row_put(1, NEAR, INSTANCE_READY);
     snprintf(topic.name, sizeof(topic.name), "room:call:test");
     call_room_begin(&topic);
@@ -127,12 +138,6 @@ static void far_says(bool ended)
     realtime_pack_home(far_machine, FAR, ended, &packed);
     on_frontend(buffer_text(&packed));
     buffer_free(&packed);
-}
-
-static void pass(int milliseconds)
-{
-    now += milliseconds * CLOCK_MILLISECOND;
-    on_time(NULL);
 }
 
 static void test_its_frontend_was_killed(void **state)
@@ -201,12 +206,11 @@ static void test_another_machine_falls_silent(void **state)
     hear(CALL_JOINED, FAR, 'A', 'a');
     hear(CALL_JOINED, FAR, 'B', 'b');
     for (int i = 0; i < 5; i++) {
-        pass(LEASE / 2);
+        wait_for(LEASE / 2);
         far_says(false);
     }
     assert_string_equal(said, "");
-    pass(LEASE + 1);
-    pass(LEASE);
+    wait_for(2 * LEASE);
     assert_true(strcmp(said, "-A -B") == 0 || strcmp(said, "-B -A") == 0);
     said[0] = '\0';
     far_says(false);
@@ -237,10 +241,48 @@ static void test_bounds(void **state)
 static void test_what_may_be_lost_is_asked_for(void **state)
 {
     (void)state;
+    hear(CALL_JOINED, NEAR, 'A', 'a');
+    hear(CALL_JOINED, NEAR, 'B', 'b');
     call_rooms_lost();
-    pass(200);
-    pass(200);
+    wait_for(LEASE / 2);
     assert_string_equal(said, "?");
+    hear(CALL_HERE, NEAR, 'A', 'a');
+    hear(CALL_HERE, NEAR, 'C', 'c');
+    wait_for(3 * LEASE);
+    assert_string_equal(said, "? -B");
+    call_rooms_lost();
+    wait_for(400);
+    hear(CALL_HERE, NEAR, 'A', 'a');
+    hear(CALL_HERE, NEAR, 'C', 'c');
+    hear(CALL_HERE, NEAR, 'D', 'd'); /* that it joined was lost */
+    wait_for(2 * LEASE);
+    assert_string_equal(said, "? -B ? +D");
+    assert_false(hear(CALL_LEFT, NEAR, 'B', 'b'));
+    assert_true(hear(CALL_LEFT, NEAR, 'A', 'a'));
+}
+
+static void test_who_was_slow_to_answer_has_joined_again(void **state)
+{
+    (void)state;
+    hear(CALL_JOINED, NEAR, 'A', 'a');
+    call_rooms_lost();
+    wait_for(LEASE + 400);
+    assert_string_equal(said, "? -A");
+    hear(CALL_HERE, NEAR, 'A', 'a');
+    assert_string_equal(said, "? -A +A");
+}
+
+/* This process stood still, and what the other one said meanwhile waits behind the timer. */
+static void test_nobody_is_given_up_for_one_s_own_pause(void **state)
+{
+    (void)state;
+    hear(CALL_JOINED, FAR, 'A', 'a');
+    pass(3 * LEASE);
+    far_says(false);
+    wait_for(LEASE - 400);
+    assert_string_equal(said, "");
+    wait_for(1000);
+    assert_string_equal(said, "-A");
 }
 
 static void test_it_beats_while_there_are_rooms(void **state)
@@ -266,6 +308,8 @@ int main(void)
         cmocka_unit_test_setup(test_another_machine_falls_silent, begin),
         cmocka_unit_test_setup(test_bounds, begin),
         cmocka_unit_test_setup(test_what_may_be_lost_is_asked_for, begin),
+        cmocka_unit_test_setup(test_who_was_slow_to_answer_has_joined_again, begin),
+        cmocka_unit_test_setup(test_nobody_is_given_up_for_one_s_own_pause, begin),
         cmocka_unit_test_setup(test_it_beats_while_there_are_rooms, begin),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
