@@ -203,7 +203,8 @@ static void job_send(call_t *call, int worker, const mail_job_t *job)
         job_fail(call, job, result.reason, result.outcome == SMTP_REFUSED, result.outcome != SMTP_UNREACHABLE);
 }
 
-/* NULL: it is done, or somebody else's, or not due yet. */
+/* NULL: it is done, or somebody else's, or not due yet. Committed before it is opened: one that cannot be (its key is missing) ends the call
+ * here, and must not be the next one that is due again. */
 static const mail_job_t *job_claim(call_t *call, const stream_item_t *item)
 {
     uuid_t id;
@@ -212,9 +213,8 @@ static const mail_job_t *job_claim(call_t *call, const stream_item_t *item)
         return NULL;
     const rows_t *rows =
         item != NULL ? db_query(call, &SQL_job_claim, bind_uuid(id), lease) : db_query(call, &SQL_job_claim_next, lease);
-    const mail_job_t *job = row_first(call, rows);
     call_commit(call);
-    return job;
+    return row_first(call, rows);
 }
 
 static void job_run(call_t *call, int worker, const mail_job_t *job)

@@ -4,7 +4,7 @@
 #include "../../shared/base/fault.h"
 #include "../../shared/base/log.h"
 
-enum { REMINDERS = 20, EMAILS = 20 /* of one transaction */ };
+enum { REMINDERS = 20, EMAILS = 20 /* of one transaction */, UNOPENED_PAUSE = 3600000 /* milliseconds: until somebody has put the key back */ };
 
 /* --- reminders ---------------------------------------------------------------------------------------------------- */
 
@@ -44,17 +44,35 @@ static bool reminder_read(call_t *call, const reminder_row_t *reminder, notifica
     return false;
 }
 
+/* NULL: it cannot be opened, and is put off. */
+static const reminder_row_t *reminder_open(call_t *call, const rows_t *rows, int index)
+{
+    bool opened = true;
+    const reminder_row_t *reminder = row_at_opened(call, rows, index, &opened);
+    if (!opened)
+        db_send(call, &SQL_reminder_put_off, bind_uuid(reminder->id), bind_integer(UNOPENED_PAUSE));
+    return opened ? reminder : NULL;
+}
+
 void reminders_step(call_t *call)
 {
     telling_t tellings[REMINDERS];
+    char done[REMINDERS * UUID_TEXT_SIZE] = "", *end = done; /* ids, separated by spaces */
     int count = 0;
     const rows_t *rows = db_query(call, &SQL_reminders_take, bind_integer(REMINDERS));
     for (int i = 0; i < rows->count; i++) {
-        const reminder_row_t *reminder = row_at(call, rows, i);
+        const reminder_row_t *reminder = reminder_open(call, rows, i);
+        if (reminder == NULL)
+            continue;
+        if (end > done)
+            *end++ = ' ';
+        uuid_format(reminder->id, end);
+        end += UUID_TEXT_SIZE - 1;
         notification_requested_t *notice = arena_allocate(call->arena, sizeof(*notice));
         if (!reminder->late && reminder_read(call, reminder, notice))
             tellings[count++] = telling_of(call, notice);
     }
+    db_send(call, &SQL_reminders_done, bind_text(text_of(done)));
     if (count > 0)
         notices_write(call, tellings, count);
     fault_point("reminder.written");

@@ -254,13 +254,20 @@ SET user_id = excluded.user_id, due_at = excluded.due_at, not_after = excluded.n
 DELETE FROM notifications.reminders WHERE id = $1;
 
 -- reminders_take: write -> reminder_row
--- The next $1 whose time has come are no longer here; whoever takes them says them in the same transaction.
-WITH due AS (
-    SELECT id FROM notifications.reminders WHERE due_at <= aipoten.app_now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
-), gone AS (
-    DELETE FROM notifications.reminders r USING due WHERE r.id = due.id RETURNING r.id, r.body, r.due_at, r.not_after
-)
-SELECT id, body, coalesce(not_after <= aipoten.app_now(), false) AS late FROM gone ORDER BY due_at, id;
+-- The next $1 whose time has come, for whoever says them in the same transaction.
+SELECT id, body, coalesce(not_after <= aipoten.app_now(), false) AS late
+FROM notifications.reminders
+WHERE due_at <= aipoten.app_now()
+ORDER BY due_at, id
+LIMIT $1
+FOR UPDATE SKIP LOCKED;
+
+-- reminders_done: write
+-- $1: ids, separated by spaces.
+DELETE FROM notifications.reminders WHERE id = ANY (string_to_array($1::text, ' ')::uuid[]);
+
+-- reminder_put_off: write
+UPDATE notifications.reminders SET due_at = aipoten.app_now() + $2::bigint * interval '1 millisecond' WHERE id = $1;
 
 -- reminders_stale: write -> sealed_reminder
 SELECT id, body

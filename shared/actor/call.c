@@ -277,9 +277,11 @@ const kept_rows_t *db_send_kept_params(call_t *call, const statement_t *statemen
 
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
-static void open_sealed(call_t *call, const message_t *message, void *value)
+/* False: not all of them could be; those stay sealed. */
+static bool open_sealed(call_t *call, const message_t *message, void *value)
 {
     message_head_t *head = value;
+    bool opened = true;
     for (int i = 0; i < message->count; i++) {
         const field_t *field = &message->fields[i];
         if (!field->sealed || !(head->given >> i & 1))
@@ -292,18 +294,28 @@ static void open_sealed(call_t *call, const message_t *message, void *value)
             continue;
         log_event(LOG_ERROR, "seal_broken", LOG_S("table", field->sealed), LOG_S("column", field->name),
             LOG_S("next", "is the key that sealed it still in the ring? was the row moved?"));
-        call_fail(call, ERROR_INTERNAL);
+        opened = false;
     }
+    return opened;
 }
 
-const void *row_at(call_t *call, const rows_t *rows, int index)
+const void *row_at_opened(call_t *call, const rows_t *rows, int index, bool *opened)
 {
     if (index >= rows->count)
         return NULL;
     void *value = arena_allocate(call->arena, rows->statement->row->size);
     if (!rows_read(rows, index, value))
         call_fail(call, ERROR_INTERNAL);
-    open_sealed(call, rows->statement->row, value);
+    *opened = open_sealed(call, rows->statement->row, value);
+    return value;
+}
+
+const void *row_at(call_t *call, const rows_t *rows, int index)
+{
+    bool opened = true;
+    const void *value = row_at_opened(call, rows, index, &opened);
+    if (!opened)
+        call_fail(call, ERROR_INTERNAL);
     return value;
 }
 

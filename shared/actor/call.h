@@ -49,6 +49,8 @@ void db_send_params(call_t *, const statement_t *, const param_t *, int count);
 void db_on_violation(call_t *, const char *constraint, enum error_code code);
 /* Row `index` as a struct of the statement's message, sealed fields opened; NULL when there is no such row. */
 const void *row_at(call_t *, const rows_t *, int index);
+/* The same where one that cannot be opened must not keep others waiting: *opened is false then, the log says why, and its fields stay sealed. */
+const void *row_at_opened(call_t *, const rows_t *, int index, bool *opened);
 #define row_first(call, rows) row_at((call), (rows), 0)
 /* The first row, or the call ends with 404. */
 const void *row_or_404(call_t *, const rows_t *);

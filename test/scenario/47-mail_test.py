@@ -255,6 +255,26 @@ def test_redis_away(own):
     assert 'mail waits' not in own.ctl('status')
 
 
+def test_a_mail_that_cannot_be_opened_holds_up_no_other(own):
+    """Its key is missing, or the row was damaged; also where no queue says which mail is whose."""
+    damage = 'content = set_byte(content, length(content) - 1, get_byte(content, length(content) - 1) # 1)'
+    own.services('redis_stop')
+    try:
+        damaged = register(own)
+        wait_until(lambda: states(own)['waiting'] == 1, 20, 'one that waits')
+        with own.database() as database:
+            database.rows(f"UPDATE mailer.mail_jobs SET {damage} WHERE state = 'waiting'")
+    finally:
+        own.services('redis_start')
+    whole = register(own)
+    own.mail.wait(whole['email'])
+    with own.database() as database:
+        wait_until(lambda: database.value("SELECT attempts FROM mailer.mail_jobs WHERE state = 'sending'"), 20, 'that it was tried', every=0.1)
+        database.rows(f"UPDATE mailer.mail_jobs SET {damage}, next_at = now(), queued_at = NULL WHERE state = 'sending'")  # it is as it was
+    own.mail.wait(damaged['email'])
+    settled(own)
+
+
 def test_redis_killed_in_the_middle(own):
     own.mail.pause = 0.05
     try:

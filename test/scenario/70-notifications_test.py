@@ -442,6 +442,19 @@ def test_a_reminder_that_cannot_be_said_is_not_taken(newcomer, teller, database,
         'SELECT position FROM children.deliveries WHERE aggregate = %s', bad)))
 
 
+def test_a_reminder_that_cannot_be_opened_holds_up_no_other(newcomer, teller, database):
+    """Its key is missing, or the row was damaged: it is said when it is well again."""
+    person, (damaged, good) = newcomer(), [str(uuid.uuid4()) for _ in range(2)]
+    schedule(teller, person, damaged, 3600)
+    wait_until(lambda: database.value('SELECT count(*) FROM notifications.reminders WHERE id = %s', damaged), 20, 'the order')
+    damage = 'body = set_byte(body, length(body) - 1, get_byte(body, length(body) - 1) # 1)'
+    database.rows(f'UPDATE notifications.reminders SET due_at = now(), {damage} WHERE id = %s', damaged)
+    schedule(teller, person, good, 0, 2)
+    assert [row['title'] for row in teller.told(person, 1)] == ['상담 2']
+    database.rows(f'UPDATE notifications.reminders SET due_at = now(), {damage} WHERE id = %s', damaged)  # it is as it was
+    assert [row['title'] for row in teller.told(person, 2)] == ['상담 2', '상담 1']
+
+
 # --- to many --------------------------------------------------------------------------------------------------------------------
 
 BROADCASTS = '/api/v1/admin/notifications'
