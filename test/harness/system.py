@@ -170,7 +170,7 @@ class System:
     def postgres_back(self):
         """Starts PostgreSQL again; when it returns every instance can read: until then each answers 503 (lanes.h)."""
         self.services('postgres_start')
-        actors = [row for row in self.instances() if row['service'] not in ('broker', 'frontend')]
+        actors = [row for row in self.instances() if row['service'] not in ('broker', 'frontend', 'accounts-hash')]
         wait_until(lambda: int(self.services(READ_LANES)) >= len(actors), 20, 'the read lanes of all instances', every=0.02)
 
     @property
