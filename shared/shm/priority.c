@@ -1,9 +1,4 @@
-/* priority: none of it needs a privilege.
- *
- * To be prompt is a short slice: an EEVDF scheduler gives way at once to who wakes up with a shorter slice than who runs, which it
- * otherwise lets run on, up to the next tick (4 ms).
- *
- * To give way is four things.
+/* priority: four things, none of which needs a privilege.
  *
  * nice(2). The same for the session, because kernels with autogroups (sched(7)) weigh processes of different sessions by nothing
  * else, and each instance is a session of its own. A long slice (sched_setattr(2)): who wakes up runs at once before whom it
@@ -25,11 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    SLICE = 100 * 1000 * 1000 /* nanoseconds; the longest */,
-    SLICE_PROMPT = 200 * 1000 /* twice the shortest */,
-    TRIES = 20, RETRY_MILLISECONDS = 50
-};
+enum { SLICE = 100 * 1000 * 1000 /* nanoseconds; the longest */, TRIES = 20, RETRY_MILLISECONDS = 50 };
 
 /* The kernel's first struct sched_attr; not every libc has one. */
 typedef struct {
@@ -40,15 +31,6 @@ typedef struct {
     uint64_t runtime, deadline, period;
 } attributes_t;
 _Static_assert(sizeof(attributes_t) == 48, "SCHED_ATTR_SIZE_VER0");
-
-void priority_prompt(void)
-{
-    errno = 0;
-    int nice = getpriority(PRIO_PROCESS, 0); /* as it was started: the call sets both */
-    attributes_t attributes = {.size = sizeof(attributes), .policy = SCHED_OTHER, .nice = nice, .runtime = SLICE_PROMPT};
-    if (errno == 0 && sched_getscheduler(0) == SCHED_OTHER)
-        syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
 
 static void tell(const char *what)
 {

@@ -221,8 +221,6 @@ void process_join(process_t *process)
         nice_when_ready = services[service].nice;
     if (nice_when_ready)
         priority_prepare();
-    else
-        priority_prompt();
     join_guard();
     prctl(PR_SET_NAME, process->service, 0, 0,
         0); /* executed by descriptor, it would be called by a number in ps(1) */

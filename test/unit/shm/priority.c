@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 
-enum { NICE = 5, SLICE = 100000000, PROMPT = 200000 };
+enum { NICE = 5, SLICE = 100000000 };
 
 /* Of its session, by the kernel; NICE where it has no such thing. */
 static int nice_of_session(void)
@@ -90,28 +90,8 @@ static void no_others(void **state)
     assert_int_equal(in_child(false), 0);
 }
 
-/* Its turns come sooner; what it weighs stays as it was. */
-static void prompt(void **state)
-{
-    (void)state;
-    pid_t child = fork();
-    if (child == 0) {
-        bool knows_slices = slice_of_self() != 0;
-        if (setpriority(PRIO_PROCESS, 0, 3) != 0)
-            _exit(1);
-        priority_prompt();
-        if (getpriority(PRIO_PROCESS, 0) != 3 || sched_getscheduler(0) != SCHED_OTHER)
-            _exit(2);
-        _exit(knows_slices && slice_of_self() != PROMPT ? 3 : 0);
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
 int main(void)
 {
-    const struct CMUnitTest all[] = {cmocka_unit_test(prompt), cmocka_unit_test(lowered), cmocka_unit_test(no_others)};
+    const struct CMUnitTest all[] = {cmocka_unit_test(lowered), cmocka_unit_test(no_others)};
     return cmocka_run_group_tests(all, NULL, NULL);
 }
