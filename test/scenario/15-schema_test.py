@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import uuid
 
 import psycopg2
 import pytest
@@ -435,6 +436,25 @@ def problems(release):
 def test_check_finds_nothing_where_all_fits(migrated, system):
     assert 'fits' in migrated.db('check') and json.loads(migrated.db('check', '-j')) == {'fits': True, 'problems': []}
     # What the tests before have made of the shared system is right, too.
+    assert system.ctl('db', 'check', '-j') == {'fits': True, 'problems': []}
+
+
+def test_check_finds_nothing_in_what_was_deleted(system, admin, newcomer):
+    """A video that had a category and a bookmark, a child that watched it, its parent's account. (Erased ones: 48-erasure.)"""
+    category = admin.client.post('/api/v1/admin/categories', {'name': '지울 놀이', 'slug': f'gone-{uuid.uuid4().hex[:8]}'}).expect(201).data
+    video = admin.client.post('/api/v1/admin/videos', {
+        'title': '지울 영상', 'description': '지워집니다.', 'video_url': 'https://videos.example.com/watch/gone', 'video_platform': 'vimeo',
+        'duration': 60, 'target_age_min': 12, 'target_age_max': 24, 'difficulty': 'easy', 'priority': 1, 'areas': ['language'],
+        'category_ids': [category['id']], 'is_published': True}).expect(201).data
+    assert video['categories']
+    person = newcomer()
+    child = person.child()
+    person.client.post(f'/api/v1/videos/{video["id"]}/bookmark').expect(200)
+    person.client.request('PUT', f'/api/v1/videos/{video["id"]}/progress', {'child_id': child['id'], 'intervals': [{'start': 0, 'end': 60}]}).expect(200)
+    person.client.delete(f'/api/v1/children/{child["id"]}').expect(200)
+    person.client.delete('/api/v1/users/me', body={'current_password': person.password}).expect(200)
+    admin.client.delete(f'/api/v1/admin/videos/{video["id"]}').expect(200)
+    admin.client.delete(f'/api/v1/admin/categories/{category["id"]}').expect(200)
     assert system.ctl('db', 'check', '-j') == {'fits': True, 'problems': []}
 
 

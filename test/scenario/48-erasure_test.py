@@ -257,6 +257,7 @@ def test_nothing_is_left(own, database, admin):
     # Who looked stays, by ids.
     assert database.value("SELECT count(*) FROM admin.access_log WHERE record = %s AND record_kind = 'user'", person.id) >= 1
     own.ctl('audit', 'verify')  # raises when the chain is broken
+    own.ctl('db', 'check')  # likewise, when a copy differs
 
 
 def test_what_was_bookmarked_is_bookmarked_by_one_less(own, database):
