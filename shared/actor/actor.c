@@ -317,6 +317,7 @@ static void starting(void *argument)
 {
     (void)argument;
     lanes_opened();
+    unsure_turn(clock_monotonic());
     if (life.ready)
         context.loop->timer_stop(&life.timer);
 }
@@ -363,6 +364,8 @@ int actor_main(const actor_t *actor)
     context.loop->add_turn_hook(context.loop, together_turn, NULL);
     context.lanes = lanes_open(context.loop, &context.process, url, context.statements, context.statement_count);
     outgoing_open(context.loop, &context.process);
+    if (url)
+        unsure_start();
     context.loop->add_turn_hook(context.loop, events_turn, NULL);
     insist(actor->workers <= ACTOR_WORKERS_MAX);
     if (actor->worker)

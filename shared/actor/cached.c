@@ -140,6 +140,13 @@ void cached_changed(const job_t *job)
     fault_point("cache.after_invalidation");
 }
 
+void cached_tell_all(void)
+{
+    cache_owner_died(context.cache, context.actor->name);
+    broker_stale_all_of(context.actor->name);
+    second_changed_all();
+}
+
 void cached_committed(const job_t *job, enum db_status status)
 {
     if (status == DB_OK || status == DB_UNKNOWN)

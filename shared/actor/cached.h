@@ -15,6 +15,8 @@ void cached_committed(const job_t *, enum db_status);
 void cached_changed(const job_t *);
 /* These have, on all machines and in Redis. */
 void cached_tell(const job_tag_t *tags, int count);
+/* All that depends on this actor's tags has, likewise. */
+void cached_tell_all(void);
 /* The call's answer is about to leave: puts it into the cache, where that was asked for and makes sense. */
 void cached_file(job_t *);
 /* The call's tags as they travel, "child:01…ef videos"; data NULL when it has none. Good until the next call of this. */

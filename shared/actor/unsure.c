@@ -11,17 +11,18 @@ enum { TAGS_MOST = 1024, LOOKS_MOST = 600 /* that find something under way; then
     FIELD(time, looked_at, .meaning = "by PostgreSQL's clock")
 MESSAGE(under_way, UNDER_WAY);
 
-/* Both times are PostgreSQL's own, whatever a test has made of ours. */
+/* All times are PostgreSQL's own, whatever a test has made of ours. The first look (null) asks for everything but itself. */
 static const char under_way_sql[] =
     "SELECT EXISTS (SELECT FROM pg_stat_activity a WHERE a.usename = current_user AND a.datname = current_database()"
-    " AND a.xact_start < $1::timestamptz) AS older, clock_timestamp() AS looked_at";
+    " AND a.pid <> pg_backend_pid() AND a.xact_start < coalesce($1::timestamptz, clock_timestamp())) AS older,"
+    " clock_timestamp() AS looked_at";
 
 static statement_t find_older = {.name = "unsure_find_older", .sql = under_way_sql, .lane = LANE_READ, .row = &under_way_message};
 
 static struct {
     job_tag_t tags[TAGS_MOST];
     int count;
-    bool all;        /* there were more: whatever this actor changes is unsure */
+    bool all;        /* more, or who knows which: whatever this actor changes is unsure */
     int64_t added;   /* how often anything was */
     bool asked;      /* PostgreSQL, since the last of them */
     int64_t before;  /* its time then: what began before may be theirs */
@@ -64,20 +65,26 @@ void unsure_add(const job_t *job)
         unsure.look_at = clock_monotonic() + UNSURE_PAUSE * CLOCK_MILLISECOND;
 }
 
+void unsure_start(void)
+{
+    unsure.all = true; /* and look_at is past */
+}
+
 static void tell_again(void)
 {
-    cached_tell(unsure.tags, unsure.count);
     if (unsure.all)
-        cache_owner_died(context.cache, context.actor->name);
+        cached_tell_all();
+    else
+        cached_tell(unsure.tags, unsure.count);
 }
 
 static void settled(void)
 {
     unsure.count = 0;
-    unsure.all = false;
+    unsure.all = unsure.asked = false;
 }
 
-/* The first look only learns PostgreSQL's time; what begins after it does not matter. */
+/* The first look learns PostgreSQL's time; what begins after it does not matter. */
 static void look(call_t *call)
 {
     int64_t added = unsure.added;
@@ -87,10 +94,10 @@ static void look(call_t *call)
     tell_again();
     if (added != unsure.added) /* meanwhile: once more from the beginning */
         return;
-    if (!asked) {
+    if (!asked)
         unsure.before = found->looked_at;
-        unsure.asked = true;
-    } else if (!found->older) {
+    unsure.asked = true;
+    if (!found->older) {
         settled();
     } else if (++unsure.looks == LOOKS_MOST) {
         log_event(LOG_ERROR, "unsure_given_up", LOG_I("tags", unsure.count),

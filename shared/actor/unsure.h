@@ -4,12 +4,16 @@
  *
  * What always holds: such tags are said to have changed once more after every transaction has ended that was under way in the actor's name
  * when PostgreSQL could first be asked since; and until then again and again, so that nothing older is given for longer than
- * UNSURE_PAUSE. A process that dies with some is covered as all that die are (shm/cache.h). */
+ * UNSURE_PAUSE. Who ends with some, drained or killed, leaves nothing of them behind: so each process begins as if all that its actor
+ * changes were unsure, and looks before it is READY; normally that is settled at once. Not covered is who ends with some and is not
+ * started again (aipotenctl scale): of these answers are given until they are too old (cache.max_age). */
 #pragma once
 #include "internal.h"
 
 enum { UNSURE_PAUSE = 1000 /* milliseconds */ };
 
+/* At the start of a process that has statements: somebody before it may have ended with some. */
+void unsure_start(void);
 /* The call's COMMIT ended with DB_UNKNOWN; its tags were said to have changed. */
 void unsure_add(const job_t *);
 /* From the housekeeping: begins to look when that is due. */

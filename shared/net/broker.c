@@ -247,6 +247,13 @@ void broker_stale(const char *tag, uuid_t id)
         stale_add_tag(&client.stale, text_of(tag), id);
 }
 
+void broker_stale_all_of(const char *actor)
+{
+    insist(client.process != NULL);
+    if (client.process->config.cluster.enabled)
+        stale_add_service(&client.stale, text_of(actor));
+}
+
 /* --- topics that come and go -------------------------------------------------------------------------------------- */
 
 static void on_lost_hint(text_t payload)

@@ -27,3 +27,5 @@ void broker_unfollow(text_t topic);
 void broker_publish(text_t topic, text_t payload);
 /* After COMMIT: answers under this tag are stale on other machines as well. Nothing where there are none (cluster.enabled). */
 void broker_stale(const char *tag, uuid_t id);
+/* The same of all answers of this actor. */
+void broker_stale_all_of(const char *actor);

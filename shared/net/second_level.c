@@ -351,6 +351,11 @@ void second_changed(text_t words)
     buffer_add_char(&second.words, ' ');
 }
 
+void second_changed_all(void)
+{
+    second_changed(text_of(second.owner));
+}
+
 void second_store(text_t name, const second_stamp_t *stamp, text_t words, const cache_entry_t *entry, int64_t until)
 {
     if (!stamp->good || !second_ready() || second.store_count >= STORES_MOST)
@@ -386,7 +391,7 @@ void second_open(loop_t *loop, const config_t *config, const cache_t *cache, con
     second.segment = cache_segment_id(cache);
     second.stores_end = &second.stores;
     insist(snprintf(second.owner, sizeof(second.owner), "@%s", owner) < (int)sizeof(second.owner));
-    second_changed(text_of(second.owner));
+    second_changed_all();
     loop->add_turn_hook(loop, turn, NULL);
     loop->timer(loop, RETRY_MILLISECONDS, retry, NULL);
 }

@@ -55,3 +55,5 @@ bool second_trusted(const cache_t *, const second_answer_t *, cache_tag_t tag);
 void second_store(text_t name, const second_stamp_t *, text_t words, const cache_entry_t *entry, int64_t until);
 /* After COMMIT: these words, separated by spaces, have changed; never waits. */
 void second_changed(text_t words);
+/* Likewise all that the opener's actor owns. */
+void second_changed_all(void);

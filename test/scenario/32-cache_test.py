@@ -16,7 +16,7 @@ import pytest
 from harness import faults, people
 from harness.client import Client
 from harness.h2 import H2Client
-from harness.wait import wait_until
+from harness.wait import kill, wait_until
 
 CHILDREN = '/api/v1/children'
 CONSENTS = '/api/v1/consents'
@@ -672,8 +672,9 @@ def hasty(start_system):
     return start_system(settings={'http': {'request_timeout': '1s'}, 'database': {'write_timeout': '1m'}})
 
 
-def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty):
-    """Meanwhile it is read as it was before, and that is filed after the change was told."""
+@pytest.mark.parametrize('killed', [False, True])
+def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty, killed):
+    """Meanwhile it is read as it was before, and that is filed after the change was told; and who knew of it may be gone."""
     owner = people.newcomer(hasty)
     child = owner.child(name='이름')['id']
     lock = 7211
@@ -694,6 +695,10 @@ def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty):
                 FOR EACH ROW EXECUTE FUNCTION children.test_dawdle()""")
         holder.rows('SELECT pg_advisory_lock(%s)', lock)
         assert owner.client.patch(f'{CHILDREN}/{child}', {'name': '다른 이름'}).status in (503, 504)
+        before = set(hasty.pids('children')) if killed else set()
+        for pid in before:
+            kill(pid)
+        wait_until(lambda: len(set(hasty.pids('children')) - before) == 2 and hasty.all_ready(), 30, 'those who know nothing of it')
         wait_until(remembered, 20, 'that it is answered from memory as it was')
         holder.rows('SELECT pg_advisory_unlock(%s)', lock)
         wait_until(lambda: database.value('SELECT name FROM children.children WHERE id = %s', child) == '다른 이름', 20, 'the commit')
