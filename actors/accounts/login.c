@@ -1,7 +1,7 @@
 /* login: registering and logging in. Both need a password's hash, 55 ms of a processor, and ask the actor passwords for it, by a
  * call before their first statement of lane write: no transaction is open while a hash is computed. A flood of logins delays only
  * logins: those who hash do nothing else and give way to everybody (priority.h), and of this process's calls only auth.max_hashing
- * wait for them; more are answered 503 at once. */
+ * wait for them, and never more than half of its coroutines; more are answered 503 at once, before anything is read for them. */
 #include "accounts.h"
 #include "actor/calls.h"
 #include "actor/operations.h"
@@ -12,9 +12,16 @@
 static const char hashers[] = "accounts-hash"; /* the service of the actor passwords */
 
 /* Everybody else needs coroutines as well. */
+static bool is_crowded(call_t *call)
+{
+    const config_t *config = call_config(call);
+    int64_t half = (config->actor.max_coroutines + 1) / 2;
+    return calls_waiting(hashers) >= (config->auth.max_hashing < half ? config->auth.max_hashing : half);
+}
+
 static void crowd_check(call_t *call)
 {
-    if (calls_waiting(hashers) >= call_config(call)->auth.max_hashing)
+    if (is_crowded(call))
         call_fail(call, ERROR_UNAVAILABLE);
 }
 
@@ -30,14 +37,19 @@ bool password_right(call_t *call, text_t password, text_t stored)
     return judged->right;
 }
 
-text_t password_new(call_t *call, text_t password)
+static const char hash_operation[] = "passwords.hash";
+
+static answer_t hash_ask(call_t *call, text_t password)
 {
     password_wish_t wish = {0};
     message_set(&wish, password, password);
+    return actor_call(call, hashers, hash_operation, &password_wish_message, &wish, &password_hashed_message);
+}
+
+text_t password_new(call_t *call, text_t password)
+{
     crowd_check(call);
-    const password_hashed_t *hashed =
-        actor_call_or_fail(call, hashers, "passwords.hash", &password_wish_message, &wish, &password_hashed_message);
-    return hashed->hash;
+    return ((const password_hashed_t *)answer_or_fail(call, hash_operation, hash_ask(call, password)))->hash;
 }
 
 /* --- registering -------------------------------------------------------------------------------------------------- */
@@ -45,6 +57,7 @@ text_t password_new(call_t *call, text_t password)
 void account_register(call_t *call)
 {
     const registration_t *in = call->input;
+    crowd_check(call);
     if (db_query(call, &SQL_email_find, bind_text(in->email))->count > 0)
         call_fail(call, ERROR_EMAIL_TAKEN);
     text_t hash = password_new(call, in->password);
@@ -63,12 +76,14 @@ void account_register(call_t *call)
 
 /* --- logging in --------------------------------------------------------------------------------------------------- */
 
-/* The password as the configuration wants it hashed now. Its user notices nothing but a slower login. */
+/* The password as the configuration wants it hashed now, if that can be had: the next login may try as well. Its user notices nothing
+ * but a slower login. */
 static text_t password_fresh(call_t *call, text_t password, text_t stored)
 {
-    if (password_cost(stored) == (int)call_config(call)->auth.bcrypt_cost)
+    if (password_cost(stored) == (int)call_config(call)->auth.bcrypt_cost || is_crowded(call))
         return stored;
-    return password_new(call, password);
+    answer_t answer = hash_ask(call, password);
+    return answer.error == ERROR_NONE ? ((const password_hashed_t *)answer.value)->hash : stored;
 }
 
 /* The new session in the tables, and its user; NULL when the user was suspended or changed the password
@@ -107,6 +122,7 @@ bool account_enter(call_t *call, const credentials_t *known, enum delivery deliv
 void account_login(call_t *call)
 {
     const login_t *in = call->input;
+    crowd_check(call);
     const credentials_t *known = row_first(
         call, db_query(call, &SQL_credentials_find, bind_text(in->email), bind_time(restorable_since(call))));
     if (!password_right(call, in->password, known ? known->password_hash : (text_t){0}))

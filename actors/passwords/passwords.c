@@ -7,6 +7,7 @@
  * for it any more. */
 #include "actor/actor.h"
 #include "actor/operations.h"
+#include "base/fault.h"
 #include "crypto/hash.h"
 
 enum { PASSWORD_BYTES_MAX = 72 }; /* bcrypt reads no more */
@@ -21,6 +22,7 @@ static void hash(call_t *call)
     const password_wish_t *in = call->input;
     password_hashed_t hashed = {0};
     call_yield(call);
+    fault_point("passwords.hash");
     message_set(&hashed, hash, password_hash(call->arena, in->password, cost_of(call)));
     reply_value(call, &hashed);
 }

@@ -11,7 +11,7 @@ def pids(system):
 
 def test_more_calls_at_once_than_coroutines(start_system):
     """A call that had been used before carried its place among the free ones into the queue: the actor died of it."""
-    system = start_system(settings={'actor': {'max_coroutines': 8}, 'auth': {'max_hashing': 4}})
+    system = start_system(settings={'actor': {'max_coroutines': 8}})
     parent = people.demo(system, 'parent')
     before = pids(system)
     for _ in range(2):  # the second finds calls that were used

@@ -639,10 +639,11 @@ def test_login_flood_delays_only_logins(start_system):
     wait_until(lambda: Client(system, check=False).post(f'{AUTH}/login', login).status == 200, 30, 'a login after the flood')
 
 
-def test_a_crowd_that_wants_hashes_leaves_room_for_others(start_system):
-    """More than auth.max_hashing of an accounts instance's calls are told at once to come again: the rest of its coroutines, here one, is
-    for everybody else, however long the hashes take."""
-    system = start_system(settings={'auth': {'bcrypt_cost': 11, 'max_hashing': 2}, 'actor': {'max_coroutines': 4}})
+@pytest.mark.parametrize('auth, actor', [({'max_hashing': 2}, {'max_coroutines': 8}), ({}, {'max_coroutines': 4})])
+def test_a_crowd_that_wants_hashes_leaves_room_for_others(start_system, auth, actor):
+    """More than auth.max_hashing of an accounts instance's calls, or half of its coroutines, are told at once to come again: the rest
+    is for everybody else, however long the hashes take."""
+    system = start_system(settings={'auth': {'bcrypt_cost': 11, **auth}, 'actor': actor})
     person = people.newcomer(system, consents=False)
     login = {'email': person.email, 'password': person.password}
     with concurrent.futures.ThreadPoolExecutor(40) as pool:

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from harness import mail, people
+from harness import faults, mail, people
 from harness.client import Client
 from harness.wait import wait_until
 
@@ -611,6 +611,21 @@ def test_hashes_follow_the_cost(hasty):
         login(hasty, person.email, person.password).expect(200)
         assert hash_of(database, person) == fresh and user_row(database, person)['password_version'] == 0
         assert everywhere(hasty, person.token) == {200} and live_sessions(database, person) == 8
+
+
+def test_a_login_does_not_fail_for_want_of_a_fresh_hash(start_system):
+    """Who was to make it died, and the call is not tried again: the old one stays, and the next login does it."""
+    system = start_system(settings={'auth': {'bcrypt_cost': 5}, 'http': {'losses_most': 1}})
+    person = people.newcomer(system, consents=False)
+    old = crypt_of(person.password, '$2b$04$5gN0Lk5hXlFzHfTzqVlUxe')
+    with system.database() as database:
+        database.rows('UPDATE accounts.users SET password_hash = %s WHERE id = %s', old, person.id)
+        with faults.Fault(system, 'accounts-hash', 'passwords.hash') as fault:
+            login(system, person.email, person.password).expect(200)
+            assert fault.hit()
+        assert database.value('SELECT password_hash FROM accounts.users WHERE id = %s', person.id) == old
+        login(system, person.email, person.password).expect(200)
+        assert database.value('SELECT password_hash FROM accounts.users WHERE id = %s', person.id).startswith('$2b$05$')
 
 
 def crypt_of(password, setting):

@@ -16,7 +16,7 @@ CHILDREN = '/api/v1/children'
 NOTHING_WAITS = 'SELECT NOT EXISTS (SELECT FROM children.deliveries'
 # Parts whose deaths are another file's, because other work leads there.
 ELSEWHERE = {'ask': 'unit/actor/test_calls.py', 'direct': 'unit/actor/test_calls.py', 'mail': 'scenario/47-mail_test.py',
-             'complete': 'scenario/36-complete_test.py',
+             'complete': 'scenario/36-complete_test.py', 'passwords': 'scenario/28-account_life_test.py',
              **dict.fromkeys(('broadcast', 'reminder', 'email', 'together'), 'scenario/70-notifications_test.py'),
              'push': 'scenario/71-push_test.py', 'links': 'scenario/51-links_test.py'}
 POINTS = [point for point in faults.points() if point.split('.')[0] not in ELSEWHERE]
