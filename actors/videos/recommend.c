@@ -99,6 +99,8 @@ void recommend_completed(call_t *call)
         bind_integer(in->age), json_param(call, &assessment_completed_message, in));
     if (rows->count > 0)
         rank_and_write(call, in->child, in->assessment, &facts, rows);
+    else /* written by who looked first; before migration 0025 such answers were filed without TAG_ATTEMPTS */
+        call_tag(call, TAG_RECOMMENDED, in->child);
     reply_nothing(call);
 }
 

@@ -320,6 +320,10 @@ def test_older_attempt_changes_nothing(system, database, mother, child):
     completed(system, database, mother, child, older, {'social': (0, 'needs_observation')}, ago=3600)
     settled(database, child)
     assert shown(mother, child) == before and before[0]['assessment_id'] == newer
+    database.rows('UPDATE videos.recommended_videos SET is_viewed = true WHERE child_id = %s', child)  # behind everybody's back
+    completed(system, database, mother, child, older, {'social': (0, 'needs_observation')}, ago=3600)
+    settled(database, child)
+    assert all(row['is_viewed'] for row in shown(mother, child)), 'what was remembered is forgotten all the same'
     latest = assess(system, database, mother, child, {'social': (0, 'needs_observation')})
     rows = shown(mother, child)
     assert {row['assessment_id'] for row in rows} == {latest} and {row['development_area'] for row in rows} == {'social'}
