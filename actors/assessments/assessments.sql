@@ -413,8 +413,13 @@ FOR NO KEY UPDATE;
 -- (The answers are taken by their attempt, whatever PostgreSQL knows of how often a question was answered.)
 WITH answers AS MATERIALIZED (
     SELECT question_id, response FROM assessments.assessment_responses WHERE assessment_id = $1
+), latest AS MATERIALIZED (
+    SELECT max(l.completed_at) AS completed_at
+    FROM assessments.development_assessments l
+    WHERE l.child_id = (SELECT s.child_id FROM assessments.development_assessments s WHERE s.id = $1)
+      AND l.status = 'completed' AND l.deleted_at IS NULL
 )
-SELECT a.child_id, a.age_in_months, a.completed_at,
+SELECT a.child_id, a.age_in_months, a.completed_at, (SELECT latest.completed_at FROM latest) AS last_completed_at,
        {attempt_status} AS status,
        q.id, q.category, q.answer_type, q.weight, q.reverse, q.is_critical, q.scale_min, q.scale_max,
        CASE q.answer_type

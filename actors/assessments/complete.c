@@ -6,7 +6,8 @@
  * The event travels behind the answer: who looks for recommendations first is given them all the same (actors/videos/recommended.c).
  *
  * What always holds: a completed attempt has a result for each area of its questions, and they never change; completing it again
- * gives the same answer. */
+ * gives the same answer. A child's attempts are completed at times that rise, whatever the clocks of machines say: who ranks or compares
+ * goes by them, and no two of its attempts are in progress at once. */
 #include "assessments.h"
 #include "feedback.h"
 #include "../../shared/base/clock.h"
@@ -83,7 +84,7 @@ static text_t results_json(call_t *call, const scoring_area_t areas[static AREAS
     return text;
 }
 
-static void completed_tell(call_t *call, const asked_row_t *attempt, int64_t now, const scoring_area_t areas[static AREAS])
+static void completed_tell(call_t *call, const asked_row_t *attempt, int64_t completed_at, const scoring_area_t areas[static AREAS])
 {
     const id_params_t *params = call->params;
     completed_area_t told[AREAS] = {0};
@@ -101,7 +102,7 @@ static void completed_tell(call_t *call, const asked_row_t *attempt, int64_t now
     message_set(&event, child, attempt->child_id);
     message_set(&event, user, call->principal.user);
     message_set(&event, age, attempt->age_in_months);
-    message_set(&event, completed_at, now);
+    message_set(&event, completed_at, completed_at);
     message_set(&event, areas, (list_t){.items = told, .count = count});
     event_emit_direct(call, "assessment.completed", attempt->child_id, &assessment_completed_message, &event);
 }
@@ -121,7 +122,7 @@ static void completion_reply(call_t *call, const asked_row_t *attempt, int64_t c
     reply_value(call, &completion);
 }
 
-static void first_reply(call_t *call, const asked_row_t *attempt, int64_t now, const scoring_area_t areas[static AREAS])
+static void first_reply(call_t *call, const asked_row_t *attempt, int64_t completed_at, const scoring_area_t areas[static AREAS])
 {
     result_t results[AREAS] = {0};
     size_t count = 0;
@@ -139,7 +140,7 @@ static void first_reply(call_t *call, const asked_row_t *attempt, int64_t now, c
         message_set(result, feedback, text_of(words.feedback));
         message_set(result, recommendations, text_of(words.recommendations));
     }
-    completion_reply(call, attempt, now, results, count);
+    completion_reply(call, attempt, completed_at, results, count);
 }
 
 /* As it was told the first time, also when the words of a later release are others. */
@@ -151,6 +152,12 @@ static void again_reply(call_t *call, const asked_row_t *attempt)
     for (int i = 0; i < rows->count; i++)
         results[i] = *(const result_t *)row_at(call, rows, i);
     completion_reply(call, attempt, attempt->completed_at, results, (size_t)rows->count);
+}
+
+static int64_t completion_time(const asked_row_t *attempt)
+{
+    int64_t now = clock_now();
+    return message_has(attempt, last_completed_at) && attempt->last_completed_at >= now ? attempt->last_completed_at + 1 : now;
 }
 
 /* --- the handler ------------------------------------------------------------------------------------------------------ */
@@ -171,12 +178,12 @@ void attempt_complete(call_t *call)
     if (attempt->status == ATTEMPT_EXPIRED)
         call_fail(call, ERROR_INVALID_STATE);
     score(call, rows, areas);
-    int64_t now = clock_now();
+    int64_t completed_at = completion_time(attempt);
     db_send(call, &SQL_results_insert, id, bind_text(results_json(call, areas)));
-    db_send(call, &SQL_attempt_complete, id, bind_time(now));
+    db_send(call, &SQL_attempt_complete, id, bind_time(completed_at));
     fault_point("complete.sent");
-    completed_tell(call, attempt, now, areas);
+    completed_tell(call, attempt, completed_at, areas);
     call_tag(call, TAG_ATTEMPTS, attempt->child_id);
-    first_reply(call, attempt, now, areas);
+    first_reply(call, attempt, completed_at, areas);
     fault_point("complete.written");
 }

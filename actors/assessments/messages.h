@@ -339,6 +339,7 @@ MESSAGE(total_row, TOTAL_ROW);
     FIELD(uuid, child_id)                                                                                          \
     FIELD(integer, age_in_months)                                                                                  \
     FIELD(time, completed_at, .nullable = true)                                                                    \
+    FIELD(time, last_completed_at, .nullable = true, .meaning = "Of all attempts of the child")                    \
     FIELD(choice, status, .names = attempt_statuses)                                                               \
     FIELD(uuid, id)                                                                                                \
     FIELD(choice, category, .names = development_areas)                                                            \

@@ -1,5 +1,6 @@
 """From answers to results: complete, results. What an attempt comes to is reckoned here in fractions, from what stands in PostgreSQL
 (harness.attempts)."""
+import datetime
 import random
 import threading
 import time
@@ -263,6 +264,21 @@ def test_change_and_series(database, someone):
     assert [point['completed_at'] for point in last['series']] == [answer['completed_at'] for _, _, answer in made]
     first = results(someone.client, made[0][0]).expect(200).data  # what came later is not in it
     assert [point['assessment_id'] for point in first['series']] == [made[0][0]]
+
+
+def test_times_rise_when_clocks_do_not(database, someone):
+    """The attempt before was completed by a machine whose clock is ahead."""
+    child = someone.child()['id']
+    row = 'SELECT completed_at FROM assessments.development_assessments WHERE id = %s'
+    first, _ = example(database, someone, child)
+    complete(someone.client, first).expect(200)
+    database.rows("UPDATE assessments.development_assessments SET completed_at = completed_at + interval '1 hour' WHERE id = %s", first)
+    second, _ = example(database, someone, child)
+    answer = complete(someone.client, second).expect(200).data
+    assert database.value(row, second) - database.value(row, first) == datetime.timedelta(microseconds=1)
+    assert complete(someone.client, second).expect(200).data == answer
+    series = results(someone.client, second).expect(200).data['series']
+    assert [point['assessment_id'] for point in series] == [first, second] and series[1]['completed_at'] == answer['completed_at']
 
 
 def test_the_series_ends(database, someone):
