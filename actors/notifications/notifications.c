@@ -146,6 +146,7 @@ const actor_t notifications_actor = {.name = "notifications",
     .start = notifications_start,
     .chore = notifications_chore,
     .worker = push_work,
+    .worker_failed = push_worker_failed,
     .workers = PUSH_WORKERS,
     .retentions = retentions,
     .retention_count = ARRAY_SIZE(retentions)};

@@ -65,6 +65,7 @@ void push_key_get(call_t *);
 enum { PUSH_WORKERS = 8 /* pushes that one instance sends at a time; of one service fewer: push_services.c */ };
 void push_open(call_t *);
 int64_t push_work(call_t *, int worker);
+void push_worker_failed(int worker);
 
 /* presence.c: what is held of a person, as personal_presence; NULL: nothing. And that nothing is, on any machine: before the first
  * statement of the call. */

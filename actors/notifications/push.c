@@ -166,10 +166,15 @@ static bool service_corrected(call_t *call, const push_job_t *job)
     return true;
 }
 
+void push_worker_failed(int worker)
+{
+    if (claiming == worker)
+        claiming = NOBODY;
+    push_service_let_go(worker);
+}
+
 int64_t push_work(call_t *call, int worker)
 {
-    if (claiming == worker) /* its last call ended in the middle */
-        claiming = NOBODY;
     push_service_let_go(worker);
     accepted_end(call, worker);
     if (!work_found(call))
@@ -183,7 +188,7 @@ int64_t push_work(call_t *call, int worker)
     }
     busy_until = clock_monotonic() + BUSY_FOR * CLOCK_MILLISECOND;
     if (service_corrected(call, job))
-        return 0;
+        return LOOK_PAUSE; /* a machine with other push.web_hosts may correct it back */
     job_run(call, worker, job);
     fault_point("push.settled");
     return 0;

@@ -227,6 +227,8 @@ static void worker_done(void *argument, enum error_code failed)
     struct worker *worker = argument;
     int64_t next = failed ? WORKER_RETRY : worker->next;
     worker->runs = false;
+    if (failed && context.actor->worker_failed)
+        context.actor->worker_failed((int)(worker - life.workers));
     worker->at = next < 0 ? INT64_MAX : clock_monotonic() + next * CLOCK_MILLISECOND;
 }
 

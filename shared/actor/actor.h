@@ -86,6 +86,7 @@ typedef struct actor {
      * waits long for others (call_leave) belongs here. Otherwise like a chore. */
     int64_t (*worker)(call_t *, int index);
     int workers; /* at most ACTOR_WORKERS_MAX */
+    void (*worker_failed)(int index); /* its call ended with an error, and it pauses; may be NULL */
 } actor_t;
 
 enum { ACTOR_WORKERS_MAX = 16 };

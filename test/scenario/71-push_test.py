@@ -331,6 +331,31 @@ def test_a_device_that_cannot_be_opened_holds_up_no_other(own, server, person, b
     all_carried(database)
 
 
+def test_a_claim_that_fails_leaves_claiming_to_the_others(own, server, person, browser, database):
+    """Each worker pauses for a second after an error; so many errors are over at once when the next worker claims meanwhile."""
+    errors = 14  # of the 16 workers of both instances
+    database.rows(f"""
+        CREATE SEQUENCE public.claims;
+        CREATE FUNCTION public.claim_refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+            BEGIN
+                IF nextval('public.claims') <= {errors} THEN
+                    RAISE 'refused by a test';
+                END IF;
+                RETURN NEW;
+            END $$;
+        CREATE TRIGGER claim_refuse BEFORE UPDATE ON notifications.push_jobs FOR EACH ROW WHEN (NEW.state = 'sending')
+            EXECUTE FUNCTION public.claim_refuse()""")
+    try:
+        tell(own, database, person)
+        wait_until(lambda: database.value('SELECT is_called FROM public.claims'), 20, 'the first error')
+        began = time.monotonic()
+        told(server, browser)
+        assert time.monotonic() - began < errors / 2 - 2, 'one error of each instance in a second'
+    finally:
+        database.rows('DROP TRIGGER claim_refuse ON notifications.push_jobs; DROP FUNCTION public.claim_refuse; DROP SEQUENCE public.claims')
+    all_carried(database)
+
+
 def test_devices_of_the_release_before_get_their_service(own, server, person, browser, database):
     database.rows("UPDATE notifications.devices SET service = 'unknown' WHERE id = %s", browser.id)
     tell(own, database, person)
