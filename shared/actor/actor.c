@@ -40,7 +40,7 @@ enum {
 actor_context_t context;
 
 static struct {
-    bool starting, ready, draining;
+    bool starting, ready, draining, drains_unsure;
     int64_t start_at, drain_deadline, quiet_since, watchdog_at;
     struct {
         int64_t (*step)(call_t *);
@@ -274,8 +274,12 @@ static bool events_turn(void *argument)
 
 static void drain_step(int64_t now)
 {
-    if (job_count() > 0)
+    bool unsure = job_count() == 0 && unsure_any();
+    if (job_count() > 0 || unsure)
         life.quiet_since = now;
+    if (unsure && !life.drains_unsure)
+        log_event(LOG_INFO, "drain_waits", LOG_S("reason", "PostgreSQL may still be at a commit of which nobody heard"));
+    life.drains_unsure |= unsure;
     bool quiet = now - life.quiet_since > QUIET_BEFORE_EXIT * CLOCK_MILLISECOND;
     if (quiet || now > life.drain_deadline)
         loop_ev_stop(context.loop);

@@ -41,6 +41,11 @@ static bool is_any(void)
     return unsure.count > 0 || unsure.all;
 }
 
+bool unsure_any(void)
+{
+    return unsure.added > 0 && is_any(); /* what it began with others know of */
+}
+
 static void tag_add(job_tag_t tag)
 {
     for (int i = 0; i < unsure.count; i++)

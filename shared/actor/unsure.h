@@ -5,8 +5,9 @@
  * What always holds: such tags are said to have changed once more after every transaction has ended that was under way in the actor's name
  * when PostgreSQL could first be asked since; and until then again and again, so that nothing older is given for longer than
  * UNSURE_PAUSE. Who ends with some, drained or killed, leaves nothing of them behind: so each process begins as if all that its actor
- * changes were unsure, and looks before it is READY; normally that is settled at once. Not covered is who ends with some and is not
- * started again (aipotenctl scale): of these answers are given until they are too old (cache.max_age). */
+ * changes were unsure, and looks before it is READY; normally that is settled at once. Who drains stays until it has none, for
+ * actor.drain_timeout at most. Not covered is who is killed with some, or could not wait, and is not started again (aipotenctl scale):
+ * of these, answers are given until they are too old (cache.max_age). */
 #pragma once
 #include "internal.h"
 
@@ -16,6 +17,8 @@ enum { UNSURE_PAUSE = 1000 /* milliseconds */ };
 void unsure_start(void);
 /* The call's COMMIT ended with DB_UNKNOWN; its tags were said to have changed. */
 void unsure_add(const job_t *);
+/* Is there any that this process would forget? */
+bool unsure_any(void);
 /* From the housekeeping: begins to look when that is due. */
 void unsure_turn(int64_t now);
 /* The statement it needs, for the list of all. */

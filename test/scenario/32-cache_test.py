@@ -1,6 +1,7 @@
 """Answers from shared memory: what they look like, whose they are, and that nobody is ever given what a write has overtaken: not
 through another frontend, not while processes die between COMMIT and the word of it."""
 import concurrent.futures
+import contextlib
 import ctypes
 import gzip
 import http.client
@@ -16,7 +17,7 @@ import pytest
 from harness import faults, people
 from harness.client import Client
 from harness.h2 import H2Client
-from harness.wait import kill, wait_until
+from harness.wait import kill, pid_lives, wait_until
 
 CHILDREN = '/api/v1/children'
 CONSENTS = '/api/v1/consents'
@@ -672,18 +673,11 @@ def hasty(start_system):
     return start_system(settings={'http': {'request_timeout': '1s'}, 'database': {'write_timeout': '1m'}})
 
 
-@pytest.mark.parametrize('killed', [False, True])
-def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty, killed):
-    """Meanwhile it is read as it was before, and that is filed after the change was told; and who knew of it may be gone."""
-    owner = people.newcomer(hasty)
-    child = owner.child(name='이름')['id']
+@contextlib.contextmanager
+def commits_that_wait(system):
+    """Those that change children, until what this gives is called."""
     lock = 7211
-
-    def remembered():
-        with Counted(hasty) as gained:
-            assert [names(owner.client.get(CHILDREN)) for _ in range(3)] == [['이름']] * 3
-        return gained.hits
-    with hasty.database() as database, hasty.database() as holder:
+    with system.database() as database, system.database() as holder:
         database.rows(f"""CREATE FUNCTION children.test_dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
                 WHILE NOT pg_try_advisory_xact_lock_shared({lock}) LOOP
@@ -694,15 +688,60 @@ def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty, killed)
             CREATE CONSTRAINT TRIGGER test_dawdle AFTER UPDATE ON children.children DEFERRABLE INITIALLY DEFERRED
                 FOR EACH ROW EXECUTE FUNCTION children.test_dawdle()""")
         holder.rows('SELECT pg_advisory_lock(%s)', lock)
-        assert owner.client.patch(f'{CHILDREN}/{child}', {'name': '다른 이름'}).status in (503, 504)
+
+        def release(children):
+            holder.rows('SELECT pg_advisory_unlock(%s)', lock)
+            wait_until(lambda: all(database.value('SELECT name FROM children.children WHERE id = %s', child) == '다른 이름'
+                                   for child in children), 20, 'the commits')
+        yield release
+
+
+def rename(owner, child):
+    assert owner.client.patch(f'{CHILDREN}/{child}', {'name': '다른 이름'}).status in (503, 504)
+
+
+def remembered(system, owner):
+    """Answered from memory, as it was."""
+    with Counted(system) as gained:
+        assert [names(owner.client.get(CHILDREN)) for _ in range(3)] == [['이름']] * 3
+    return gained.hits
+
+
+def hears_of_it(owner):
+    wait_until(lambda: names(owner.client.get(CHILDREN)) == ['다른 이름'], 20, 'that nobody is told what was before')
+
+
+@pytest.mark.parametrize('killed', [False, True])
+def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty, killed):
+    """Meanwhile it is read as it was before, and that is filed after the change was told; and who knew of it may be gone."""
+    owner = people.newcomer(hasty)
+    child = owner.child(name='이름')['id']
+    with commits_that_wait(hasty) as release:
+        rename(owner, child)
         before = set(hasty.pids('children')) if killed else set()
         for pid in before:
             kill(pid)
         wait_until(lambda: len(set(hasty.pids('children')) - before) == 2 and hasty.all_ready(), 30, 'those who know nothing of it')
-        wait_until(remembered, 20, 'that it is answered from memory as it was')
-        holder.rows('SELECT pg_advisory_unlock(%s)', lock)
-        wait_until(lambda: database.value('SELECT name FROM children.children WHERE id = %s', child) == '다른 이름', 20, 'the commit')
-    wait_until(lambda: names(owner.client.get(CHILDREN)) == ['다른 이름'], 20, 'that nobody is told what was before')
+        wait_until(lambda: remembered(hasty, owner), 20)
+        release([child])
+    hears_of_it(owner)
+
+
+def test_who_drains_stays_until_such_a_commit_is_over(hasty):
+    """Nobody is started in its place, who would look."""
+    owners = {owner: owner.child(name='이름')['id'] for owner in [people.newcomer(hasty) for _ in range(6)]}
+    leaver, = [row['pid'] for row in hasty.instances('children') if row['instance'] == 2]
+    mark = hasty.logs.mark()
+    with commits_that_wait(hasty) as release, concurrent.futures.ThreadPoolExecutor(6) as pool:
+        list(pool.map(rename, owners.keys(), owners.values()))
+        scaled = pool.submit(hasty.ctl, 'scale', 'children', '1')
+        wait_until(lambda: not pid_lives(leaver) or 'drain_waits' in str(hasty.logs.since(mark)), 20, 'the end of its calls')
+        for owner in owners:
+            wait_until(lambda who=owner: remembered(hasty, who), 20)
+        release(owners.values())
+        scaled.result()
+    for owner in owners:
+        hears_of_it(owner)
 
 
 @pytest.mark.long
