@@ -1,6 +1,7 @@
 """realtime: clients of /socket.io/ by hand: WebSocket frames byte for byte, polls, and Engine.IO and Socket.IO on top of both."""
 import base64
 import contextlib
+import fcntl
 import hashlib
 import http.client
 import json
@@ -274,21 +275,29 @@ class Polling:
         return int(self.sid[:16], 16)
 
 
+def installed(home):
+    """Is each package there, of its version?"""
+    for name, version in CLIENT.items():
+        package = os.path.join(home, 'node_modules', name, 'package.json')
+        if not os.path.exists(package) or json.load(open(package, encoding='utf-8'))['version'] != version:
+            return False
+    return True
+
+
 def node_home():
     """Where the stock client is; installed once below build/, and again when another version is wanted. None without npm."""
     home = os.path.join(ROOT, 'build', 'node-realtime')
-    for name, version in CLIENT.items():
-        package = os.path.join(home, 'node_modules', name, 'package.json')
-        if os.path.exists(package) and json.load(open(package, encoding='utf-8'))['version'] == version:
-            continue
-        os.makedirs(home, exist_ok=True)
+    os.makedirs(home, exist_ok=True)
+    with open(f'{home}.lock', 'w', encoding='ascii') as lock:  # files of tests run beside each other
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if installed(home):
+            return home
         wanted = [f'{name}@{version}' for name, version in CLIENT.items()]
         try:
             subprocess.run(['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--prefix', home, *wanted], check=True, timeout=300)
         except (OSError, subprocess.SubprocessError):
             return None
-        break
-    return home
+        return home
 
 
 def suite_home(protocol):

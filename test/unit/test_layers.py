@@ -23,7 +23,7 @@ LIBRARIES = (
     (re.compile(r"h2o\.h|h2o/.*|wslay/.*|picotls.*|picohttpparser\.h"), "actors/frontend/"),
 )
 # These parts of shared/pg block: only each other and aipotenctl may use them.
-BLOCKING = re.compile(r"shared/pg/(admin_|audit|demo|mails|migrate|outbox)")
+BLOCKING = re.compile(r"shared/pg/(admin_|audit|check|demo|mails|migrate|outbox)")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
