@@ -126,8 +126,8 @@ static bool rank_again(call_t *call, uuid_t child)
 void recommend_latest(call_t *call, uuid_t child)
 {
     db_send(call, &SQL_recommended_lock, bind_uuid(child));
-    db_send(call, &SQL_run_put_latest, bind_uuid(child));
-    rank_again(call, child);
+    if (db_query(call, &SQL_run_put_latest, bind_uuid(child))->count > 0)
+        rank_again(call, child);
 }
 
 /* Who watched with a child that was deleted meanwhile did not: nobody would remove it any more. */

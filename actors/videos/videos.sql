@@ -278,8 +278,8 @@ WITH put AS (
 SELECT {history_columns}
 FROM put CROSS JOIN videos.catalogue c LEFT JOIN ({child_history}) AS h ON true;
 
--- run_put_latest: write
--- The same of the latest attempt, behind recommended_lock: before its event came.
+-- run_put_latest: write -> key_row
+-- The same of the latest attempt, behind recommended_lock, before its event came. No row: it was ranked meanwhile.
 INSERT INTO videos.recommendation_runs AS r (child_id, assessment_id, completed_at, age, areas)
 SELECT c.child_id, c.assessment_id, c.completed_at, c.age_in_months, c.areas
 FROM assessments.completions c
@@ -288,7 +288,8 @@ ORDER BY c.completed_at DESC, c.assessment_id DESC
 LIMIT 1
 ON CONFLICT (child_id) DO UPDATE
     SET assessment_id = excluded.assessment_id, completed_at = excluded.completed_at, age = excluded.age, areas = excluded.areas
-    WHERE (r.completed_at, r.assessment_id) < (excluded.completed_at, excluded.assessment_id);
+    WHERE (r.completed_at, r.assessment_id) < (excluded.completed_at, excluded.assessment_id)
+RETURNING r.assessment_id AS id;
 
 -- run_get: write -> run_row
 -- A row for each area of the attempt; none: nothing was recommended yet.
