@@ -21,16 +21,22 @@ WHERE user_id = $1 AND id > $2
 ORDER BY id
 LIMIT $3;
 
+-- claimable: part
+-- It waits, or the lease of its last claim is over. Not while PostgreSQL has only just begun: it may have been away for longer than the
+-- lease, and the one who sent it meanwhile says so first (deliver.c, accepted).
+state IN ('waiting', 'sending') AND next_at <= aipoten.app_now()
+  AND (state = 'waiting' OR pg_postmaster_start_time() < now() - interval '5 seconds');
+
 -- jobs_look: read -> work
 -- Is there anything for the schedule to do?
-SELECT EXISTS (SELECT FROM mailer.mail_jobs WHERE state IN ('waiting', 'sending') AND next_at <= aipoten.app_now()) AS due;
+SELECT EXISTS (SELECT FROM mailer.mail_jobs WHERE {claimable}) AS due;
 
 -- jobs_queue: write -> job_id
 -- Up to $2 jobs that may be claimed now and were not put into Redis within the last $1 milliseconds.
 WITH due AS (
     SELECT id
     FROM mailer.mail_jobs
-    WHERE state IN ('waiting', 'sending') AND next_at <= aipoten.app_now()
+    WHERE {claimable}
       AND (queued_at IS NULL OR queued_at <= aipoten.app_now() - $1::bigint * interval '1 millisecond')
     ORDER BY next_at
     LIMIT $2
@@ -43,7 +49,7 @@ UPDATE mailer.mail_jobs j SET queued_at = aipoten.app_now() FROM due WHERE j.id 
 UPDATE mailer.mail_jobs
 SET state = 'sending', attempts = attempts + 1, failures = failures + (state = 'sending')::integer,
     next_at = aipoten.app_now() + $2::bigint * interval '1 millisecond'
-WHERE id = $1 AND state IN ('waiting', 'sending') AND next_at <= aipoten.app_now()
+WHERE id = $1 AND {claimable}
 RETURNING id, template, language, content, attempts::bigint, failures::bigint,
           coalesce(not_after <= aipoten.app_now(), false) AS late;
 
@@ -54,7 +60,7 @@ SET state = 'sending', attempts = attempts + 1, failures = failures + (state = '
     next_at = aipoten.app_now() + $1::bigint * interval '1 millisecond'
 WHERE id = (SELECT id
             FROM mailer.mail_jobs
-            WHERE state IN ('waiting', 'sending') AND next_at <= aipoten.app_now()
+            WHERE {claimable}
             ORDER BY next_at
             LIMIT 1
             FOR UPDATE SKIP LOCKED)
