@@ -4,7 +4,6 @@ import concurrent.futures
 import itertools
 import json
 import random
-import threading
 import time
 import uuid
 
@@ -19,6 +18,7 @@ from harness.realtime import Ended, Engine, Refused, Socket, Stock, node_home
 from harness.reconcile import Stream
 from harness.storm import Storm
 from harness.wait import wait_until
+from harness.workers import Workers
 
 VICTIMS = ['broker', 'notifications', 'frontend', 'redis', 'postgres']
 
@@ -205,13 +205,14 @@ def test_all_come_back_at_once(own, change, killer, stream):
 GUESTS, BACK_WITHIN = 2000, 60  # sockets; seconds: at 100 a second and frontend 10 to 16
 
 
-class Visitors:
+class Visitors(Workers):
     """Ask without pause, for what the frontend knows and what an actor does; `answers`: (status, seconds), 0 where the connection was lost, as
     those to a killed frontend are."""
 
     def __init__(self, system, person):
-        self.system, self.token, self.answers, self.ending = system, person.token, [], threading.Event()
-        self.thread = threading.Thread(target=self.work, daemon=True)
+        super().__init__()
+        self.system, self.token, self.answers = system, person.token, []
+        self.start_with(self.work)
 
     def work(self):
         for path in itertools.cycle(['/api/v1/videos', '/api/v1/notifications']):
@@ -223,14 +224,6 @@ class Visitors:
             except OSError:
                 status = 0
             self.answers.append((status, time.monotonic() - began))
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        self.thread.join(60)
 
 
 @pytest.mark.long
