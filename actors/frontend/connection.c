@@ -24,6 +24,7 @@ enum {
     BUCKETS = 4096,
     PRESSED_IDLE = 5,     /* seconds: then an idle connection makes room, when there is little */
     CONNECTION_WINDOW = 10, /* seconds, of abuse.connections */
+    LOOK_PARTS = 32,      /* of a look at all of them: it takes 0.8 s */
 };
 
 typedef struct client {
@@ -38,7 +39,7 @@ typedef struct client {
 static struct {
     const config_t *config;
     networks_t trusted;
-    connection_t *first;
+    connection_t *first, *next_look;
     int64_t count;
     size_t held;
     int slot; /* of the segment's tables */
@@ -178,6 +179,8 @@ static void on_close(void *argument)
     keep(connection, -(ssize_t)held_of(connection));
     connection->input = connection->owed = connection->bodies = 0;
     connection->socket = NULL;
+    if (connections.next_look == connection)
+        connections.next_look = connection->next;
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
     else
@@ -462,12 +465,20 @@ static void look_at(connection_t *connection, bool crowded, int64_t now)
 
 void connections_look(h2o_context_t *context)
 {
+    cut_slow_bodies(context);
+    connections.next_look = connections.first;
+    count_set(COUNTER_HELD_BYTES, (int64_t)connections.held);
+}
+
+void connections_look_on(void)
+{
     int64_t now = clock_monotonic();
     bool crowded = connections.count >= connections.config->http.max_connections / 4 * 3;
-    cut_slow_bodies(context);
-    for (connection_t *connection = connections.first; connection != NULL; connection = connection->next)
+    for (int64_t left = connections.count / LOOK_PARTS + 1; left > 0 && connections.next_look != NULL; left--) {
+        connection_t *connection = connections.next_look;
+        connections.next_look = connection->next;
         look_at(connection, crowded, now);
-    count_set(COUNTER_HELD_BYTES, (int64_t)connections.held);
+    }
 }
 
 void connections_cut_banned(void)

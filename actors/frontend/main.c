@@ -46,6 +46,7 @@
 enum {
     IDLE_GRACE = 1500,     /* milliseconds from the stop until idle HTTP/1 connections end: their next request may be on its way */
     SLOW_LOOK = 1000,
+    SLOW_LOOK_ON = 25,
     BAN_LOOK = 100,
     LIBRARY_LATER = 2000, /* milliseconds: libh2o's own timeouts come behind ours, which are counted */
 };
@@ -117,6 +118,12 @@ static void on_slow_time(void *argument)
     responses_cut_slow();
 }
 
+static void on_slow_time_on(void *argument)
+{
+    (void)argument;
+    connections_look_on();
+}
+
 static void on_ban_time(void *argument)
 {
     (void)argument;
@@ -177,6 +184,7 @@ int main(void)
                                          : tls_open(process_secret("tls_certificate"), process_secret("tls_key"), frontend.segment);
     listeners_open(&context, loop, tls);
     loop->timer(loop, SLOW_LOOK, on_slow_time, NULL);
+    loop->timer(loop, SLOW_LOOK_ON, on_slow_time_on, NULL);
     loop->timer(loop, BAN_LOOK, on_ban_time, NULL);
     if (frontend.config.supervisor.watchdog > 0)
         loop->timer(loop, (int)(frontend.config.supervisor.watchdog / 3), on_watchdog_time, NULL);

@@ -10,13 +10,15 @@
 #include "frontend/counters.h"
 #include "frontend/limits.h"
 #include "frontend/relay.h"
+#include "fanout.h"
 #include "news.h"
 #include "shm/revocation.h"
 #include <stdlib.h>
 
 enum {
-    LOOK = 200,      /* milliseconds between two looks for sessions that were ended (a second is allowed) */
-    LOOKS_EXPIRY = 5, /* each so many looks also for tokens that expired */
+    LOOK = 25,       /* milliseconds between two looks at some of the sockets: was their session ended, or has the token expired? */
+    SWEEP = 40,      /* looks until all were looked at */
+    SWEEP_SOON = 16, /* the same when sessions were ended: a second is allowed, and it may have happened behind the last look */
     PID_CHANCE = 12, /* bytes: the client's, which stay when it comes back, and those of this connection */
     PID_CLIENT = 8,  /* of these */
     PID_PROOF = 16,
@@ -24,8 +26,9 @@ enum {
 };
 
 static struct {
-    uint64_t revocations; /* version of the table when it was last looked at */
-    int looks;
+    uint64_t revocations; /* version of the table when this sweep began */
+    bool ending;          /* it was another one than the last sweep's */
+    uint32_t looked;      /* where this sweep goes on; 0: the next one begins */
     digest_t pid_key;
 } api;
 
@@ -252,6 +255,7 @@ static bool connect_socket(socket_t *socket, const json_t *auth, buffer_t *refus
 
 static bool moving(socket_t *socket)
 {
+    fanout_finish();
     return news_move(socket, user_topic(socket));
 }
 
@@ -367,11 +371,11 @@ static void on_look_time(void *argument)
     uint64_t version = revocation_version(frontend.segment);
     int64_t now = clock_now();
     (void)argument;
-    if (version == api.revocations && ++api.looks < LOOKS_EXPIRY)
-        return;
-    api.looks = 0;
-    api.revocations = version;
-    sessions_each(look_at, &now);
+    if (api.looked == 0) {
+        api.ending = version != api.revocations;
+        api.revocations = version;
+    }
+    api.looked = sessions_some(api.looked, version != api.revocations || api.ending ? SWEEP_SOON : SWEEP, look_at, &now);
 }
 
 void api_open(loop_t *loop)

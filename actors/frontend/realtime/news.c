@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "call_room.h"
+#include "fanout.h"
 #include "frontend/counters.h"
 #include "frontend/relay.h"
 #include "net/broker.h"
@@ -79,36 +80,31 @@ static frame_t *notification_frame(text_t name, int64_t seq, text_t arguments)
     return socket_event_frame(news.namespace, event, buffer_text(&news.arguments));
 }
 
-static int id_compare(const void *one, const void *other)
-{
-    return memcmp(one, other, sizeof(uuid_t));
-}
-
-static bool is_excepted(text_t except, uuid_t user)
-{
-    return except.length > 0 && bsearch(&user, except.data, except.length / sizeof(user), sizeof(user), id_compare) != NULL;
-}
-
-static void show(topic_t *topic, text_t name, int64_t seq, text_t arguments, const uuid_t *sender, text_t except)
+/* To those who have not been shown it. */
+static void show_numbered(topic_t *topic, text_t name, int64_t seq, text_t arguments)
 {
     frame_t *frame = notification_frame(name, seq, arguments);
-    for (membership_t *member = topic->members, *next; member != NULL; member = next) {
-        next = member->next;
+    for (membership_t *member = topic->members; member != NULL; member = member->next) {
         socket_t *socket = member->socket;
-        if (!socket->accepted || (seq != UNKNOWN && seq <= socket->seq) || (sender != NULL && uuid_equal(socket->id, *sender)) ||
-            is_excepted(except, socket->token.user))
+        if (!socket->accepted || seq <= socket->seq)
             continue;
-        if (seq != UNKNOWN)
-            socket->seq = seq;
+        socket->seq = seq;
         session_send(socket->session, frame);
         count(COUNTER_REALTIME_SHOWN, 1);
     }
     frame_release(&frame);
 }
 
+static void show(topic_t *topic, text_t name, text_t arguments, const uuid_t *sender, text_t except)
+{
+    frame_t *frame = notification_frame(name, UNKNOWN, arguments);
+    fanout_show(topic, frame, sender, except);
+    frame_release(&frame);
+}
+
 void news_show(topic_t *topic, const char *name, text_t arguments, const uuid_t *sender)
 {
-    show(topic, text_of(name), UNKNOWN, arguments, sender, (text_t){.data = NULL});
+    show(topic, text_of(name), arguments, sender, (text_t){.data = NULL});
 }
 
 /* --- being behind ------------------------------------------------------------------------------------------------- */
@@ -230,7 +226,7 @@ static void take_missed(catch_up_t *catch_up, const missed_t *missed)
         if (events[i].seq <= catch_up->seq)
             continue;
         catch_up->seq = events[i].seq;
-        show(catch_up->topic, TEXT("new_notification"), events[i].seq, events[i].arguments, NULL, (text_t){.data = NULL});
+        show_numbered(catch_up->topic, TEXT("new_notification"), events[i].seq, events[i].arguments);
     }
     if (!missed->complete)
         behind_add(catch_up);
@@ -392,7 +388,7 @@ static void take_numbered(topic_t *topic, const realtime_event_t *event)
         return;
     }
     catch_up->seq = event->seq;
-    show(topic, event->name, event->seq, event->arguments, NULL, (text_t){.data = NULL});
+    show_numbered(topic, event->name, event->seq, event->arguments);
 }
 
 static void on_topic(text_t name, text_t payload)
@@ -412,8 +408,7 @@ static void on_topic(text_t name, text_t payload)
     else if (topic->catch_up != NULL && message_has(&said.event, seq))
         take_numbered(topic, &said.event);
     else
-        show(topic, said.event.name, UNKNOWN, said.event.arguments, message_has(&said.event, id) ? &said.event.id : NULL,
-            said.event.except);
+        show(topic, said.event.name, said.event.arguments, message_has(&said.event, id) ? &said.event.id : NULL, said.event.except);
 }
 
 static void look_again(topic_t *topic)

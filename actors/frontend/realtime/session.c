@@ -40,7 +40,8 @@ static struct {
     int64_t count, strangers; /* strangers: those that have not said who they are */
     session_node_t pings, pongs, endings, joinings;
     session_t *dirty_first, *dirty_last, *closed;
-    int64_t dirty_since;  /* clock_monotonic() when the list was empty last */
+    bool (*more)(void);   /* queues some more; NULL: there is none */
+    int64_t since;        /* clock_monotonic() when there was nothing to write last */
     bool pausing;
     int pause;            /* a timerfd, which ends the pause: the loop's timers count milliseconds */
     double admission; /* sessions that may begin now */
@@ -319,6 +320,17 @@ void session_close(session_t *session, const char *reason)
     loop_h2o_again(sessions.loop);
 }
 
+static bool has_work(void)
+{
+    return sessions.dirty_first != NULL || sessions.more != NULL;
+}
+
+static void work_begin(void)
+{
+    if (!has_work())
+        sessions.since = clock_monotonic();
+}
+
 static void dirty_add(session_t *session)
 {
     if (session->dirty)
@@ -328,10 +340,19 @@ static void dirty_add(session_t *session)
     if (sessions.dirty_last != NULL)
         sessions.dirty_last->next = session;
     else {
+        work_begin();
         sessions.dirty_first = session;
-        sessions.dirty_since = clock_monotonic();
     }
     sessions.dirty_last = session;
+    if (!sessions.pausing)
+        loop_h2o_again(sessions.loop);
+}
+
+void sessions_feed(bool (*more)(void))
+{
+    insist(sessions.more == NULL || sessions.more == more);
+    work_begin();
+    sessions.more = more;
     if (!sessions.pausing)
         loop_h2o_again(sessions.loop);
 }
@@ -447,23 +468,32 @@ static void on_pause_over(void *argument, int events)
 static void pause_begin(int64_t now)
 {
     const struct itimerspec pause = {.it_value.tv_nsec = PAUSE * 1000};
-    sessions.pausing = now - sessions.dirty_since < PACED_MOST * CLOCK_MILLISECOND &&
+    sessions.pausing = now - sessions.since < PACED_MOST * CLOCK_MILLISECOND &&
                        timerfd_settime(sessions.pause, 0, &pause, NULL) == 0;
     if (!sessions.pausing)
         loop_h2o_again(sessions.loop);
+}
+
+static void write_to(session_t *session)
+{
+    if (session->closed)
+        bury(session);
+    else
+        flush(session);
 }
 
 /* For a slice of time. */
 static void write_some(void)
 {
     int64_t now = clock_monotonic(), until = now + SLICE;
-    session_t *session;
-    for (int i = 0; (i % SLICE_STEP != 0 || i == 0 || (now = clock_monotonic()) < until) && (session = dirty_take()) != NULL; i++)
-        if (session->closed)
-            bury(session);
-        else
-            flush(session);
-    if (sessions.dirty_first != NULL)
+    for (int i = 0; has_work() && (i % SLICE_STEP != 0 || i == 0 || (now = clock_monotonic()) < until); i++) {
+        session_t *session = dirty_take();
+        if (session != NULL)
+            write_to(session);
+        else if (!sessions.more())
+            sessions.more = NULL;
+    }
+    if (has_work())
         pause_begin(now);
 }
 
@@ -471,7 +501,7 @@ static bool on_turn(void *argument)
 {
     session_t *session;
     (void)argument;
-    if (sessions.dirty_first != NULL && !sessions.pausing)
+    if (has_work() && !sessions.pausing)
         write_some();
     websockets_bury();
     while ((session = sessions.closed) != NULL) {
@@ -580,11 +610,13 @@ int64_t sessions_count(void)
     return sessions.count;
 }
 
-void sessions_each(void (*each)(session_t *, void *argument), void *argument)
+uint32_t sessions_some(uint32_t place, uint32_t parts, void (*each)(session_t *, void *argument), void *argument)
 {
-    for (uint32_t place = 0; place < sessions.used; place++)
+    uint32_t end = place + sessions.used / parts + 1;
+    for (; place < end && place < sessions.used; place++)
         if (sessions.table[place] != NULL)
             each(sessions.table[place], argument);
+    return place < sessions.used ? place : 0;
 }
 
 void sessions_drain(void)

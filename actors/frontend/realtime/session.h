@@ -83,6 +83,9 @@ uint64_t session_owner(text_t sid);
 /* Queues it; it leaves at the end of this turn, or one of the next. */
 void session_send(session_t *, frame_t *);
 void session_send_packet(session_t *, text_t packet, bool binary);
+/* There is more to queue than a turn should take: `more` queues some of it whenever all that is queued has been written, and says whether
+ * there is more still. */
+void sessions_feed(bool (*more)(void));
 /* What came from the client. False: the session is closed now. */
 bool session_receive(session_t *, const engine_packet_t *);
 /* It has said who it is in time. */
@@ -100,5 +103,6 @@ void session_written(session_t *);
 bool session_pack(session_t *, bool hurry, buffer_t *out);
 session_t *session_unpack(const service_t *, address_t client, enum language, struct websocket *, text_t packed);
 
-/* All of them; `each` may close the one it is given. */
-void sessions_each(void (*each)(session_t *, void *argument), void *argument);
+/* One of so many parts of all of them, from this place on; `each` may close the one it is given. Gives the next part's place; 0: that was
+ * the last. */
+uint32_t sessions_some(uint32_t place, uint32_t parts, void (*each)(session_t *, void *argument), void *argument);

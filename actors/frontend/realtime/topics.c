@@ -5,6 +5,7 @@
 #include "base/siphash.h"
 #include "call_room.h"
 #include "crypto/hash.h"
+#include "fanout.h"
 #include "net/broker.h"
 #include "news.h"
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static void topic_end(topic_t *topic)
     insist(*place == topic);
     *place = topic->next;
     broker_unfollow(text_of(topic->name));
+    fanout_forget(topic);
     news_forget(topic);
     call_room_forget(topic);
     free(topic);
@@ -93,6 +95,7 @@ static void membership_end(membership_t **at)
     membership_t *membership = *at;
     topic_t *topic = membership->topic;
     *at = membership->other;
+    fanout_pass(membership);
     if (membership->previous != NULL)
         membership->previous->next = membership->next;
     else
