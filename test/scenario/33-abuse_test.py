@@ -1,5 +1,6 @@
 """What clients do only to make work: each kind ends the connection and is counted, floods ban their address for a moment, memory
 stays bounded, and others are served meanwhile. Each attack has an address of its own, so that tests do not ban each other."""
+import contextlib
 import itertools
 import os
 import signal
@@ -328,6 +329,15 @@ def is_open(connection):
         return False
 
 
+def knock(own, source):
+    """A connection, that may have been cut already: its reset can come before connect() returns."""
+    connection = socket.socket()
+    connection.bind((source, 0))
+    with contextlib.suppress(ConnectionError):
+        connection.connect(('127.0.0.1', own.http_port))
+    return connection
+
+
 def crowd_of(own, source, wanted):
     """Opens connections until so many of them live."""
     living = []
@@ -335,10 +345,7 @@ def crowd_of(own, source, wanted):
     while len(living) < wanted:
         assert time.monotonic() < deadline, f'{len(living)} connections live, {wanted} should'
         for _ in range(wanted - len(living)):
-            connection = socket.socket()
-            connection.bind((source, 0))
-            connection.connect(('127.0.0.1', own.http_port))
-            living.append(connection)
+            living.append(knock(own, source))
         time.sleep(0.05)
         living = [connection for connection in living if is_open(connection)]
     return living
@@ -376,10 +383,7 @@ def test_a_killed_frontend_counts_no_longer(own):
 def test_new_connections_of_an_address(own, honest):
     source, before = next(sources), counted(own, 'rejected_connection_rate')
     for _ in range(400):
-        connection = socket.socket()
-        connection.bind((source, 0))
-        connection.connect(('127.0.0.1', own.http_port))
-        connection.close()
+        knock(own, source).close()
     moved(own, 'rejected_connection_rate', before)
 
 
