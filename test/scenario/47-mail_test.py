@@ -354,6 +354,33 @@ def test_database_away_when_the_server_has_taken_it(own, seconds):
     arrived_once(own, [body])
 
 
+def test_a_lease_that_is_over_when_the_database_comes_back(own):
+    """Nobody takes the mail over while the one who sent it may not have said so yet (mailer.sql, claimable): five seconds."""
+    begun = 'pg_postmaster_start_time()'
+    with faults.Fault(own, 'mailer', 'mail.claimed') as fault:
+        body = register(own)
+        wait_until(fault.hit, 20, 'the death of who claimed it')
+    with own.database() as database:  # nobody may take it over until the database was away
+        job = database.row("UPDATE mailer.mail_jobs SET next_at = now() + interval '1 hour' WHERE state = 'sending' RETURNING id, attempts")
+    assert job['attempts'] == 1
+
+    def over_from_the_beginning():
+        """Its lease is over while PostgreSQL is not two seconds old."""
+        own.services('postgres_stop')
+        own.services('postgres_start')
+        with own.database() as database:
+            return database.rows(f"UPDATE mailer.mail_jobs SET next_at = now() - interval '1 second', queued_at = NULL "
+                                 f"WHERE id = %s AND attempts = 1 AND now() < {begun} + interval '2 seconds' RETURNING id", job['id'])
+
+    wait_until(over_from_the_beginning, 40, 'a lease that is over')
+    wait_until(lambda: jobs(own, 'id = %s AND attempts = 2', job['id']), 60, 'who takes it over', every=0.1)
+    late, = jobs(own, 'id = %s', job['id'])
+    with own.database() as database:
+        waited = database.value(f"SELECT extract(epoch FROM %s::timestamptz - {begun})::float8", late['next_at']) - LEASE
+    assert 5 <= waited < 60
+    arrived_once(own, [body])
+
+
 def test_database_away(own):
     bodies = [register(own) for _ in range(3)]
     own.services('postgres_stop')
