@@ -1,4 +1,4 @@
-/* config: the reading of settings by the table in config_table.c. Defaults pass through the same checks as
+/* config: the reading of settings by the table in config_table.c (config_show.c shows them). Defaults pass through the same checks as
  * what a file says, so that a default out of its own range cannot exist. The order of force: default, file,
  * environment. */
 #include "config.h"
@@ -124,6 +124,16 @@ static int refuse_unknown(reader_t *reader, size_t line, const char *name)
     return refuse(reader, line, "%s: no such setting", name);
 }
 
+/* What a refused text is not; the text itself is not said where it is perhaps a URL with a password. -1. */
+static int not_wanted(const char *text, const char *wanted, char *reason, size_t reason_size)
+{
+    if (strchr(text, '@') != NULL)
+        snprintf(reason, reason_size, "is not %s", wanted);
+    else
+        snprintf(reason, reason_size, "\"%.60s\" is not %s", text, wanted);
+    return -1;
+}
+
 /* Sets one setting that is no list. */
 static int row_set(
     const config_row_t *row, config_t *config, const char *text, char *reason, size_t reason_size)
@@ -136,17 +146,13 @@ static int row_set(
     }
     if (row->type == CONFIG_TEXT) {
         const char *wanted = row->refuse ? row->refuse(text) : NULL;
-        if (wanted != NULL && strchr(text, '@') != NULL) { /* perhaps a URL with a password */
-            snprintf(reason, reason_size, "is not %s", wanted);
-            return -1;
-        }
-        if (wanted != NULL) {
-            snprintf(reason, reason_size, "\"%.60s\" is not %s", text, wanted);
-            return -1;
-        }
+        if (wanted != NULL)
+            return not_wanted(text, wanted, reason, reason_size);
         *(const char **)row_member(row, config) = text_keep(text);
         return 0;
     }
+    if (strchr(text, '@') != NULL)
+        return not_wanted(text, config_type_wanted(row->type), reason, reason_size);
     if (config_number_read(row, text, &number, reason, reason_size) != 0)
         return -1;
     if (row->type == CONFIG_SWITCH)
@@ -179,6 +185,13 @@ static bool is_empty_scalar(const yaml_event_t *event)
            event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
+static int list_refuse(reader_t *reader, size_t line, const config_row_t *row, const char *text, const char *wanted)
+{
+    char reason[REASON_SIZE];
+    not_wanted(text, wanted, reason, sizeof(reason));
+    return refuse(reader, line, "%s: %s", row->name, reason);
+}
+
 /* The items after a sequence's beginning, to its end. */
 static int list_read(reader_t *reader, const config_row_t *row)
 {
@@ -199,7 +212,7 @@ static int list_read(reader_t *reader, const config_row_t *row)
         else if (text == NULL)
             result = refuse(reader, line, "%s: its items are texts", row->name);
         else if (wanted != NULL)
-            result = refuse(reader, line, "%s: \"%.60s\" is not %s", row->name, text, wanted);
+            result = list_refuse(reader, line, row, text, wanted);
         else if (count == LIST_MAX)
             result = refuse(reader, line, "%s: more than %d items", row->name, LIST_MAX);
         else
@@ -276,13 +289,17 @@ static int map_read(reader_t *reader, const char *prefix, int depth)
         size_t line = event.start_mark.line + 1;
         bool end = event.type == YAML_MAPPING_END_EVENT;
         const char *key = event.type == YAML_SCALAR_EVENT ? scalar_text(&event) : NULL;
+        size_t colon = key != NULL ? strcspn(key, ":") : 0;
+        bool joined = key != NULL && key[colon] != '\0'; /* {url:redis://…}: what follows is perhaps a password */
         if (key != NULL)
-            snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] ? "." : "", key);
+            snprintf(name, sizeof(name), "%s%s%.*s", prefix, prefix[0] ? "." : "", (int)colon, key);
         yaml_event_delete(&event);
         if (end)
             return 0;
         if (key == NULL)
             return refuse(reader, line, "a setting's name is wanted");
+        if (joined)
+            return refuse(reader, line, "%s: a space is wanted after the colon", name);
         if (depth > DEPTH_MAX)
             return refuse(reader, line, "%s: nested too deep", name);
         if (value_read(reader, name, line, depth) != 0)
@@ -471,70 +488,6 @@ int config_load(const char *path, config_t *out, char *error, size_t error_size)
     int result = config_load_fd(fd, path, out, error, error_size);
     close(fd);
     return result;
-}
-
-void config_describe(FILE *out)
-{
-    char low[32], high[32];
-
-    for (int i = 0; i < config_row_count; i++) {
-        const config_row_t *row = &config_rows[i];
-        fprintf(out, "%s: %s\n    %s\n    %s", row->name,
-            row->type == CONFIG_LIST ? "[]"
-            : row->standard[0]       ? row->standard
-                                     : "\"\"",
-            row->meaning, config_type_wanted(row->type));
-        if (row->type == CONFIG_INTEGER || row->type == CONFIG_SIZE || row->type == CONFIG_DURATION) {
-            config_number_format(row->type, row->min, low, sizeof(low));
-            config_number_format(row->type, row->max, high, sizeof(high));
-            fprintf(out, "; %s to %s", low, high);
-        }
-        if (row->environment != NULL)
-            fprintf(out, "; the environment's %s overrides it", row->environment);
-        fputs("\n\n", out);
-    }
-}
-
-/* A text as YAML; the user and password of a URL are not shown. */
-static void text_print(const char *text, FILE *out)
-{
-    const char *scheme = strstr(text, "://"), *at = strrchr(text, '@');
-
-    fputc('"', out);
-    if (scheme != NULL && at != NULL) {
-        fprintf(out, "%.*s***", (int)(scheme + 3 - text), text);
-        text = at;
-    }
-    for (; *text != '\0'; text++)
-        fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-    fputc('"', out);
-}
-
-void config_print(const config_t *config, FILE *out)
-{
-    char number[32];
-
-    for (int i = 0; i < config_row_count; i++) {
-        const config_row_t *row = &config_rows[i];
-        const void *member = row_member(row, config);
-        fprintf(out, "%s: ", row->name);
-        if (row->type == CONFIG_TEXT) {
-            text_print(*(const char *const *)member, out);
-        } else if (row->type == CONFIG_LIST) {
-            const config_list_t *list = member;
-            for (int k = 0; k < list->count; k++) {
-                fputs(k ? ", " : "[", out);
-                text_print(list->items[k], out);
-            }
-            fputs(list->count ? "]" : "[]", out);
-        } else {
-            config_number_format(row->type,
-                row->type == CONFIG_SWITCH ? *(const bool *)member : *(const int64_t *)member, number,
-                sizeof(number));
-            fputs(number, out);
-        }
-        fputc('\n', out);
-    }
 }
 
 int config_instances(const config_t *config, const char *service)

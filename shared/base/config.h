@@ -247,6 +247,25 @@ void config_compare(const config_t *former, const config_t *fresh,
 void config_take_live(config_t *running, const config_t *fresh);
 /* Panics when the table of live settings names one that does not exist; for tests. */
 void config_live_check(void);
+
+/* A setting as it is shown: values as they would be written in a file, without users and passwords of URLs. */
+enum config_form {
+    CONFIG_FORM_TEXT,
+    CONFIG_FORM_QUANTITY, /* a size or a duration: "64K", "15s" */
+    CONFIG_FORM_PLAIN,    /* a whole number, true, false: so it stands in JSON too */
+    CONFIG_FORM_LIST,     /* of texts */
+};
+typedef struct {
+    const char *name, *meaning;
+    const char *wanted;       /* "a size like 64K or 1M" */
+    const char *environment;  /* the variable that overrides it; NULL: none */
+    const char *least, *most; /* of what is a number; NULL: no range */
+    enum config_form form;
+    int count;
+    const char *const *values; /* a list's items; of others the one value */
+} config_shown_t;
+/* Each setting in its turn, with its value in force, or, without a config, its default; what is shown goes with `see`. */
+void config_walk(const config_t *config, void (*see)(void *argument, const config_shown_t *), void *argument);
 /* Prints the whole table with defaults and meanings (aipotenctl config defaults). */
 void config_describe(FILE *out);
 /* All settings with their values in force, "name: value" a line. */

@@ -1,5 +1,4 @@
-/* config, db and audit: what is done to files and database, whether the system runs or not. */
-#include "../../shared/base/config.h"
+/* db, events, mail and audit: what is done to the database, whether the system runs or not. */
 #include "../../shared/pg/audit.h"
 #include "../../shared/pg/check.h"
 #include "../../shared/pg/demo.h"
@@ -13,64 +12,6 @@
 
 #include <limits.h>
 #include <stdlib.h>
-
-enum { ANSWER_MILLISECONDS = 10000 };
-
-/* --- config ------------------------------------------------------------------------------------------------------- */
-
-enum exit_status run_config_check(const invocation_t *invocation)
-{
-    config_t config;
-    char error[1024];
-    if (config_load(invocation->arguments[0], &config, error, sizeof(error)) != 0)
-        return complain(CTL_FAILED, "%s", error);
-    printf("%s: good\n", invocation->arguments[0]);
-    return CTL_OK;
-}
-
-void config_path(const invocation_t *invocation, char out[static PATH_MAX])
-{
-    client_t client;
-    char root[PATH_MAX];
-    out[0] = '\0';
-    if (invocation->count > 0) {
-        snprintf(out, PATH_MAX, "%s", invocation->arguments[0]);
-        return;
-    }
-    if (client_connect(&client)) {
-        json_t *status = client_ask(&client, json_pack("{s:s}", "request", "status"), ANSWER_MILLISECONDS);
-        const char *path =
-            json_string_value(json_object_get(json_object_get(status, "supervisor"), "config"));
-        snprintf(out, PATH_MAX, "%s", path != NULL ? path : "");
-        json_decref(status);
-        client_close(&client);
-    }
-    if (out[0] == '\0') {
-        home_root(root);
-        paths_join(out, PATH_MAX, root, "h2o-conf/development.yaml");
-    }
-}
-
-enum exit_status run_config_show(const invocation_t *invocation)
-{
-    config_t config;
-    char error[1024], path[PATH_MAX];
-    config_path(invocation, path);
-    if (config_load(path, &config, error, sizeof(error)) != 0)
-        return complain(CTL_FAILED, "%s", error);
-    printf("# %s\n", path);
-    config_print(&config, stdout);
-    return CTL_OK;
-}
-
-enum exit_status run_config_defaults(const invocation_t *invocation)
-{
-    (void)invocation;
-    config_describe(stdout);
-    return CTL_OK;
-}
-
-/* --- db ----------------------------------------------------------------------------------------------------------- */
 
 static char schema[PATH_MAX], secrets[PATH_MAX];
 

@@ -70,7 +70,13 @@ static const struct {
     {"rate: {enabled: maybe}\n", "is not true or false"},
     {"log: {level: loud}\n", "t.yaml:1: log.level: \"loud\" is not debug, info, warning or error"},
     {"redis: {url: http://x}\n", "redis.url: \"http://x\" is not empty, or like"},
-    {"redis: {url: 'rediss://:secret@x'}\n", "redis.url: is not empty, or like"}, /* its password is not said */
+    /* A password is not said, whatever it stands in. */
+    {"redis: {url: 'rediss://:secret@x'}\n", "redis.url: is not empty, or like"},
+    {"redis: {url:redis://:secret@x}\n", "t.yaml:1: redis.url: a space is wanted after the colon"},
+    {"redis:\n  redis://:secret@x\n", "t.yaml:2: redis: not a map"},
+    {"http: {max_body: 'redis://:secret@x'}\n", "http.max_body: is not a size"},
+    {"cors: {origins: ['https://u:secret@app.example.com']}\n", "cors.origins: is not"},
+    {"mail: {host: 'postgresql://u:secret@h/d'}\n", "mail.host: is not"},
     {"auth: {issuer: \"\"}\n", "auth.issuer: \"\" is not a text that is not empty"},
     {"supervisor:\n  backoff_first: 2m\n",
         "t.yaml:2: supervisor.backoff_first: must not exceed supervisor.backoff_most"},
@@ -103,6 +109,7 @@ static void refused(void **state)
         /* The first case repeats a group, which is allowed as long as no setting is repeated. */
         if (result != -1 || strstr(error, refusals[i].error) == NULL)
             fail_msg("%s\n-> %d: %s\nwanted: %s", refusals[i].yaml, result, error, refusals[i].error);
+        assert_null(strstr(error, "secret"));
     }
 }
 
@@ -157,6 +164,8 @@ static void values(void **state)
                                "listen:\n  trusted_proxies: [10.0.0.0/8, \"fd00::/8\", 192.0.2.1]\n"
                                "cors: {origins: [\"http://localhost:3000\", 'https://app.example.com']}\n"
                                "rate: {enabled: off}\nredis: {url: 'redis://u:secret@10.0.0.1:6379/0'}\n"
+                               "mail: {ca_file: 'postgresql://a@b:p://secret@10.0.0.1/d'}\n"
+                               "realtime: {turn_urls: ['turn://u:secret@h', 'turn:h:3478']}\n"
                                "instances: {accounts-hash: 3}\n";
     config_t config;
     char error[256], *printed;
@@ -172,11 +181,13 @@ static void values(void **state)
     assert_false(config.rate.enabled);
     assert_int_equal(config_instances(&config, "accounts-hash"), 3);
 
-    /* What is printed can be read again, and no password is in it. */
+    /* What is printed can be read again, and no password is in it, wherever it was written. */
     FILE *out = open_memstream(&printed, &size);
     config_print(&config, out);
     fclose(out);
     assert_null(strstr(printed, "secret"));
+    assert_non_null(strstr(printed, "mail.ca_file: \"postgresql://***@10.0.0.1/d\"\n"));
+    assert_non_null(strstr(printed, "realtime.turn_urls: [\"turn://***@h\", \"turn:h:3478\"]\n"));
     assert_non_null(strstr(printed, "redis.url: \"redis://***@10.0.0.1:6379/0\"\n"));
     assert_non_null(strstr(printed, "http.max_body: 2M\n"));
     assert_non_null(strstr(printed, "http.request_timeout: 1500ms\n"));

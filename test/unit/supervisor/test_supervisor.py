@@ -475,6 +475,35 @@ def test_config_check(make):
     assert "supervisor.watchdog: 2s" in system.ctl("config", "show", str(system.config))
 
 
+def test_config_json(make):
+    """The same as the text, value for value; and it can be given back as a configuration."""
+    system = make()
+    path = str(system.config)
+    assert json.loads(system.ctl("config", "check", "-j", path)) == {"file": path, "good": True, "error": None}
+    system.config.write_text("redis: {url: 'redis://user:secret@127.0.0.1:6379/0'}\nhttp: {max_body: 2M}\n"
+                             "listen: {trusted_proxies: [10.0.0.0/8], https_port: 8444}\nrate: {enabled: off}\n")
+    said = system.ctl("config", "show", "-j", path)
+    shown = json.loads(said)
+    assert shown["file"] == path and "secret" not in said and "secret" not in system.ctl("config", "show", path)
+    wanted = {"redis.url": "redis://***@127.0.0.1:6379/0", "http.max_body": "2M", "listen.trusted_proxies": ["10.0.0.0/8"],
+              "listen.https_port": 8444, "rate.enabled": False}
+    assert {name: shown["settings"][name] for name in wanted} == wanted
+    system.config.write_text(json.dumps(shown["settings"]))
+    assert json.loads(system.ctl("config", "show", "-j", path)) == shown
+    names = [line.split(": ")[0] for line in system.ctl("config", "show", path).splitlines()[1:]]
+    assert list(shown["settings"]) == names
+    rows = {row["name"]: row for row in json.loads(system.ctl("config", "defaults", "-j"))["settings"]}
+    assert list(rows) == names
+    assert (rows["http.max_body"]["default"], rows["rate.enabled"]["default"], rows["cors.origins"]["default"]) == ("1M", True, [])
+    assert rows["redis.url"]["environment"] == "REDIS_URL" and rows["listen.https_port"]["most"] == "65535"
+    assert all(row["meaning"] and row["wanted"] and row["default"] is not None for row in rows.values())
+    system.config.write_text("cors: {origins: ['https://user:secret@app.example.com']}\n")
+    wrong = subprocess.run([CTL, "config", "check", "-j", path], env=system.environment, capture_output=True, text=True, timeout=90, check=False)
+    answer = json.loads(wrong.stdout)
+    assert wrong.returncode == 1 and "secret" not in wrong.stdout + wrong.stderr
+    assert not answer["good"] and answer["error"].startswith(f"{path}:1: cors.origins: is not") and answer["error"] in wrong.stderr
+
+
 def test_routes(make):
     routes = json.loads(make().ctl("routes", "-j"))["routes"]
     row = [row for row in routes if row["operation"] == "children.create"][0]
