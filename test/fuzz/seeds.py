@@ -71,10 +71,29 @@ def documents():
     yield b'{"a":1,"a":2}'
 
 
+def realtime():
+    """Packets as a WebSocket brings them, payloads of polls, and what frontends tell each other."""
+    call = b'{"consultationId":"01890000-0000-7000-8000-000000000000"'
+    packets = [b'0', b'0{"token":"a.b.c"}', b'1', b'2["ping"]', b'20["authenticate",{"token":"a.b.c"}]', b'37[{"success":true}]',
+               b'21["join_call",' + call + b'}]', b'22["leave_call",' + call + b'}]',
+               b'23["signal",' + call + b',"data":{"type":"offer","sdp":"v=0\\r\\n\\u2028","n":[1,-2.5e3,null,true,"\xea\xb0\x80"]}}]',
+               b'2/admin,4["signal",' + call + b',"data":"' + b'x' * 300 + b'"}]',
+               b'51-["signal",{"data":{"_placeholder":true,"num":0}}]', b'61-5[{"_placeholder":true,"num":0}]']
+    yield from packets
+    yield b'\x1e'.join(b'4' + packet for packet in packets)
+    yield b'2\x1e3\x1ebAAEC\x1e6'
+    for kind, said in [(0, ['new_notification', ID, 7, '{"a":1}', ID * 2]), (0, ['presence', None, None, '{}', None]),
+                       (1, [ID, ID, 'logout']), (1, [ID, None, 'deleted']), (2, [0, ID, 3, ID, ID, 9, None]),
+                       (2, [1, ID, 3, ID, ID, 9, '{"sdp":"v=0"}']), (2, [4, ID, 3, bytes(16), bytes(16), 0, None])]:
+        yield pack([1, kind, pack(said)])
+    yield pack([1, ID, 3, False])
+
+
 SEEDS = {
     'json': documents,
     'envelope': envelopes,
     'token': tokens,
+    'realtime': realtime,
     'config': lambda: [path.read_bytes() for path in sorted((ROOT / 'h2o-conf').glob('*.yaml'))] + [b'http:\n  max_body: 2M\n'],
     'cache_key': lambda: [b'1\nlanguage\nage=12&q=%EA%B0%80&tag=a+b', b'%31\na%2Fb\n', b'x\ny\ntag=&q=1&age=2', b'x\ny\nage=1&age=2',
                           b'x\ny\nunknown=1', b'\n\n'],
