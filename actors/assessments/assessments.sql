@@ -401,38 +401,27 @@ RETURNING child_id;
 
 -- --- completing an attempt ------------------------------------------------------------------------------------------------------
 
--- attempt_hold: write -> key_row
--- Until the end of the transaction: those who save answers hold it as well (responses_put), and wait.
-SELECT a.id
+-- attempt_hold: write -> held_row
+-- Until the end of the transaction: those who save answers hold it as well (responses_put), and wait. The child has no other attempt in
+-- progress, so that what was completed before was so when this began.
+SELECT a.child_id, a.age_in_months, a.completed_at, {attempt_status} AS status, array_to_string(a.question_ids, ' ') AS questions,
+       (SELECT max(l.completed_at)
+        FROM assessments.development_assessments l
+        WHERE l.child_id = a.child_id AND l.status = 'completed' AND l.deleted_at IS NULL) AS last_completed_at
 FROM assessments.development_assessments a
 WHERE a.id = $1 AND {attempt_guarded}
-FOR NO KEY UPDATE;
+FOR NO KEY UPDATE OF a;
 
--- attempt_asked: write -> asked_row
--- The attempt of a child that $2 guards, once for each question of its set, in its order, with the answer as scoring.h wants it.
--- (The answers are taken by their attempt, whatever PostgreSQL knows of how often a question was answered.)
-WITH answers AS MATERIALIZED (
-    SELECT question_id, response FROM assessments.assessment_responses WHERE assessment_id = $1
-), latest AS MATERIALIZED (
-    SELECT max(l.completed_at) AS completed_at
-    FROM assessments.development_assessments l
-    WHERE l.child_id = (SELECT s.child_id FROM assessments.development_assessments s WHERE s.id = $1)
-      AND l.status = 'completed' AND l.deleted_at IS NULL
-)
-SELECT a.child_id, a.age_in_months, a.completed_at, (SELECT latest.completed_at FROM latest) AS last_completed_at,
-       {attempt_status} AS status,
-       q.id, q.category, q.answer_type, q.weight, q.reverse, q.is_critical, q.scale_min, q.scale_max,
-       CASE q.answer_type
-           WHEN 'yes_no' THEN r.response::boolean::integer
-           WHEN 'scale' THEN r.response::integer
-           ELSE (SELECT (o ->> 'score')::integer FROM jsonb_array_elements(q.options) o WHERE o -> 'key' = r.response)
-       END AS answer
-FROM assessments.development_assessments a
-    CROSS JOIN LATERAL unnest(a.question_ids) WITH ORDINALITY AS asked (id, place)
-    JOIN assessments.assessment_questions q ON q.id = asked.id
-    LEFT JOIN answers r ON r.question_id = q.id
-WHERE a.id = $1 AND {attempt_guarded}
-ORDER BY asked.place;
+-- attempt_answers: write -> answer_row
+-- Behind attempt_hold.
+SELECT question_id, response FROM assessments.assessment_responses WHERE assessment_id = $1 ORDER BY question_id;
+
+-- question_rules: write -> question_rule_row
+-- Of the questions $1, separated by spaces.
+SELECT q.id, q.category, q.answer_type, q.weight, q.reverse, q.is_critical, q.scale_min, q.scale_max,
+       (SELECT string_agg((o ->> 'key') || ' ' || (o ->> 'score'), ' ') FROM jsonb_array_elements(q.options) o) AS option_scores
+FROM assessments.assessment_questions q
+WHERE q.id = ANY (string_to_array($1::text, ' ')::uuid[]);
 
 -- results_insert: write
 -- $2: a JSON list of kept_result.

@@ -10,46 +10,32 @@
  * goes by them, and no two of its attempts are in progress at once. */
 #include "assessments.h"
 #include "feedback.h"
+#include "question_rules.h"
 #include "../../shared/base/clock.h"
 #include "../../shared/base/fault.h"
 
 /* --- scoring ------------------------------------------------------------------------------------------------------- */
 
-static scoring_item_t item_of(const asked_row_t *row)
-{
-    return (scoring_item_t){.area = (enum development_area)row->category,
-        .type = (enum answer_type)row->answer_type,
-        .weight = (int)row->weight,
-        .reverse = row->reverse,
-        .critical = row->is_critical,
-        .scale_min = (int)row->scale_min,
-        .scale_max = (int)row->scale_max,
-        .answered = message_has(row, answer),
-        .answer = (int)row->answer};
-}
-
 /* 422 that names each question whose answer is missing. */
-static _Noreturn void too_few_fail(call_t *call, const rows_t *rows, const scoring_item_t *items)
+static _Noreturn void too_few_fail(call_t *call, const asked_t *asked)
 {
     problems_t *problems = arena_allocate(call->arena, sizeof *problems);
     problems->arena = call->arena;
-    for (int i = 0; i < rows->count; i++) {
-        if (!items[i].missing)
+    for (int i = 0; i < asked->count; i++) {
+        if (!asked->items[i].missing)
             continue;
         char id[UUID_TEXT_SIZE];
-        uuid_format(((const asked_row_t *)row_at(call, rows, i))->id, id);
+        uuid_format(asked->ids[i], id);
         problem_add(problems, arena_copy(call->arena, text_of(id)), PROBLEM_UNANSWERED, NULL, 0);
     }
     call_fail_problems(call, ERROR_UNPROCESSABLE, problems);
 }
 
-static void score(call_t *call, const rows_t *rows, scoring_area_t areas[static AREAS])
+static void score(call_t *call, const held_row_t *attempt, const rows_t *answers, scoring_area_t areas[static AREAS])
 {
-    scoring_item_t *items = arena_allocate(call->arena, (size_t)rows->count * sizeof *items);
-    for (int i = 0; i < rows->count; i++)
-        items[i] = item_of(row_at(call, rows, i));
-    if (!scoring_run(items, rows->count, areas))
-        too_few_fail(call, rows, items);
+    asked_t asked = asked_of(call, attempt->questions, answers);
+    if (!scoring_run(asked.items, asked.count, areas))
+        too_few_fail(call, &asked);
 }
 
 /* --- what is written -------------------------------------------------------------------------------------------------- */
@@ -84,7 +70,7 @@ static text_t results_json(call_t *call, const scoring_area_t areas[static AREAS
     return text;
 }
 
-static void completed_tell(call_t *call, const asked_row_t *attempt, int64_t completed_at, const scoring_area_t areas[static AREAS])
+static void completed_tell(call_t *call, const held_row_t *attempt, int64_t completed_at, const scoring_area_t areas[static AREAS])
 {
     const id_params_t *params = call->params;
     completed_area_t told[AREAS] = {0};
@@ -109,7 +95,7 @@ static void completed_tell(call_t *call, const asked_row_t *attempt, int64_t com
 
 /* --- the answer ------------------------------------------------------------------------------------------------------- */
 
-static void completion_reply(call_t *call, const asked_row_t *attempt, int64_t completed_at, const result_t *results, size_t count)
+static void completion_reply(call_t *call, const held_row_t *attempt, int64_t completed_at, const result_t *results, size_t count)
 {
     const id_params_t *params = call->params;
     completion_t completion = {0};
@@ -122,7 +108,7 @@ static void completion_reply(call_t *call, const asked_row_t *attempt, int64_t c
     reply_value(call, &completion);
 }
 
-static void first_reply(call_t *call, const asked_row_t *attempt, int64_t completed_at, const scoring_area_t areas[static AREAS])
+static void first_reply(call_t *call, const held_row_t *attempt, int64_t completed_at, const scoring_area_t areas[static AREAS])
 {
     result_t results[AREAS] = {0};
     size_t count = 0;
@@ -144,7 +130,7 @@ static void first_reply(call_t *call, const asked_row_t *attempt, int64_t comple
 }
 
 /* As it was told the first time, also when the words of a later release are others. */
-static void again_reply(call_t *call, const asked_row_t *attempt)
+static void again_reply(call_t *call, const held_row_t *attempt)
 {
     const id_params_t *params = call->params;
     const rows_t *rows = db_query(call, &SQL_results_told, bind_uuid(params->id), bind_boolean(call->language == LANGUAGE_EN));
@@ -154,7 +140,7 @@ static void again_reply(call_t *call, const asked_row_t *attempt)
     completion_reply(call, attempt, attempt->completed_at, results, (size_t)rows->count);
 }
 
-static int64_t completion_time(const asked_row_t *attempt)
+static int64_t completion_time(const held_row_t *attempt)
 {
     int64_t now = clock_now();
     return message_has(attempt, last_completed_at) && attempt->last_completed_at >= now ? attempt->last_completed_at + 1 : now;
@@ -167,9 +153,9 @@ void attempt_complete(call_t *call)
     const id_params_t *params = call->params;
     param_t id = bind_uuid(params->id), user = bind_uuid(call->principal.user);
     scoring_area_t areas[AREAS];
-    db_send(call, &SQL_attempt_hold, id, user);
-    const rows_t *rows = db_query(call, &SQL_attempt_asked, id, user);
-    const asked_row_t *attempt = row_or_404(call, rows);
+    const kept_rows_t *held = db_send_kept(call, &SQL_attempt_hold, id, user);
+    const rows_t *answers = db_query(call, &SQL_attempt_answers, id);
+    const held_row_t *attempt = row_or_404(call, db_kept(call, held));
     fault_point("complete.held");
     if (attempt->status == ATTEMPT_COMPLETED) {
         again_reply(call, attempt);
@@ -177,7 +163,7 @@ void attempt_complete(call_t *call)
     }
     if (attempt->status == ATTEMPT_EXPIRED)
         call_fail(call, ERROR_INVALID_STATE);
-    score(call, rows, areas);
+    score(call, attempt, answers, areas);
     int64_t completed_at = completion_time(attempt);
     db_send(call, &SQL_results_insert, id, bind_text(results_json(call, areas)));
     db_send(call, &SQL_attempt_complete, id, bind_time(completed_at));

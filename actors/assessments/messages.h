@@ -334,13 +334,23 @@ MESSAGE(locked_row, LOCKED_ROW);
 #define TOTAL_ROW(FIELD) FIELD(integer, total)
 MESSAGE(total_row, TOTAL_ROW);
 
-/* An attempt with one of its questions, and the answer as scoring.h wants it. */
-#define ASKED_ROW(FIELD)                                                                                           \
+/* An attempt that is to be completed. */
+#define HELD_ROW(FIELD)                                                                                            \
     FIELD(uuid, child_id)                                                                                          \
     FIELD(integer, age_in_months)                                                                                  \
     FIELD(time, completed_at, .nullable = true)                                                                    \
-    FIELD(time, last_completed_at, .nullable = true, .meaning = "Of all attempts of the child")                    \
     FIELD(choice, status, .names = attempt_statuses)                                                               \
+    FIELD(text, questions, .meaning = "Their ids in order, separated by spaces")                                   \
+    FIELD(time, last_completed_at, .nullable = true, .meaning = "Of all attempts of the child")
+MESSAGE(held_row, HELD_ROW);
+
+#define ANSWER_ROW(FIELD)                                                                                          \
+    FIELD(uuid, question_id)                                                                                       \
+    FIELD(json, response)
+MESSAGE(answer_row, ANSWER_ROW);
+
+/* What scoring.h needs of a question. */
+#define QUESTION_RULE_ROW(FIELD)                                                                                   \
     FIELD(uuid, id)                                                                                                \
     FIELD(choice, category, .names = development_areas)                                                            \
     FIELD(choice, answer_type, .names = answer_types)                                                              \
@@ -349,8 +359,8 @@ MESSAGE(total_row, TOTAL_ROW);
     FIELD(boolean, is_critical)                                                                                    \
     FIELD(integer, scale_min, .nullable = true)                                                                    \
     FIELD(integer, scale_max, .nullable = true)                                                                    \
-    FIELD(integer, answer, .nullable = true)
-MESSAGE(asked_row, ASKED_ROW);
+    FIELD(text, option_scores, .nullable = true, .meaning = "\"a 0 b 500\": keys and thousandths")
+MESSAGE(question_rule_row, QUESTION_RULE_ROW);
 
 /* A result as it is kept, in both languages. */
 #define KEPT_RESULT(FIELD)                                                                                         \

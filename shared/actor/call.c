@@ -275,6 +275,14 @@ const kept_rows_t *db_send_kept_params(call_t *call, const statement_t *statemen
     return kept;
 }
 
+const rows_t *db_kept(call_t *call, const kept_rows_t *kept)
+{
+    insist(kept->rows != NULL);
+    if (kept->rows->status != DB_OK)
+        fail_database(call, kept->rows);
+    return kept->rows;
+}
+
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
 /* False: not all of them could be; those stay sealed. */

@@ -45,6 +45,15 @@ void db_send_params(call_t *, const statement_t *, const param_t *, int count);
 #define db_send(call, statement, ...)                                                                              \
     db_send_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                                 \
         (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
+/* The same for one whose rows are wanted: they have come when a later db_query of this call has returned, and after COMMIT. Four at most
+ * between two of those. */
+typedef struct kept_rows kept_rows_t;
+const kept_rows_t *db_send_kept_params(call_t *, const statement_t *, const param_t *, int count);
+#define db_send_kept(call, statement, ...)                                                                         \
+    db_send_kept_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                            \
+        (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
+/* Never NULL and never failed, as those of db_query. */
+const rows_t *db_kept(call_t *, const kept_rows_t *);
 /* If a later statement of this call violates the constraint of this name, it is answered with this error. */
 void db_on_violation(call_t *, const char *constraint, enum error_code code);
 /* Row `index` as a struct of the statement's message, sealed fields opened; NULL when there is no such row. */

@@ -120,17 +120,10 @@ void call_watch(const call_t *call, const char *statement, enum lane lane, int64
 /* Panics in the handler's name when a transaction is open: it would hold its locks and its connection while `what` lasts. */
 void call_insist_free(call_t *call, const char *file, int line, const char *what);
 
-/* Rows of a statement that travels with others: NULL until they came; the call's, until it ends. */
-typedef struct kept_rows {
-    rows_t *rows;
+struct kept_rows {
+    rows_t *rows; /* NULL until they came; the call's, until it ends */
     struct kept_rows *next;
-} kept_rows_t;
-/* A statement of lane write that travels with the next one, or with COMMIT, like db_send; its rows are there after COMMIT, unless they
- * failed to fit (rows->status). At most TRANSACTION_KEPT_MOST between two that are waited for. */
-const kept_rows_t *db_send_kept_params(call_t *call, const statement_t *statement, const param_t *params, int count);
-#define db_send_kept(call, statement, ...)                                                                         \
-    db_send_kept_params((call), (statement), (const param_t[]){{0}, ##__VA_ARGS__} + 1,                            \
-        (int)(sizeof((const param_t[]){{0}, ##__VA_ARGS__}) / sizeof(param_t)) - 1)
+};
 
 /* Background work only: a statement of lane write that is a transaction by itself, committed when this returns. */
 rows_t *db_write_params(call_t *call, const statement_t *statement, const param_t *params, int count);
