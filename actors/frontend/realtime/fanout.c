@@ -7,6 +7,7 @@
 enum {
     AT_ONCE = 32,      /* sockets: some 15 microseconds */
     SAYINGS_MOST = 64, /* that wait */
+    BYTES_MOST = 64 << 10, /* of these: shown at once to who reads well, they make no slow reader of it (realtime.queue_bytes) */
 };
 
 typedef struct saying {
@@ -21,6 +22,7 @@ typedef struct saying {
 static struct {
     saying_t *first, *last;
     int count;
+    size_t bytes;
 } fanout;
 
 static int id_compare(const void *one, const void *other)
@@ -60,6 +62,7 @@ static void first_end(void)
     if (fanout.first == NULL)
         fanout.last = NULL;
     fanout.count--;
+    fanout.bytes -= frame_packet(saying->frame).length;
     said_free(saying);
     free(saying);
 }
@@ -88,10 +91,17 @@ static bool waits(const topic_t *topic)
     return false;
 }
 
+static bool has_room(size_t bytes)
+{
+    return fanout.first == NULL || (fanout.count < SAYINGS_MOST && fanout.bytes + bytes <= BYTES_MOST);
+}
+
+/* The oldest make room. */
 static void say_later(saying_t said)
 {
-    if (fanout.count == SAYINGS_MOST)
-        fanout_finish();
+    size_t bytes = frame_packet(said.frame).length;
+    while (!has_room(bytes))
+        show_more();
     saying_t *saying = memory_allocate(sizeof(*saying));
     *saying = said;
     if (fanout.last != NULL)
@@ -100,6 +110,7 @@ static void say_later(saying_t said)
         fanout.first = saying;
     fanout.last = saying;
     fanout.count++;
+    fanout.bytes += bytes;
     sessions_feed(show_more);
 }
 

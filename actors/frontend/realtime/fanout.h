@@ -8,7 +8,7 @@
 
 /* To all but the socket of this id (NULL: nobody) and the sockets of these users: their ids one behind the other, in their order. */
 void fanout_show(topic_t *, frame_t *, const uuid_t *sender, text_t except);
-/* Whoever has not been shown yet what was said is shown it now: somebody is about to go elsewhere, or too much waits. */
+/* Whoever has not been shown yet what was said is shown it now: somebody is about to go elsewhere. */
 void fanout_finish(void);
 /* The membership ends; its topic goes away. */
 void fanout_pass(const membership_t *);

@@ -65,11 +65,16 @@ static client_t *come(int place)
     return client;
 }
 
-static void say(char word, const uuid_t *sender, text_t except)
+static void say_text(text_t text, const uuid_t *sender, text_t except)
 {
-    frame_t *frame = frame_make((text_t){&word, 1}, false);
+    frame_t *frame = frame_make(text, false);
     fanout_show(topic_find(NAME), frame, sender, except);
     frame_release(&frame);
+}
+
+static void say(char word, const uuid_t *sender, text_t except)
+{
+    say_text((text_t){&word, 1}, sender, except);
 }
 
 static void say_to_all(char word)
@@ -249,6 +254,33 @@ static void test_bounded(void **state)
     assert_int_equal(heard(all), CLIENTS);
 }
 
+/* No more than that: who reads well has room for what waits, and nobody waits for all of it to be shown. */
+static void test_the_oldest_makes_room(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= SAYINGS_MOST; i++)
+        say_to_all((char)(i == 0 ? 'a' : 'b'));
+    assert_int_equal(heard("a"), CLIENTS);
+    go_on(CLIENTS * SAYINGS_MOST);
+}
+
+static void test_bytes_are_bounded(void **state)
+{
+    static char words[20 << 10], large[100 << 10] = "f";
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        memset(words, 'a' + i, sizeof(words));
+        say_text((text_t){words, sizeof(words)}, NULL, (text_t){.data = NULL});
+    }
+    assert_int_equal(heard("ab"), CLIENTS);
+    go_on(CLIENTS);
+    assert_int_equal(heard("abcde"), CLIENTS);
+    say_text((text_t){large, sizeof(large)}, NULL, (text_t){.data = NULL});
+    assert_int_equal(heard("abcde"), CLIENTS);
+    go_on(CLIENTS);
+    assert_int_equal(heard("abcdef"), CLIENTS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +293,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_not_to_some, begin, end),
         cmocka_unit_test_setup_teardown(test_finish, begin, end),
         cmocka_unit_test_setup_teardown(test_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_oldest_makes_room, begin, end),
+        cmocka_unit_test_setup_teardown(test_bytes_are_bounded, begin, end),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
