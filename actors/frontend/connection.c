@@ -6,6 +6,7 @@
 #include "connection.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/memory.h"
 #include "base/panic.h"
 #include "base/siphash.h"
@@ -40,6 +41,7 @@ static struct {
     const config_t *config;
     networks_t trusted;
     connection_t *first, *next_look;
+    int64_t looked; /* clock_monotonic(): the look at some of them */
     int64_t count;
     size_t held;
     int slot; /* of the segment's tables */
@@ -466,7 +468,8 @@ static void look_at(connection_t *connection, bool crowded, int64_t now)
 void connections_look(h2o_context_t *context)
 {
     cut_slow_bodies(context);
-    connections.next_look = connections.first;
+    if (connections.next_look == NULL)
+        connections.next_look = connections.first;
     count_set(COUNTER_HELD_BYTES, (int64_t)connections.held);
 }
 
@@ -474,7 +477,8 @@ void connections_look_on(void)
 {
     int64_t now = clock_monotonic();
     bool crowded = connections.count >= connections.config->http.max_connections / 4 * 3;
-    for (int64_t left = connections.count / LOOK_PARTS + 1; left > 0 && connections.next_look != NULL; left--) {
+    int64_t parts = loop_times(&connections.looked, now, CONNECTIONS_LOOK_ON);
+    for (int64_t left = (connections.count / LOOK_PARTS + 1) * parts; left > 0 && connections.next_look != NULL; left--) {
         connection_t *connection = connections.next_look;
         connections.next_look = connection->next;
         look_at(connection, crowded, now);

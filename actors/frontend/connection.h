@@ -6,6 +6,8 @@
 #include "address.h"
 #include "base/config.h"
 
+enum { CONNECTIONS_LOOK_ON = 25 /* milliseconds */ };
+
 typedef struct connection {
     h2o_socket_t *socket; /* NULL once closed */
     struct connection *previous, *next;
@@ -87,7 +89,7 @@ void connections_end_idle(void);
 /* Once a second: closes those whose request arrives too slowly, that do not read what they asked for, and that keep libh2o's idle
  * timeout away without asking anything; and when http.max_connections is near, those that are idle. */
 void connections_look(h2o_context_t *);
-/* Forty times a second: it goes on with some of them. */
+/* Each CONNECTIONS_LOOK_ON: it goes on with some of them. */
 void connections_look_on(void);
 /* Ends the connections of addresses that any frontend has banned meanwhile. */
 void connections_cut_banned(void);

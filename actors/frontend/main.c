@@ -46,7 +46,6 @@
 enum {
     IDLE_GRACE = 1500,     /* milliseconds from the stop until idle HTTP/1 connections end: their next request may be on its way */
     SLOW_LOOK = 1000,
-    SLOW_LOOK_ON = 25,
     BAN_LOOK = 100,
     LIBRARY_LATER = 2000, /* milliseconds: libh2o's own timeouts come behind ours, which are counted */
 };
@@ -184,7 +183,7 @@ int main(void)
                                          : tls_open(process_secret("tls_certificate"), process_secret("tls_key"), frontend.segment);
     listeners_open(&context, loop, tls);
     loop->timer(loop, SLOW_LOOK, on_slow_time, NULL);
-    loop->timer(loop, SLOW_LOOK_ON, on_slow_time_on, NULL);
+    loop->timer(loop, CONNECTIONS_LOOK_ON, on_slow_time_on, NULL);
     loop->timer(loop, BAN_LOOK, on_ban_time, NULL);
     if (frontend.config.supervisor.watchdog > 0)
         loop->timer(loop, (int)(frontend.config.supervisor.watchdog / 3), on_watchdog_time, NULL);

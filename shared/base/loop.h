@@ -27,6 +27,9 @@ struct loop {
 
 /* For those who make loops: when a timer of `milliseconds` is due, begun or (`again`) run at `now`; microseconds of clock_monotonic(). */
 int64_t loop_due(int64_t now, int milliseconds, bool again);
+/* For those who do a part of something at each time of such a timer: how many times have come since this was asked last. When turns are
+ * long some of them are left out. */
+int64_t loop_times(int64_t *last, int64_t now, int milliseconds);
 
 /* The libev loop of an actor. loop_ev_run returns after loop_ev_stop. */
 loop_t *loop_ev_create(void);

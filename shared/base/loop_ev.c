@@ -118,6 +118,13 @@ int64_t loop_due(int64_t now, int milliseconds, bool again)
     return over == 0 ? due : due - over + step;
 }
 
+int64_t loop_times(int64_t *last, int64_t now, int milliseconds)
+{
+    int64_t step = milliseconds * CLOCK_MILLISECOND, times = (now - *last) / step;
+    *last += times * step;
+    return times;
+}
+
 static void timer_arm(loop_timer_t *timer, bool again)
 {
     int64_t now = clock_monotonic();

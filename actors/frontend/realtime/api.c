@@ -2,6 +2,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/panic.h"
 #include "online.h"
 #include "video_call.h"
@@ -29,6 +30,7 @@ static struct {
     uint64_t revocations; /* version of the table when this sweep began */
     bool ending;          /* it was another one than the last sweep's */
     uint32_t looked;      /* where this sweep goes on; 0: the next one begins */
+    int64_t looked_at;    /* clock_monotonic() */
     digest_t pid_key;
 } api;
 
@@ -366,16 +368,25 @@ static void look_at(session_t *session, void *argument)
     session_end(session, expired ? "token expired" : "session ended");
 }
 
-static void on_look_time(void *argument)
+static void look_at_some(void)
 {
     uint64_t version = revocation_version(frontend.segment);
     int64_t now = clock_now();
-    (void)argument;
     if (api.looked == 0) {
         api.ending = version != api.revocations;
         api.revocations = version;
     }
     api.looked = sessions_some(api.looked, version != api.revocations || api.ending ? SWEEP_SOON : SWEEP, look_at, &now);
+}
+
+static void on_look_time(void *argument)
+{
+    int64_t parts = loop_times(&api.looked_at, clock_monotonic(), LOOK);
+    (void)argument;
+    for (bool more = true; more && parts > 0; parts--) {
+        look_at_some();
+        more = api.looked != 0;
+    }
 }
 
 void api_open(loop_t *loop)

@@ -310,11 +310,30 @@ static void steps(void **state)
         }
 }
 
+/* Whatever a timer leaves out, all of its times are counted. */
+static void times(void **state)
+{
+    static const int turns[] = {3, 12, 20, 40, 130};
+    (void)state;
+    for (size_t i = 0; i < sizeof(turns) / sizeof(*turns); i++) {
+        int64_t begin = 1000000, last = begin, due = loop_due(begin, LOOP_STEP, false), counted = 0;
+        for (int64_t now = begin; now < begin + 5 * CLOCK_SECOND; now += turns[i] * CLOCK_MILLISECOND)
+            if (now >= due) {
+                int64_t came = loop_times(&last, now, LOOP_STEP);
+                assert_in_range(came, 0, turns[i] / LOOP_STEP + 2);
+                counted += came;
+                due = loop_due(now, LOOP_STEP, true);
+            }
+        assert_in_range(counted, 193, 200);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(watching), cmocka_unit_test(changing),
         cmocka_unit_test(removing), cmocka_unit_test(timers), cmocka_unit_test(hooks),
         cmocka_unit_test(slow_hooks),
-        cmocka_unit_test(sleeping), cmocka_unit_test(signals), cmocka_unit_test(steps)};
+        cmocka_unit_test(sleeping), cmocka_unit_test(signals), cmocka_unit_test(steps),
+        cmocka_unit_test(times)};
     return cmocka_run_group_tests_name("base/loop_ev", tests, NULL, NULL);
 }
