@@ -482,6 +482,12 @@ static void write_to(session_t *session)
         flush(session);
 }
 
+static void feed(void)
+{
+    if (!sessions.more())
+        sessions.more = NULL;
+}
+
 /* For a slice of time. */
 static void write_some(void)
 {
@@ -490,8 +496,8 @@ static void write_some(void)
         session_t *session = dirty_take();
         if (session != NULL)
             write_to(session);
-        else if (!sessions.more())
-            sessions.more = NULL;
+        else
+            feed();
     }
     if (has_work())
         pause_begin(now);
@@ -626,11 +632,19 @@ void sessions_drain(void)
     sessions.drain_count = sessions.count;
 }
 
+/* Also what there was more of: who goes hears what was said before. */
+static void feed_all(void)
+{
+    while (sessions.more != NULL)
+        feed();
+}
+
 /* Evenly over half of the time that a stop may take. */
 static void drain_some(int64_t now)
 {
     int64_t whole = frontend.config.http.drain_timeout * CLOCK_MILLISECOND / 2, since = now - sessions.drain_began;
     int64_t left = since >= whole ? 0 : sessions.drain_count - sessions.drain_count * since / whole;
+    feed_all();
     for (uint32_t place = 0; place < sessions.used && sessions.count > left; place++)
         if (sessions.table[place] != NULL)
             session_close(sessions.table[place], "server stops");

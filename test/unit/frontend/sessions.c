@@ -1,6 +1,6 @@
 /* Hundreds of clients at one frontend, with time and what stands around sessions and sockets played: whose session was ended, or whose
- * token has expired, is told so within a second though no word of it came; what is said to all reaches all; however long
- * turns take. */
+ * token has expired, is told so within a second though no word of it came; what is said to all reaches all, also when the frontend
+ * stops; however long turns take. */
 #include "../unit.h"
 #include "base/clock.h"
 #include "frontend/auth.h"
@@ -421,12 +421,33 @@ static void test_a_broadcast_in_slices(void **state)
     assert_int_equal(told(1), CLIENTS);
 }
 
+/* Who is sent away has heard what was said before. The last case. */
+static void test_a_broadcast_while_the_frontend_stops(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i].broadcasts = 0;
+    sessions_drain();
+    turn(400);
+    int left = connected();
+    assert_in_range(left, 1, CLIENTS - 1);
+    say_to_all();
+    turn(100);
+    assert_in_range(connected(), 1, left - 1);
+    while (connected() > 0)
+        turn(1);
+    assert_int_equal(told(1), left);
+    assert_int_equal(told(0), CLIENTS - left);
+    assert_int_equal(sessions_count(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_was_logged_out_is_told_within_a_second),
         cmocka_unit_test(test_whose_token_expired_is_told_soon),
         cmocka_unit_test(test_a_broadcast_in_slices),
+        cmocka_unit_test(test_a_broadcast_while_the_frontend_stops),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
