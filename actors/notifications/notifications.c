@@ -8,6 +8,7 @@
  * the lock of the user's counter, in the order of their commits: who has seen one and asks for what came after it (`?after=`) misses
  * nothing, although ids are not ordered so (product.md, section 8). `unread` is exact, because all that changes it holds that lock. */
 #include "notifications.h"
+#include "push_services.h"
 #include "../../shared/actor/operations.h"
 #include "../../shared/actor/personal_data.h"
 #include "../../shared/actor/retention.h"

@@ -62,7 +62,6 @@ void device_delete(call_t *);
 void push_key_get(call_t *);
 
 /* push.c: one push from its claim to its end. */
-enum { PUSH_WORKERS = 8 /* pushes that one instance sends at a time; of one service fewer: push_services.c */ };
 void push_open(call_t *);
 int64_t push_work(call_t *, int worker);
 void push_worker_failed(int worker);

@@ -1,6 +1,7 @@
 /* push: what carries a push (push_ways.c) and what is to be done with it (push.c) tell each other. */
 #pragma once
 #include "notifications.h"
+#include "push_services.h"
 
 enum push_outcome {
     PUSH_SENT,        /* the service has taken it */
@@ -26,16 +27,5 @@ text_t push_service_of(call_t *, enum platform, text_t token);
 /* The key by which services of browsers know us. */
 text_t push_public_key(call_t *);
 
-/* push_services.c: how many workers of this instance a service holds. What it has not answered in time is our only measure of it: from then
- * on it holds one, which tries again and again, until it answers. Kept by the process alone: its next one finds out within push.timeout. */
-enum {
-    PUSH_SERVICE_SIZE = 256,  /* bytes of a service's name, with its end: DNS has no longer ones */
-    PUSH_SERVICE_WORKERS = 4, /* that one service holds at most, so that two are needed to hold them all, for one push.timeout */
-};
-/* Those that hold as many as they may: nothing of theirs is to be claimed. Their names, separated by spaces. */
-text_t push_services_full(call_t *);
-/* From its claim on a worker is the service's, until it lets go; which it also does when its call ended before it could. */
-void push_service_hold(int worker, text_t service);
-void push_service_let_go(int worker);
-/* What came of the worker's push: has its service answered? */
-void push_service_judge(int worker, bool answered);
+/* How many services the configuration names that a push may wait for. */
+int push_services_named(call_t *);

@@ -1,4 +1,4 @@
-/* push_services: see push.h. What always holds: a worker is held by one service at most, and a service's row in the table stays while it
+/* push_services: see the header. What always holds: a worker is held by one service at most, and a service's row in the table stays while it
  * holds one. There are more rows than workers, so that a new service always finds one: the oldest that holds nobody. */
 #include "push.h"
 #include "../../shared/base/log.h"
@@ -16,6 +16,7 @@ typedef struct {
 static service_t services[SERVICES_MOST], *held[PUSH_WORKERS];
 static int64_t uses;
 
+/* NULL: that are free. */
 static int workers_of(const service_t *service)
 {
     int count = 0;
@@ -24,16 +25,36 @@ static int workers_of(const service_t *service)
     return count;
 }
 
-static bool is_full(const service_t *service)
+/* A first one is always granted, so a further one leaves as many as there are others to get a first: none of them may ever find all held
+ * by services of which nobody knows yet that they fell silent. */
+bool push_service_may_hold(int holds, bool silent, int free, int without)
 {
-    return workers_of(service) >= (service->silent ? 1 : PUSH_SERVICE_WORKERS);
+    if (silent)
+        return holds == 0 && free > PUSH_SPEAKING_KEEP;
+    return free > 0 && (holds == 0 || (holds < PUSH_SERVICE_WORKERS && free > without));
+}
+
+/* Those that hold a worker. */
+static int services_holding(void)
+{
+    int count = 0;
+    for (int i = 0; i < SERVICES_MOST; i++)
+        count += workers_of(&services[i]) > 0;
+    return count;
+}
+
+static bool is_full(const service_t *service, int named)
+{
+    int holds = workers_of(service), others = services_holding() - (holds > 0);
+    return !push_service_may_hold(holds, service->silent, workers_of(NULL), named - 1 - others);
 }
 
 text_t push_services_full(call_t *call)
 {
     buffer_t names = {0};
+    int named = push_services_named(call);
     for (int i = 0; i < SERVICES_MOST; i++)
-        if (services[i].name[0] && is_full(&services[i]))
+        if (services[i].name[0] && is_full(&services[i], named))
             buffer_format(&names, "%s%s", names.length > 0 ? " " : "", services[i].name);
     text_t copy = arena_copy(call->arena, buffer_text(&names));
     buffer_free(&names);

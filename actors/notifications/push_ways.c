@@ -388,6 +388,15 @@ text_t push_service_of(call_t *call, enum platform platform, text_t token)
     return service.data != NULL && service.length < PUSH_SERVICE_SIZE ? service : TEXT("none");
 }
 
+int push_services_named(call_t *call)
+{
+    text_t hosts = text_of(call_config(call)->push.web_hosts), host;
+    int count = push_way_open(call, PLATFORM_FCM) + push_way_open(call, PLATFORM_APNS);
+    while (text_split(&hosts, ' ', &host))
+        count += host.length > 0;
+    return count;
+}
+
 push_result_t push_send(call_t *call, const push_job_t *job, int64_t until)
 {
     static push_result_t (*const ways[PLATFORMS])(call_t *, const push_job_t *, int64_t) = {

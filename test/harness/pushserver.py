@@ -107,7 +107,7 @@ class PushServer(LocalServer):
         return [(headers, browser.open(body)) for headers, body in self.to(urllib.parse.urlsplit(browser.endpoint).path)]
 
     def settings(self):
-        return {'subject': 'mailto:push@aipoten.example', 'web_hosts': '127.0.0.1', 'plain_loopback': True, 'timeout': '20s',
+        return {'subject': 'mailto:push@aipoten.example', 'web_hosts': '127.0.0.1 localhost', 'plain_loopback': True, 'timeout': '20s',
                 'attempts': 3, 'retry_first': '200ms', 'retry_most': '1s',
                 'fcm': {'url': self.url, 'token_url': f'{self.url}/token', 'project': 'aipoten-test',
                         'client_email': 'push@aipoten-test.iam.example'},

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+import urllib.parse
 import uuid
 
 import pytest
@@ -244,7 +245,7 @@ def test_a_service_that_hangs_holds_up_no_other(own, server, person, browser, da
     wait_until(lambda: database.value("SELECT count(*) FROM notifications.push_jobs WHERE state = 'sending'") == 0, 30, 'answers')
 
 
-WORKERS, OF_A_SERVICE = 8, 4  # of an instance: PUSH_WORKERS, PUSH_SERVICE_WORKERS
+WORKERS, OF_A_SERVICE = 12, 4  # of an instance: PUSH_WORKERS, PUSH_SERVICE_WORKERS
 FCM = '/v1/projects/aipoten-test/messages:send'
 
 
@@ -275,6 +276,30 @@ def test_a_service_that_never_answers_leaves_workers_to_the_others(own, server, 
     tell(own, database, person)
     wait_until(lambda: server.web(browser), 10, 'what another service carries, long before push.timeout')
     assert len(server.to(FCM)) - before == holds
+    silent.set()
+    all_carried(database)
+
+
+def test_services_that_fall_silent_at_once_leave_workers_to_the_others(own, server, person, browser, database, silent):
+    """Three of four, with more for each than it may hold: four for each would be all workers."""
+    apns, hung, paths = uuid.uuid4().hex * 2, Browser(server, uuid.uuid4().hex), [FCM]
+    before = len(server.to(FCM))
+    hung.endpoint = hung.endpoint.replace('127.0.0.1', 'localhost')
+    for registration, path in (({'platform': 'apns', 'token': apns}, f'/3/device/{apns}'),
+                               (hung.registration(), urllib.parse.urlsplit(hung.endpoint).path)):
+        server.held[path] = silent
+        paths.append(path)
+        other = people.newcomer(own)
+        other.client.post(DEVICES, registration).expect(201)
+        for number in range(OF_A_SERVICE * len(own.instances('notifications')) + 4):
+            tell(own, database, other, number)
+    tell_android(own, database, people.newcomer(own))
+    left = len(own.instances('notifications'))
+    wait_until(lambda: sum(len(server.to(path)) for path in paths) - before >= WORKERS * left - left, 15, 'that they hold all but one')
+    time.sleep(0.5)  # who may hold that would
+    for number in range(3):
+        tell(own, database, person, number)
+        wait_until(lambda count=number + 1: len(server.web(browser)) == count, 10, 'what another service carries, long before push.timeout')
     silent.set()
     all_carried(database)
 
@@ -333,7 +358,7 @@ def test_a_device_that_cannot_be_opened_holds_up_no_other(own, server, person, b
 
 def test_a_claim_that_fails_leaves_claiming_to_the_others(own, server, person, browser, database):
     """Each worker pauses for a second after an error; so many errors are over at once when the next worker claims meanwhile."""
-    errors = 14  # of the 16 workers of both instances
+    errors = 14  # of the 24 workers of both instances
     database.rows(f"""
         CREATE SEQUENCE public.claims;
         CREATE FUNCTION public.claim_refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
