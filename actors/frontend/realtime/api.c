@@ -261,11 +261,16 @@ static bool moving(socket_t *socket)
     return news_move(socket, user_topic(socket));
 }
 
+static void look_at(session_t *, void *now);
+
+/* Its session may have been ended behind the last look there: then it is gone. */
 static void moved(socket_t *socket)
 {
+    int64_t now = clock_now();
     news_continue(socket, user_topic(socket));
     online_enter(socket);
     video_call_moved(socket);
+    look_at(socket->session, &now);
 }
 
 static void disconnected(socket_t *socket)

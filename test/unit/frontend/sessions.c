@@ -388,6 +388,29 @@ static void test_whose_token_expired_is_told_soon(void **state)
     settle();
 }
 
+/* It was ended where it came from, behind the last look there, and is behind ours here. */
+static void test_who_was_logged_out_comes_from_another_frontend(void **state)
+{
+    buffer_t packed = {0};
+    (void)state;
+    client_t *client = &clients[7];
+    assert_true(session_pack(client->session, false, &packed));
+    client->session->moved = true;
+    session_close(client->session, "test");
+    ended = client->token_session;
+    client->told = 0;
+    client->session = session_unpack(
+        &socket_service, (address_t){.bytes = {1}}, LANGUAGE_KO, (websocket_t *)(void *)client, buffer_text(&packed));
+    assert_non_null(client->session);
+    turn(1);
+    turn(1);
+    assert_int_not_equal(client->told, 0);
+    assert_null(client->session);
+    enter(client, INT64_MAX / 2);
+    settle();
+    buffer_free(&packed);
+}
+
 static void say_to_all(void)
 {
     frame_t *frame = frame_make(TEXT("broadcast"), false);
@@ -446,6 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_was_logged_out_is_told_within_a_second),
         cmocka_unit_test(test_whose_token_expired_is_told_soon),
+        cmocka_unit_test(test_who_was_logged_out_comes_from_another_frontend),
         cmocka_unit_test(test_a_broadcast_in_slices),
         cmocka_unit_test(test_a_broadcast_while_the_frontend_stops),
     };
