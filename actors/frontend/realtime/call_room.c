@@ -253,8 +253,11 @@ static void homes_look(int64_t now)
 {
     int64_t stood = now - rooms.looked_at > lease() / BEATS_IN_LEASE + LOOK * CLOCK_MILLISECOND ? now - rooms.looked_at : 0;
     rooms.looked_at = now;
-    for (home_t *home = rooms.homes; stood > 0 && home != NULL; home = home->next)
+    for (home_t *home = rooms.homes; stood > 0 && home != NULL; home = home->next) {
         home->heard += stood;
+        for (peer_t *peer = home->peers; peer != NULL; peer = peer->next_there)
+            peer->doubted += peer->doubted != 0 ? stood : 0;
+    }
     for (home_t **at = &rooms.homes; *at != NULL;) {
         home_t *home = *at;
         bool late = !is_near(home) && now - home->heard > lease();

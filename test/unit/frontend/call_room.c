@@ -283,6 +283,14 @@ static void test_nobody_is_given_up_for_one_s_own_pause(void **state)
     assert_string_equal(said, "");
     wait_for(1000);
     assert_string_equal(said, "-A");
+    hear(CALL_JOINED, NEAR, 'B', 'b');
+    call_rooms_lost();
+    wait_for(400);
+    assert_string_equal(said, "-A ?");
+    pass(3 * LEASE);
+    assert_string_equal(said, "-A ?");
+    wait_for(LEASE);
+    assert_string_equal(said, "-A ? -B");
 }
 
 static void test_it_beats_while_there_are_rooms(void **state)
