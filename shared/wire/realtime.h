@@ -35,6 +35,7 @@ enum realtime_call_act {
     CALL_LEFT,
     CALL_HERE, /* it was in the room already: told to frontends that may not know */
     CALL_WHO,  /* a frontend asks who is; without a socket */
+    CALL_MOVES, /* it goes to another frontend, which says that it is here; or it never gets there */
     CALL_ACTS
 };
 

@@ -399,11 +399,23 @@ static bool take_here(topic_t *topic, home_t *home, peer_t *peer, const realtime
     return false;
 }
 
+/* Its next frontend may have been heard before this. */
+static bool take_moves(topic_t *topic, home_t *home, peer_t *peer, const realtime_call_t *call)
+{
+    (void)topic, (void)call;
+    if (peer == NULL || peer->home != home)
+        return false;
+    peer->doubted = clock_monotonic();
+    rooms.doubted = true;
+    return false;
+}
+
 static bool (*const takes[CALL_ACTS])(topic_t *, home_t *, peer_t *, const realtime_call_t *) = {
     [CALL_JOINED] = take_joined,
     [CALL_SIGNAL] = take_sign,
     [CALL_LEFT] = take_left,
     [CALL_HERE] = take_here,
+    [CALL_MOVES] = take_moves,
 };
 
 bool call_room_take(topic_t *topic, const realtime_call_t *call)

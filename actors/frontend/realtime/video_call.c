@@ -236,8 +236,7 @@ void video_call_leave(const event_t *event)
 
 void video_call_forget(socket_t *socket)
 {
-    if (!socket->session->moved)
-        each_call(socket, CALL_LEFT);
+    each_call(socket, socket->session->moved ? CALL_MOVES : CALL_LEFT);
 }
 
 void video_call_moved(socket_t *socket)

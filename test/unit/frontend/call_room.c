@@ -188,6 +188,26 @@ static void test_it_went_to_another_frontend(void **state)
     assert_string_equal(said, "-A");
 }
 
+/* Its WebSocket there may be gone when it comes, or that frontend. */
+static void test_it_never_came_to_another_frontend(void **state)
+{
+    (void)state;
+    hear(CALL_JOINED, NEAR, 'A', 'a');
+    hear(CALL_JOINED, NEAR, 'B', 'b');
+    assert_false(hear(CALL_MOVES, NEAR, 'A', 'a'));
+    assert_false(hear(CALL_MOVES, NEAR, 'B', 'b'));
+    hear(CALL_HERE, OWN, 'B', 'b');
+    wait_for(LEASE / 2);
+    assert_string_equal(said, "");
+    wait_for(LEASE);
+    assert_string_equal(said, "-A");
+    hear(CALL_HERE, NEAR, 'B', 'b');
+    assert_false(hear(CALL_MOVES, OWN, 'B', 'b')); /* came later than what the next one said */
+    assert_false(hear(CALL_MOVES, OWN, 'C', 'c'));
+    wait_for(2 * LEASE);
+    assert_string_equal(said, "-A");
+}
+
 static void test_another_machine_s_word(void **state)
 {
     (void)state;
@@ -312,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup(test_its_frontend_was_killed, begin),
         cmocka_unit_test_setup(test_its_client_came_back, begin),
         cmocka_unit_test_setup(test_it_went_to_another_frontend, begin),
+        cmocka_unit_test_setup(test_it_never_came_to_another_frontend, begin),
         cmocka_unit_test_setup(test_another_machine_s_word, begin),
         cmocka_unit_test_setup(test_another_machine_falls_silent, begin),
         cmocka_unit_test_setup(test_bounds, begin),
