@@ -413,5 +413,37 @@ def test_a_call_s_party_that_goes_to_another_frontend_is_still_there(four, call)
     waits.socket.close()
 
 
+def test_a_call_s_party_that_never_gets_to_another_frontend_has_left(four, call):
+    """Its WebSocket there is gone when its session comes."""
+    consultation, one, other = call
+    waits, polls = Party(four, one, consultation), Polling(four)
+    polls.connect(other.token)
+    assert polls.post('421' + json.dumps(['join_call', {'consultationId': consultation}])) == (200, 'ok')
+    joined = waits.socket.event()[1]
+    owner = next(row['pid'] for row in four.instances('frontend') if row['generation'] == polls.generation)
+
+    def probes():
+        engine = Engine(four, sid=polls.sid, timeout=60)
+        if server_of(four, engine) in (owner, None):
+            return engine.close()
+        engine.send('2probe')
+        assert engine.receive() == '3probe'
+        return engine
+    engine = wait_until(probes, 60, 'a WebSocket at another frontend')
+    kill(owner, signal.SIGSTOP)
+    try:
+        engine.send('5')
+        with pytest.raises(Ended):
+            for _ in range(300):  # more than may wait for the session
+                engine.send('3')
+            engine.wait_end()
+            raise Ended
+    finally:
+        kill(owner, signal.SIGCONT)
+    name, left = waits.socket.event()
+    assert (name, left['socketId']) == ('call_left', joined['socketId'])
+    waits.socket.close()
+
+
 def generation_of(system, pid):
     return next(row['generation'] for row in system.instances('frontend') if row['pid'] == pid)
