@@ -20,6 +20,7 @@ enum {
     LOOK = 25,       /* milliseconds between two looks at some of the sockets: was their session ended, or has the token expired? */
     SWEEP = 40,      /* looks until all were looked at */
     SWEEP_SOON = 16, /* the same when sessions were ended: a second is allowed, and it may have happened behind the last look */
+    HEAD_START = 200, /* milliseconds that the word of an end has, which says good-bye */
     PID_CHANCE = 12, /* bytes: the client's, which stay when it comes back, and those of this connection */
     PID_CLIENT = 8,  /* of these */
     PID_PROOF = 16,
@@ -27,9 +28,10 @@ enum {
 };
 
 static struct {
-    uint64_t revocations; /* version of the table when this sweep began */
-    bool ending;          /* it was another one than the last sweep's */
-    uint32_t looked;      /* where this sweep goes on; 0: the next one begins */
+    uint64_t revocations; /* version of the table that the last sweep for ended sessions knew */
+    int64_t ended_at;     /* clock_monotonic() when another one was seen; 0: that was the last */
+    bool ending;          /* this sweep is for them as well */
+    uint32_t looked;      /* where it goes on; 0: the next one begins */
     int64_t looked_at;    /* clock_monotonic() */
     digest_t pid_key;
 } api;
@@ -261,16 +263,20 @@ static bool moving(socket_t *socket)
     return news_move(socket, user_topic(socket));
 }
 
-static void look_at(session_t *, void *now);
+/* At what: clock_now(), and whether sessions were ended meanwhile, besides tokens that expire. */
+typedef struct {
+    int64_t now;
+    bool ended;
+} look_t;
+static void look_at(session_t *, void *look);
 
 /* Its session may have been ended behind the last look there: then it is gone. */
 static void moved(socket_t *socket)
 {
-    int64_t now = clock_now();
     news_continue(socket, user_topic(socket));
     online_enter(socket);
     video_call_moved(socket);
-    look_at(socket->session, &now);
+    look_at(socket->session, &(look_t){.now = clock_now(), .ended = true});
 }
 
 static void disconnected(socket_t *socket)
@@ -357,31 +363,41 @@ void api_end(topic_t *topic, const realtime_end_t *end)
 /* A word of an end may be lost. Whose session lives on comes back by itself, with whatever token it has then. */
 static void look_at(session_t *session, void *argument)
 {
-    int64_t now = *(const int64_t *)argument;
+    const look_t *look = argument;
     socket_t *socket = socket_of(session, &api_namespaces[0]);
     if (socket == NULL || session->ending != NULL)
         return;
     const token_t *token = &socket->token;
-    if (revocation_ended(frontend.segment, token->session, now)) {
+    if (look->ended && revocation_ended(frontend.segment, token->session, look->now)) {
         end_socket(socket);
         return;
     }
-    bool expired = token->expires <= now;
-    if (!expired && token->issued >= revocation_not_before(frontend.segment, token->session, token->user, now))
+    bool expired = token->expires <= look->now;
+    if (!expired &&
+        (!look->ended || token->issued >= revocation_not_before(frontend.segment, token->session, token->user, look->now)))
         return;
     count(expired ? COUNTER_REALTIME_EXPIRED : COUNTER_REALTIME_ENDED, 1);
     session_end(session, expired ? "token expired" : "session ended");
 }
 
+static void sweep_begin(uint64_t version)
+{
+    api.ending = api.ended_at != 0 && clock_monotonic() - api.ended_at >= HEAD_START * CLOCK_MILLISECOND;
+    if (!api.ending)
+        return;
+    api.revocations = version;
+    api.ended_at = 0;
+}
+
 static void look_at_some(void)
 {
     uint64_t version = revocation_version(frontend.segment);
-    int64_t now = clock_now();
-    if (api.looked == 0) {
-        api.ending = version != api.revocations;
-        api.revocations = version;
-    }
-    api.looked = sessions_some(api.looked, version != api.revocations || api.ending ? SWEEP_SOON : SWEEP, look_at, &now);
+    if (version != api.revocations && api.ended_at == 0)
+        api.ended_at = clock_monotonic();
+    if (api.looked == 0)
+        sweep_begin(version);
+    look_t look = {.now = clock_now(), .ended = api.ending};
+    api.looked = sessions_some(api.looked, api.ending || api.ended_at != 0 ? SWEEP_SOON : SWEEP, look_at, &look);
 }
 
 static void on_look_time(void *argument)

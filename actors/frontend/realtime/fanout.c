@@ -2,6 +2,7 @@
  * the topic, where no turn comes any more. */
 #include "fanout.h"
 #include "frontend/counters.h"
+#include "writing.h"
 #include <stdlib.h>
 
 enum {
@@ -111,7 +112,7 @@ static void say_later(saying_t said)
     fanout.last = saying;
     fanout.count++;
     fanout.bytes += bytes;
-    sessions_feed(show_more);
+    writing_feed(show_more);
 }
 
 void fanout_show(topic_t *topic, frame_t *frame, const uuid_t *sender, text_t except)

@@ -4,9 +4,9 @@
  *     websocket.c polling.c       transports
  *     probes.c                    how many WebSockets may want to take sessions over, pure
  *     forward.c                   what belongs to a session of another frontend
- *     session.c                   Engine.IO sessions: ids, heartbeats, queues
+ *     session.c writing.c         Engine.IO sessions: ids, heartbeats, queues; when these are written
  *     socket.c                    Socket.IO: namespaces, events, acknowledgements
- *     topics.c news.c             who is told what is said of a user, a role, a room; what was missed is asked for
+ *     topics.c fanout.c news.c    who is told what is said of a user, a role, a room; what was missed is asked for
  *     api.c video_call.c turn.c   the realtime API: tokens, events, video calls
  *     call_room.c                 who is in a call, at whichever frontend
  *     conformance.c               echoes for the public test suites */

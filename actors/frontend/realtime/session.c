@@ -1,7 +1,5 @@
 /* session: the table, and three lists by time: who is pinged next or must have answered, who must have said who it is. Each list's
- * entries wait equally long, so that they stand in order and a look at the first ones is enough. What was queued in a turn is written
- * at its end, for a slice of time only: the rest of a broadcast goes out in slices with pauses between, so that neither this process's
- * other work nor other processes' wait behind it. */
+ * entries wait equally long, so that they stand in order and a look at the first ones is enough. */
 #include "session.h"
 #include "frontend/counters.h"
 #include "frontend/loop_h2o.h"
@@ -12,18 +10,12 @@
 #include "polling.h"
 #include "shm/rate.h"
 #include "websocket.h"
-#include <errno.h>
+#include "writing.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 enum {
     TICK = 25,             /* milliseconds */
-    SLICE = 200,           /* microseconds of a turn that may go into writing: requests of HTTP wait for no more */
-    SLICE_STEP = 8,        /* sessions between two looks at the time */
-    PAUSE = 400,           /* microseconds until the next slice: others have the processor more than half of the time */
-    PACED_MOST = 1000,     /* milliseconds of slices and pauses; what is not written by then has waited long enough */
     ENDING_MOST = 2,       /* seconds until a session that ends is closed */
     WINDOW = 10,           /* seconds, of realtime.messages and realtime.sessions_address */
     GENERATION_DIGITS = 16,
@@ -39,11 +31,6 @@ static struct {
     uint32_t free_count;
     int64_t count, strangers; /* strangers: those that have not said who they are */
     session_node_t pings, pongs, endings, joinings;
-    session_t *dirty_first, *dirty_last, *closed;
-    bool (*more)(void);   /* queues some more; NULL: there is none */
-    int64_t since;        /* clock_monotonic() when there was nothing to write last */
-    bool pausing;
-    int pause;            /* a timerfd, which ends the pause: the loop's timers count milliseconds */
     double admission; /* sessions that may begin now */
     int64_t admission_at;
     bool draining;
@@ -313,48 +300,7 @@ void session_close(session_t *session, const char *reason)
     sessions.free[sessions.free_count++] = session->place;
     sessions.count--;
     count(COUNTER_REALTIME_SESSIONS, -1);
-    if (!session->dirty) { /* else it is in that list still */
-        session->next = sessions.closed;
-        sessions.closed = session;
-    }
-    loop_h2o_again(sessions.loop);
-}
-
-static bool has_work(void)
-{
-    return sessions.dirty_first != NULL || sessions.more != NULL;
-}
-
-static void work_begin(void)
-{
-    if (!has_work())
-        sessions.since = clock_monotonic();
-}
-
-static void dirty_add(session_t *session)
-{
-    if (session->dirty)
-        return;
-    session->dirty = true;
-    session->next = NULL;
-    if (sessions.dirty_last != NULL)
-        sessions.dirty_last->next = session;
-    else {
-        work_begin();
-        sessions.dirty_first = session;
-    }
-    sessions.dirty_last = session;
-    if (!sessions.pausing)
-        loop_h2o_again(sessions.loop);
-}
-
-void sessions_feed(bool (*more)(void))
-{
-    insist(sessions.more == NULL || sessions.more == more);
-    work_begin();
-    sessions.more = more;
-    if (!sessions.pausing)
-        loop_h2o_again(sessions.loop);
+    writing_end(session);
 }
 
 static void end_soon(session_t *session, const char *reason)
@@ -371,7 +317,7 @@ void session_end(session_t *session, const char *reason)
     frame_t *goodbye = frame_make(TEXT("1"), false);
     queue_add(&session->queue, goodbye);
     frame_release(&goodbye);
-    dirty_add(session);
+    writing_add(session);
     end_soon(session, reason);
 }
 
@@ -417,7 +363,7 @@ void session_send(session_t *session, frame_t *frame)
         return; /* nobody hears of anything behind the goodbye, least of all whose token is worth nothing now */
     queue_add(&session->queue, frame);
     count(COUNTER_REALTIME_SENT, 1);
-    dirty_add(session);
+    writing_add(session);
     if (is_over(session))
         drop_slow(session);
 }
@@ -427,94 +373,6 @@ void session_send_packet(session_t *session, text_t packet, bool binary)
     frame_t *frame = frame_make(packet, binary);
     session_send(session, frame);
     frame_release(&frame);
-}
-
-static void flush(session_t *session)
-{
-    if (session->websocket != NULL)
-        websocket_flush(session->websocket);
-    else
-        polling_flush(session);
-}
-
-static session_t *dirty_take(void)
-{
-    session_t *session = sessions.dirty_first;
-    if (session == NULL)
-        return NULL;
-    sessions.dirty_first = session->next;
-    if (sessions.dirty_first == NULL)
-        sessions.dirty_last = NULL;
-    session->dirty = false;
-    session->next = NULL;
-    return session;
-}
-
-static void bury(session_t *session)
-{
-    session->next = sessions.closed;
-    sessions.closed = session;
-}
-
-static void on_pause_over(void *argument, int events)
-{
-    uint64_t times;
-    (void)argument, (void)events;
-    if (read(sessions.pause, &times, sizeof(times)) == sizeof(times))
-        sessions.pausing = false; /* the turn goes on with the list */
-}
-
-/* What is left of the list waits for the next slice. */
-static void pause_begin(int64_t now)
-{
-    const struct itimerspec pause = {.it_value.tv_nsec = PAUSE * 1000};
-    sessions.pausing = now - sessions.since < PACED_MOST * CLOCK_MILLISECOND &&
-                       timerfd_settime(sessions.pause, 0, &pause, NULL) == 0;
-    if (!sessions.pausing)
-        loop_h2o_again(sessions.loop);
-}
-
-static void write_to(session_t *session)
-{
-    if (session->closed)
-        bury(session);
-    else
-        flush(session);
-}
-
-static void feed(void)
-{
-    if (!sessions.more())
-        sessions.more = NULL;
-}
-
-/* For a slice of time. */
-static void write_some(void)
-{
-    int64_t now = clock_monotonic(), until = now + SLICE;
-    for (int i = 0; has_work() && (i % SLICE_STEP != 0 || i == 0 || (now = clock_monotonic()) < until); i++) {
-        session_t *session = dirty_take();
-        if (session != NULL)
-            write_to(session);
-        else
-            feed();
-    }
-    if (has_work())
-        pause_begin(now);
-}
-
-static bool on_turn(void *argument)
-{
-    session_t *session;
-    (void)argument;
-    if (has_work() && !sessions.pausing)
-        write_some();
-    websockets_bury();
-    while ((session = sessions.closed) != NULL) {
-        sessions.closed = session->next;
-        free(session);
-    }
-    return false;
 }
 
 /* --- receiving ---------------------------------------------------------------------------------------------------- */
@@ -632,19 +490,12 @@ void sessions_drain(void)
     sessions.drain_count = sessions.count;
 }
 
-/* Also what there was more of: who goes hears what was said before. */
-static void feed_all(void)
-{
-    while (sessions.more != NULL)
-        feed();
-}
-
 /* Evenly over half of the time that a stop may take. */
 static void drain_some(int64_t now)
 {
     int64_t whole = frontend.config.http.drain_timeout * CLOCK_MILLISECOND / 2, since = now - sessions.drain_began;
     int64_t left = since >= whole ? 0 : sessions.drain_count - sessions.drain_count * since / whole;
-    feed_all();
+    writing_feed_all(); /* who goes hears what was said before */
     for (uint32_t place = 0; place < sessions.used && sessions.count > left; place++)
         if (sessions.table[place] != NULL)
             session_close(sessions.table[place], "server stops");
@@ -662,9 +513,6 @@ void sessions_open(loop_t *loop)
     list_begin(&sessions.pongs);
     list_begin(&sessions.endings);
     list_begin(&sessions.joinings);
-    if ((sessions.pause = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) < 0)
-        panic("timerfd: %s", strerror(errno));
-    loop->watch(loop, sessions.pause, LOOP_READ, on_pause_over, NULL);
     loop->timer(loop, TICK, on_tick, NULL);
-    loop->add_turn_hook(loop, on_turn, NULL);
+    writing_open(loop);
 }

@@ -83,9 +83,6 @@ uint64_t session_owner(text_t sid);
 /* Queues it; it leaves at the end of this turn, or one of the next. */
 void session_send(session_t *, frame_t *);
 void session_send_packet(session_t *, text_t packet, bool binary);
-/* There is more to queue than a turn should take: `more` queues some of it whenever all that is queued has been written, and says whether
- * there is more still. */
-void sessions_feed(bool (*more)(void));
 /* What came from the client. False: the session is closed now. */
 bool session_receive(session_t *, const engine_packet_t *);
 /* It has said who it is in time. */

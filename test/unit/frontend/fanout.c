@@ -5,6 +5,7 @@
 #include "frontend/realtime/call_room.h"
 #include "frontend/realtime/fanout.h"
 #include "frontend/realtime/news.h"
+#include "frontend/realtime/writing.h"
 #include "net/broker.h"
 
 enum { CLIENTS = 100, SHOWN_MOST = 400, SAYINGS_MOST = 64 /* of fanout.c */ };
@@ -31,7 +32,7 @@ void session_send(session_t *session, frame_t *frame)
     client->shown[length] = frame_packet(frame).data[0];
 }
 
-void sessions_feed(bool (*more)(void))
+void writing_feed(bool (*more)(void))
 {
     feed = more;
 }

@@ -9,6 +9,7 @@
 #include "frontend/realtime/call_room.h"
 #include "frontend/realtime/news.h"
 #include "frontend/realtime/video_call.h"
+#include "frontend/realtime/writing.h"
 #include "frontend/relay.h"
 #include "net/broker.h"
 
@@ -103,7 +104,7 @@ frame_t *socket_event_frame(const namespace_t *in, const char *name, text_t argu
     return frame_make(arguments, false);
 }
 
-void sessions_feed(bool (*more)(void))
+void writing_feed(bool (*more)(void))
 {
     (void)more;
     fail();
