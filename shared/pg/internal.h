@@ -200,6 +200,7 @@ struct transaction {
     writer_t *writer;
     int64_t deadline;
     bool begun, failed;
+    bool shows;    /* something was answered: whoever looks sees that it is under way */
     bool prepares; /* what was sent and is not answered yet prepares a statement */
     bool unanswered; /* something was sent ahead of the next statement */
     int answers;     /* results that will come of what was sent and is not answered yet */

@@ -84,6 +84,7 @@ static PGresult *exchange(transaction_t *transaction, int64_t deadline, bool com
     bool answered = writer_exchange(transaction->writer, deadline, committing, take_answer, &answers);
     transaction->answers = transaction->kept_count = 0;
     transaction->unanswered = false;
+    transaction->shows |= answered;
     if (answered)
         return answers.last;
     PQclear(answers.last);
@@ -182,13 +183,32 @@ enum db_status commit_status(const PGresult *result)
     return status == DB_UNAVAILABLE ? DB_UNKNOWN : status;
 }
 
+static bool is_error(const PGresult *result)
+{
+    return PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK;
+}
+
+/* COMMIT's answer, or the first error of what was sent before it; NULL: lost. It is sent to a transaction that PostgreSQL shows as under
+ * way: of one that it has not even read, nobody could see that it will take effect (shared/actor/unsure.h). Mostly a statement was waited
+ * for, and it does. */
+static PGresult *commit_send(transaction_t *transaction, int64_t limit)
+{
+    if (!transaction->shows) {
+        PGresult *result = exchange(transaction, transaction->deadline, false);
+        if (!result || is_error(result))
+            return result;
+        PQclear(result);
+    }
+    writer_command(transaction->writer, "COMMIT");
+    return exchange(transaction, limit, true);
+}
+
 /* COMMIT, and whatever was sent before it. `prepared_with_it`: a statement may or may not be prepared on the connection now. */
 static enum db_status commit(transaction_t **take, bool prepared_with_it)
 {
     transaction_t *transaction = *take;
     int64_t began = clock_monotonic(), limit = began + WRITER_END_TIMEOUT * CLOCK_MILLISECOND;
-    writer_command(transaction->writer, "COMMIT");
-    PGresult *result = exchange(transaction, transaction->deadline > limit ? transaction->deadline : limit, true);
+    PGresult *result = commit_send(transaction, transaction->deadline > limit ? transaction->deadline : limit);
     lanes_count(transaction->lanes, LANE_WRITE, began);
     enum db_status status = commit_status(result);
     if (status == DB_RETRY && strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE), "0A000") == 0)

@@ -27,13 +27,13 @@ enum fault {
     REFUSING,           /* new connections are closed at once */
 };
 static enum fault fault;
-static int commits, accepted, writers;
+static int commits, accepted, writers, unseen; /* COMMITs that came before the transaction could be seen */
 
 typedef struct {
     int fd;
     loop_watch_t *watch;
     buffer_t in, out;
-    bool started, skipping, in_transaction;
+    bool started, skipping, in_transaction, seen;
     char statement[32];
 } backend_t;
 static backend_t backends[CONNECTIONS_MAX];
@@ -72,7 +72,8 @@ static void execute(backend_t *backend)
         REPLY(backend, 'C', "BEGIN\0");
     } else if (strcmp(statement, "COMMIT") == 0) {
         commits++;
-        backend->in_transaction = false;
+        unseen += !backend->seen;
+        backend->in_transaction = backend->seen = false;
         REPLY(backend, 'C', "COMMIT\0");
     } else if (strcmp(statement, "ROLLBACK") == 0) {
         backend->in_transaction = false;
@@ -108,6 +109,7 @@ static bool message(backend_t *backend, char type, const char *body)
             hang_up(backend);
             return false;
         }
+        backend->seen = backend->in_transaction;
         reply(backend, 'Z', backend->in_transaction ? "T" : "I", 1);
         if (fault == CLOSED_AFTER_ERROR && failed) {
             hang_up(backend);

@@ -168,6 +168,31 @@ static void test_writes(void **state)
     assert_in_range(writers, 1, WRITERS); /* they are used again */
 }
 
+static void send_one(int number)
+{
+    enum db_status status;
+    rows_t *rows = NULL;
+    transaction_t *transaction = transaction_begin(lanes, soon, &status);
+    assert_int_equal(transaction_send_kept(transaction, &put, NULL, 0, &rows), DB_OK);
+    status = number % 2 ? transaction_commit(&transaction) : transaction_commit_after(&transaction, &put, NULL, 0);
+    statuses[status]++;
+    rows_free(&rows);
+}
+
+/* A COMMIT that PostgreSQL has not read when it is given up must be one that shows: of a transaction that PostgreSQL has answered. */
+static void test_commits_are_of_what_shows(void **state)
+{
+    (void)state;
+    mend();
+    commits = unseen = 0;
+    write_all(10);
+    memset(statuses, 0, sizeof statuses);
+    run_pieces(send_one, 20);
+    assert_int_equal(statuses[DB_OK], 20);
+    assert_int_equal(commits, 30);
+    assert_int_equal(unseen, 0);
+}
+
 static void test_closed_at_commit(void **state)
 {
     (void)state;
@@ -309,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_nothing_is_quoted),
         cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_commits_are_of_what_shows),
         cmocka_unit_test(test_closed_at_commit),
         cmocka_unit_test(test_silence_while_writing),
         cmocka_unit_test(test_write_garbage),
