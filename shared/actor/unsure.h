@@ -4,10 +4,12 @@
  *
  * What always holds: such tags are said to have changed once more after every transaction has ended that was under way in the actor's name
  * when PostgreSQL could first be asked since; and until then again and again, so that nothing older is given for longer than
- * UNSURE_PAUSE. Who ends with some, drained or killed, leaves nothing of them behind: so each process begins as if all that its actor
- * changes were unsure, and looks before it is READY; normally that is settled at once. Who drains stays until it has none, for
- * actor.drain_timeout at most. Not covered is who is killed with some, or could not wait, and is not started again (aipotenctl scale):
- * of these, answers are given until they are too old (cache.max_age). */
+ * UNSURE_PAUSE. None escapes that look: no COMMIT is sent before PostgreSQL has answered something of its transaction, which therefore
+ * shows, whether COMMIT was read or not (shared/pg/transaction.c, group.c). Who ends with some, drained or killed, leaves nothing of them
+ * behind: so each process begins as if all that its actor changes were unsure, and looks before it is READY; normally that is settled at
+ * once. Who drains stays until it has none, for actor.drain_timeout at most. Not covered is who is killed with some, or could not wait,
+ * and is not started again (aipotenctl scale): of these, answers are given until they are too old (cache.max_age).
+ */
 #pragma once
 #include "internal.h"
 

@@ -8,6 +8,7 @@ import http.client
 import itertools
 import os
 import random
+import signal
 import threading
 import time
 import uuid
@@ -674,8 +675,8 @@ def hasty(start_system):
 
 
 @contextlib.contextmanager
-def commits_that_wait(system):
-    """Those that change children, until what this gives is called."""
+def commits_that_wait(system, deferred=True):
+    """Those that change children, until what this gives is called; or the statements themselves."""
     lock = 7211
     with system.database() as database, system.database() as holder:
         database.rows(f"""CREATE FUNCTION children.test_dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -683,14 +684,17 @@ def commits_that_wait(system):
                 WHILE NOT pg_try_advisory_xact_lock_shared({lock}) LOOP
                     PERFORM pg_sleep(0.02);
                 END LOOP;
+                PERFORM set_config('idle_in_transaction_session_timeout', '0', true); -- ends what is not read for long
                 RETURN NULL;
             END $$;
-            CREATE CONSTRAINT TRIGGER test_dawdle AFTER UPDATE ON children.children DEFERRABLE INITIALLY DEFERRED
-                FOR EACH ROW EXECUTE FUNCTION children.test_dawdle()""")
+            CREATE CONSTRAINT TRIGGER test_dawdle AFTER UPDATE ON children.children
+                {'DEFERRABLE INITIALLY DEFERRED' if deferred else ''} FOR EACH ROW EXECUTE FUNCTION children.test_dawdle()""")
         holder.rows('SELECT pg_advisory_lock(%s)', lock)
 
         def release(children):
             holder.rows('SELECT pg_advisory_unlock(%s)', lock)
+            if not deferred:
+                return
             wait_until(lambda: all(database.value('SELECT name FROM children.children WHERE id = %s', child) == '다른 이름'
                                    for child in children), 20, 'the commits')
         yield release
@@ -724,6 +728,43 @@ def test_a_commit_that_takes_effect_after_its_answer_was_given_up(hasty, killed)
         wait_until(lambda: len(set(hasty.pids('children')) - before) == 2 and hasty.all_ready(), 30, 'those who know nothing of it')
         wait_until(lambda: remembered(hasty, owner), 20)
         release([child])
+    hears_of_it(owner)
+
+
+def go_on(pid):
+    if pid_lives(pid):
+        kill(pid, signal.SIGCONT)
+
+
+def test_a_commit_that_was_not_read_when_its_answer_was_given_up(start_system):
+    """It lies in the socket of a backend that stands still between the last statement and COMMIT. Then it is read, and takes effect."""
+    system = start_system(settings={'http': {'request_timeout': '2s'}, 'database': {'write_timeout': '1m'}})
+    owner = people.newcomer(system)
+    child = owner.child(name='이름')['id']
+    writing = """SELECT pid, application_name, state FROM pg_stat_activity
+                 WHERE application_name LIKE 'aipoten children.% write' AND xact_start IS NOT NULL"""
+    mark = system.logs.mark()
+    with system.database('children') as database, concurrent.futures.ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as at_the_end:
+        with commits_that_wait(system, deferred=False) as release:
+            renamed = pool.submit(rename, owner, child)
+            backend, = wait_until(lambda: database.rows(writing), 2, 'the statement')
+            number = int(backend['application_name'].split()[1].rpartition('.')[2])
+            actor, = [row['pid'] for row in system.instances('children') if row['instance'] == number]
+            at_the_end.callback(go_on, actor)
+            kill(actor, signal.SIGSTOP)
+            release([child])
+            wait_until(lambda: database.rows(writing)[0]['state'] == 'idle in transaction', 2, 'the end of the statement')
+        at_the_end.callback(go_on, backend['pid'])
+        kill(backend['pid'], signal.SIGSTOP)
+        go_on(actor)
+        renamed.result()
+        wait_until(lambda: 'commit_unknown' in str(system.logs.since(mark)), 20, 'that nobody knows')
+        for _ in range(2):  # the first look would settle it, were nothing found
+            wait_until(lambda: remembered(system, owner) == 3, 20, 'what is remembered')
+            wait_until(lambda: remembered(system, owner) < 3, 20, 'that it is told again')
+        assert database.value('SELECT name FROM children.children WHERE id = %s', child) == '이름'
+        go_on(backend['pid'])
+        wait_until(lambda: database.value('SELECT name FROM children.children WHERE id = %s', child) == '다른 이름', 20, 'the commit')
     hears_of_it(owner)
 
 
