@@ -53,7 +53,7 @@ void state_save(supervisor_t *supervisor)
                           (json_int_t)instance->start_ticks, "wanted", instance->wanted, "leaving",
                           instance->leaving || instance->stand_in || instance->successor, "held", instance->held, "restarts",
                           (json_int_t)instance->restarts, "log", (json_int_t)instance->log_start));
-    json_t *state = json_pack("{s:i s:o}", "supervisor", (int)getpid(), "instances", list);
+    json_t *state = json_pack("{s:i s:I s:o}", "supervisor", (int)getpid(), "uid", (json_int_t)supervisor->paths.uid, "instances", list);
     int fd = openat(
         supervisor->paths.run_fd, "state.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool saved = fd >= 0 && json_dumpfd(state, fd, JSON_COMPACT) == 0;
@@ -80,13 +80,13 @@ static uid_t process_owner(pid_t pid)
 
 /* The process itself, held by a descriptor; -1: it is gone, or its pid is another's now. A process that is
  * not dumpable belongs to root in /proc. */
-static int process_hold(const supervisor_t *supervisor, pid_t pid, uint64_t ticks)
+static int process_hold(uid_t user, pid_t pid, uint64_t ticks)
 {
     int pidfd = pidfd_open(pid, 0);
     if (pidfd < 0)
         return -1;
     uid_t owner = process_owner(pid);
-    if (process_start_ticks(pid) == ticks && ticks != 0 && (owner == supervisor->paths.uid || owner == 0))
+    if (process_start_ticks(pid) == ticks && ticks != 0 && (owner == user || owner == 0))
         return pidfd;
     close(pidfd);
     return -1;
@@ -99,6 +99,9 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
     if (fd >= 0)
         close(fd);
     size_t index;
+    /* Who wrote it may have read another configuration: aipotenctl stop knows none when no supervisor runs. */
+    const json_t *uid = json_object_get(state, "uid");
+    uid_t user = uid != NULL ? (uid_t)json_integer_value(uid) : supervisor->paths.uid;
     heirs->count = 0;
     json_array_foreach (json_object_get(state, "instances"), index, entry) {
         if (heirs->count == SEGMENT_INSTANCES)
@@ -120,7 +123,7 @@ static void heirs_read(const supervisor_t *supervisor, heirs_t *heirs)
         heir->restarts = restarts;
         heir->log_start = log_start;
         if (heir->pid > 0)
-            heir->pidfd = process_hold(supervisor, heir->pid, heir->ticks);
+            heir->pidfd = process_hold(user, heir->pid, heir->ticks);
         heirs->count++;
     }
     json_decref(state);

@@ -609,7 +609,7 @@ def test_keys_while_nothing_runs(make):
     system.process.wait()
     assert "no supervisor runs" in system.ctl("secrets", "promote", "jwt_keys", status=1)
     assert "no supervisor runs" in system.ctl("secrets", "rotate", "jwt_keys", status=1)
-    system.stop()
+    assert system.ctl("stop") == "6 processes ended\n", "whatever user another configuration names"
     said = system.ctl("secrets", "rotate", "jwt_keys")
     assert "k2 is staged already" in said and "k2 is the first" in said and "restarting" not in said
     assert "may live until" in system.ctl("secrets", "retire", "jwt_keys", status=1)
