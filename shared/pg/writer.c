@@ -1,6 +1,10 @@
 /* writer: connections for writing, each used by one transaction, or one group of them, at a time. They are opened as needed up to
  * database.write_connections and closed when idle, so that commits overlap and share an fsync. Statements are prepared on a
- * connection at their first use there. */
+ * connection at their first use there.
+ *
+ * A new one costs its first callers some 15 milliseconds, until PostgreSQL knows its catalogues there; a transaction takes one or two. So
+ * whoever finds all busy waits for one of them, and those who still wait at a tick open another; and of several that are idle the
+ * oldest is taken. */
 #include "internal.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
@@ -20,6 +24,7 @@ enum {
  * and nobody who comes later overtakes it. */
 typedef struct queued {
     wait_t wait;
+    bool may_open; /* it has waited long enough for one that there is */
     struct queued *next;
 } queued_t;
 
@@ -41,10 +46,11 @@ static void queue_remove(lanes_t *lanes, queued_t *queued)
 }
 
 /* A connection is free, or one more may be made: for the first who is not on its way already. */
-static void queue_wake(lanes_t *lanes)
+static void queue_wake(lanes_t *lanes, bool may_open)
 {
     for (queued_t *queued = lanes->writer_queue; queued; queued = queued->next)
         if (!queued->wait.woken) {
+            queued->may_open = may_open;
             wait_wake(lanes, &queued->wait);
             return;
         }
@@ -66,7 +72,7 @@ static void writer_close(writer_t *writer)
         lanes->loop->unwatch(&writer->watch);
     connection_end(lanes, &writer->pg);
     free(writer);
-    queue_wake(lanes);
+    queue_wake(lanes, false);
 }
 
 /* --- the socket --------------------------------------------------------------------------------------------------- */
@@ -160,8 +166,11 @@ static void writers_lost(lanes_t *lanes, text_t reason, const char *next)
 static writer_t *writer_open(lanes_t *lanes, int64_t deadline)
 {
     writer_t *writer = memory_zeroed(1, sizeof *writer);
-    *writer = (writer_t){.next = lanes->writers, .lanes = lanes, .busy = true};
-    lanes->writers = writer;
+    *writer = (writer_t){.lanes = lanes, .busy = true};
+    writer_t **end = &lanes->writers;
+    while (*end)
+        end = &(*end)->next;
+    *end = writer;
     lanes->writer_count++;
     lanes->writers_busy++;
     if (writer_connect(writer, deadline)) {
@@ -179,7 +188,7 @@ static writer_t *writer_open(lanes_t *lanes, int64_t deadline)
 }
 
 /* False: all are busy, and there cannot be one more now. */
-static bool writer_try(lanes_t *lanes, int64_t deadline, writer_t **out)
+static bool writer_try(lanes_t *lanes, int64_t deadline, bool may_open, writer_t **out)
 {
     *out = writer_idle(lanes);
     if (*out) {
@@ -187,7 +196,7 @@ static bool writer_try(lanes_t *lanes, int64_t deadline, writer_t **out)
         lanes->writers_busy++;
         return true;
     }
-    if (lanes->writer_count >= lanes->process->config.database.write_connections)
+    if (lanes->writer_count >= (may_open ? lanes->process->config.database.write_connections : 1))
         return false;
     if (!connection_allowed(lanes, PLACE_FIRST + lanes->writer_count))
         return false; /* writers_tick looks again, and meanwhile those that we have may do */
@@ -199,18 +208,18 @@ static bool writer_try(lanes_t *lanes, int64_t deadline, writer_t **out)
 writer_t *writer_take(lanes_t *lanes, int64_t deadline, enum db_status *status)
 {
     writer_t *writer = NULL;
-    bool decided = !lanes->writer_queue && writer_try(lanes, deadline, &writer), in_time = true;
+    bool decided = !lanes->writer_queue && writer_try(lanes, deadline, false, &writer), in_time = true;
     if (!decided) {
         queued_t queued = {0};
         queue_add(lanes, &queued);
         do
             in_time = wait_for(lanes, &queued.wait, deadline);
-        while (in_time && !writer_try(lanes, deadline, &writer));
+        while (in_time && !writer_try(lanes, deadline, queued.may_open, &writer));
         queue_remove(lanes, &queued);
     }
     if (!writer) {
         *status = in_time ? DB_UNAVAILABLE : DB_TIMEOUT;
-        queue_wake(lanes);
+        queue_wake(lanes, false);
     }
     return writer;
 }
@@ -240,7 +249,7 @@ void writer_give(writer_t *writer, bool clean)
         if (writer->watched != LOOP_READ)
             lanes->loop->watch_change(writer->watch, LOOP_READ); /* to notice that the server closes it */
         writer->watched = LOOP_READ;
-        queue_wake(lanes);
+        queue_wake(lanes, false);
     } else {
         writer_close(writer);
     }
@@ -277,7 +286,7 @@ void writers_tick(lanes_t *lanes)
         return;
     int more = (int)lanes->process->config.database.write_connections - lanes->writer_count;
     for (int free = places_free(lanes->process, PLACE_FIRST + lanes->writer_count); free > 0 && more > 0; free--, more--)
-        queue_wake(lanes);
+        queue_wake(lanes, true);
 }
 
 int writers_wish(const lanes_t *lanes)
