@@ -134,14 +134,18 @@ asked_t asked_of(call_t *call, text_t ids, const rows_t *answers)
         remember(call, db_query(call, &SQL_question_rules, bind_text(ids)));
     const answer_row_t *given = answers_copy(call, answers);
     asked.items = arena_allocate(call->arena, ((size_t)asked.count + 1) * sizeof *asked.items);
+    int count = 0;
     for (int i = 0; i < asked.count; i++) {
         const rule_t *rule = rule_find(asked.ids[i]);
-        insist(rule != NULL); /* questions are never deleted */
-        asked.items[i] = rule->item;
-        const answer_row_t *answer = bsearch(&asked.ids[i], given, (size_t)answers->count, sizeof *given, answer_by_question);
+        if (rule == NULL)
+            continue; /* deleted by hand: nobody is asked it any more */
+        const answer_row_t *answer = bsearch(&rule->id, given, (size_t)answers->count, sizeof *given, answer_by_question);
         int64_t value = 0;
-        asked.items[i].answered = answer != NULL && answer_read(rule, answer->response, &value);
-        asked.items[i].answer = (int)value;
+        asked.ids[count] = rule->id;
+        asked.items[count] = rule->item;
+        asked.items[count].answered = answer != NULL && answer_read(rule, answer->response, &value);
+        asked.items[count++].answer = (int)value;
     }
+    asked.count = count;
     return asked;
 }

@@ -147,6 +147,14 @@ def test_twice_is_the_same(database, someone):
     assert kept(database, attempt) == scores(database, attempt)
 
 
+def test_a_question_that_is_not_there_any_more(database, someone):
+    """Deleted by hand: the others count, and nobody dies of it."""
+    attempt, _ = example(database, someone, someone.child()['id'])
+    database.rows('UPDATE assessments.development_assessments SET question_ids = gen_random_uuid() || question_ids WHERE id = %s', attempt)
+    complete(someone.client, attempt).expect(200)
+    assert kept(database, attempt) == scores(database, attempt)
+
+
 def test_eight_at_once(database, someone):
     attempt, _ = example(database, someone, someone.child()['id'])
     ready, answers = threading.Barrier(8), []
