@@ -135,15 +135,17 @@ SELECT count(pg_advisory_xact_lock_shared(hashtextextended('assessments.child ' 
 SELECT count(pg_advisory_xact_lock(hashtextextended('assessments.child ' || $1::uuid::text, 0))) AS locks;
 
 -- attempt_insert: write -> attempt_record
--- With the questions that are asked at this age now ($5), behind child_hold. No row: one is in progress, there are no questions, or the
--- child was deleted just now.
+-- With the questions that are asked at this age now ($5), as questions_of_age shows them, behind child_hold. No row: one is in progress,
+-- there are no questions, or the child was deleted just now.
 INSERT INTO assessments.development_assessments AS a (id, user_id, child_id, assessment_date, age_in_months,
     chronological_age_months, corrected_age_months, question_ids, expires_at)
 SELECT $1::uuid, $2::uuid, $3::uuid, $4::date, $5::smallint, $6::smallint, $7::smallint, asked.ids,
        aipoten.app_now() + $8::bigint * interval '1 millisecond'
-FROM (SELECT array_agg(q.id ORDER BY {question_order}) AS ids
-      FROM assessments.assessment_questions q
-      WHERE q.retired_at IS NULL AND $5::smallint BETWEEN q.age_range_start AND q.age_range_end) AS asked
+FROM (SELECT array_agg(shown.id ORDER BY shown.place) AS ids
+      FROM (SELECT q.id, row_number() OVER (ORDER BY {question_order}) AS place
+            FROM assessments.assessment_questions q
+            WHERE q.retired_at IS NULL AND $5::smallint BETWEEN q.age_range_start AND q.age_range_end) AS shown
+      WHERE shown.place <= 500) AS asked
 WHERE asked.ids IS NOT NULL AND EXISTS (SELECT FROM children.guardians g WHERE g.child_id = $3 AND g.user_id = $2)
 ON CONFLICT (child_id) WHERE status = 'in_progress' AND deleted_at IS NULL DO NOTHING
 RETURNING {attempt_columns}, a.notes;

@@ -145,6 +145,23 @@ def test_questions_are_frozen(mother, child, database):
         database.rows('UPDATE assessments.assessment_questions SET retired_at = now() WHERE id = %s', newer)
 
 
+def test_more_questions_than_are_shown(mother, database):
+    """Copied in by hand, past what an administrator may add: an attempt has as many as can be shown and scored."""
+    copies = database.rows("""INSERT INTO assessments.assessment_questions (id, lineage, version, category, age_range_start, age_range_end,
+            question_text, answer_type, weight, order_index)
+        SELECT gen_random_uuid(), gen_random_uuid(), 1, 'social', 51, 51, question_text, answer_type, weight, 1000
+        FROM (SELECT * FROM assessments.assessment_questions WHERE answer_type = 'yes_no' LIMIT 1) AS q, generate_series(1, 1100)
+        RETURNING id""")
+    try:
+        attempt = begin(mother, mother.child(birth_date=months_ago(51), gestational_weeks=40))
+        assert attempt['asked'] == len(attempt['questions']) == 500
+        refused = mother.client.post(path_of(attempt, '/complete')).expect(422)
+        assert refused.error['details']
+    finally:
+        database.rows('UPDATE assessments.assessment_questions SET retired_at = now() WHERE id = ANY (%s::uuid[])',
+                      [row['id'] for row in copies])
+
+
 def test_second_attempt_names_the_open_one(mother, child, attempt):
     refused = mother.client.post(ASSESSMENTS, {'child_id': child['id']}).expect(409, 'CONFLICT')
     assert [detail['field'] for detail in refused.error['details']] == [attempt['id']]
