@@ -9,7 +9,7 @@
  * as it is, the log says so once, and it goes on its way when one is there.
  *
  * A direct event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself
- * a moment after its reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
+ * behind its reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
  * later, unless one of them failed. */
 #include "event.h"
 #include "erasure.h"
@@ -30,7 +30,6 @@ enum {
     DELIVERY_ATTEMPTS = 10, /* answers of failure; an unreachable subscriber is not counted */
     BACKOFF_MOST_SECONDS = 300,
     TIDY_SECONDS = 60,
-    DIRECT_MILLISECONDS = 1,  /* and up to the lanes' next tick: answers go first, since nobody waits for this */
     HELD_LONGER_SECONDS = 2, /* than their call waits for them are direct deliveries left alone */
     SETTLING_MOST = 64 << 10, /* bytes of keys that wait for the next round; what does not fit is taken again */
 };
@@ -447,7 +446,6 @@ static void deliveries_fill(struct direct *one)
 
 void event_deliver(job_t *job)
 {
-    lanes_pause(context.lanes, DIRECT_MILLISECONDS);
     int64_t until = clock_monotonic() + context.process.config.actor.event_wait * CLOCK_MILLISECOND;
     for (struct direct *one = job->direct; one; one = one->next) {
         deliveries_fill(one);
