@@ -286,9 +286,12 @@ static void client_start(void)
 {
     if (begun == count)
         return;
+    static const int on = 1;
     struct client *client = &clients[begun++];
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 || bind(client->fd, (struct sockaddr *)&from, sizeof(from)) != 0)
+    /* A port is found at connect: those of an earlier crowd, in TIME_WAIT to another server, are free for this one. */
+    if (client->fd < 0 || setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) != 0 ||
+        bind(client->fd, (struct sockaddr *)&from, sizeof(from)) != 0)
         refuse("socket");
     client->state = CONNECTING;
     if (connect(client->fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS) {
