@@ -6,7 +6,8 @@
   logins     reads while eight clients log in without pause
   abuse      reads while other addresses flood: rapid resets, PING, SETTINGS, CONTINUATION
   assessments  questions and recommendations from shared memory beside bare libh2o; completing attempts beside commits and reads
-  realtime   10,000 Socket.IO clients, and 40,000: their memory, what is said to all, to one, to 2,000 a second; beside the Fastify peer
+  realtime   10,000 Socket.IO clients, and 40,000: their memory, what is said to all, to one, to 2,000 a second; beside bare writes
+             and the Fastify peer
   writes     POST children and events, beside pgbench (more of it: tools/bench writes --help)
 
 Prints each round, then the medians and their ratios with what they are to be. An answer that is not 2xx voids its figure and fails

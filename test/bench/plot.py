@@ -6,7 +6,8 @@ from gauge import median
 WIDTH, LABEL, SIDE, GAP, BAR, BETWEEN, TOP = 980, 20, 110, 24, 16, 30, 58
 PANEL = (WIDTH - LABEL - SIDE - GAP - 20) // 2
 NUMBER = 78  # what the words behind the longest bar take
-COLOURS = {'aipoten': '#1b6ca8', 'bare libh2o': '#8a8f98', 'pgbench': '#b08a3e', 'Fastify': '#4c9a5f', 'NestJS': '#b5525c'}
+COLOURS = {'aipoten': '#1b6ca8', 'bare libh2o': '#8a8f98', 'bare write(2)': '#8a8f98', 'pgbench': '#b08a3e', 'Fastify': '#4c9a5f',
+           'NestJS': '#b5525c'}
 
 
 def text(x, y, words, more=''):

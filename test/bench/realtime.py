@@ -1,6 +1,7 @@
 """realtime: Socket.IO clients (crowd.py), 10,000 of two frontends and 40,000 of four: what a silent one costs, when all have heard what is
 said to all and what HTTP feels of it, how long one notification takes among 10,000, whether 2,000 a second all arrive once and in
-order; and the same fan-out by the Fastify peer's Socket.IO, told by its Redis adapter as its own processes tell each other."""
+order; the same fan-out by nothing but writes (bare_sockets.c), and by the Fastify peer's Socket.IO, told by its Redis adapter as its own
+processes tell each other."""
 import collections
 import json
 import os
@@ -21,7 +22,7 @@ from crowd import Crowd, spread_words
 from harness import people, sealed
 from harness.emit import Emitter, pack
 from harness.measure import counters_of
-from harness.system import BUILD
+from harness.system import BUILD, free_port
 from harness.wait import wait_until
 from memory import held
 from openloop import Running, Stream
@@ -33,7 +34,8 @@ HTTP_RATE = 500
 SINGLES, SINGLE_RATE = 400, 40
 STREAM_RATE, STREAM_SECONDS, STREAM_BATCH = 2000, 30, 50
 ROLES = ('parent', 'therapist', 'admin')
-OURS, FASTIFY = 'aipoten', NAMES['fastify']
+OURS, BARE, FASTIFY = 'aipoten', 'bare write(2)', NAMES['fastify']
+EVENT = 'new_notification'
 KINDS = {False: 'plain', True: 'TLS'}
 KILOBYTES, SECONDS = {False: 12, True: 28}, {False: 0.3, True: 0.8}  # of a silent socket; until the last one has heard
 # All clients have one machine's addresses, and come at once.
@@ -70,11 +72,11 @@ class Ours:
 
     def say(self, text):
         """To all, without a row."""
-        self.hint(f'role:{role}\tnew_notification\t{text}\n' for role in ROLES)
+        self.hint(f'role:{role}\t{EVENT}\t{text}\n' for role in ROLES)
 
-    def say_each(self, texts):
-        """To each user something else."""
-        self.hint(f'user:{user}\tnew_notification\t{text}\n' for user, text in zip(self.users, texts))
+    def say_each(self, text):
+        """To each user something else: another number for {}."""
+        self.hint(f'user:{user}\t{EVENT}\t{text.replace("{}", str(number))}\n' for number, user in enumerate(self.users))
 
     def hint(self, lines):
         if self.hints is None:
@@ -129,14 +131,14 @@ class Theirs:
     def say(self, text):
         self.publish([('', [], text)])
 
-    def say_each(self, texts):
-        self.publish((f'user:{user + 1}#', [f'user:{user + 1}'], text) for user, text in enumerate(texts))
+    def say_each(self, text):
+        self.publish((f'user:{user + 1}#', [f'user:{user + 1}'], text.replace('{}', str(user))) for user in range(len(self.tokens)))
 
     def publish(self, said):
         """Channel, rooms and text of each; what @socket.io/redis-adapter makes of an event for the other processes."""
         commands = []
         for channel, rooms, text in said:
-            packet = {'type': 2, 'data': ['new_notification', json.loads(text)], 'nsp': '/'}
+            packet = {'type': 2, 'data': [EVENT, json.loads(text)], 'nsp': '/'}
             words = (b'PUBLISH', b'socket.io#/#' + channel.encode(), pack(['bench', packet, {'rooms': rooms, 'except': [], 'flags': {}}]))
             commands.append(b'*3\r\n' + b''.join(b'$%d\r\n%s\r\n' % (len(word), word) for word in words))
         self.redis.sendall(b''.join(commands))
@@ -146,6 +148,44 @@ class Theirs:
 
     def stop(self):
         self.redis.close()
+
+
+class Bare:
+    """What the kernel takes for it: as many processes as frontends, which write and do nothing else (bare_sockets.c). Plain alone."""
+
+    def __init__(self, processes=2):
+        self.name, self.postmaster, self.tokens, self.free = BARE, None, ['nobody asks'], free_port()
+        self.processes = [subprocess.Popen([os.path.join(BUILD, 'bin', 'bench-bare-sockets'), str(self.free), str(number), str(processes)],
+                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for number in range(processes)]
+        for process in self.processes:
+            if process.stdout.readline() != 'listening\n':
+                raise RuntimeError('bench-bare-sockets does not listen')
+
+    @property
+    def pids(self):
+        return [process.pid for process in self.processes]
+
+    def port(self, tls):
+        assert not tls
+        return self.free
+
+    def say(self, text):
+        self.order('all', text)
+
+    def say_each(self, text):
+        self.order('each', text)
+
+    def order(self, whom, text):
+        for process in self.processes:
+            process.stdin.write(f'{whom}\t42["{EVENT}",{text}]\n')
+            process.stdin.flush()
+
+    def stop(self):
+        for process in self.processes:
+            process.stdin.close()
+        ended = [process.wait() for process in self.processes]
+        if any(ended):
+            raise RuntimeError('bench-bare-sockets failed')
 
 
 # --- to all ---------------------------------------------------------------------------------------------------------------------
@@ -166,17 +206,19 @@ def fan_out(side, crowd, number, silent=0):
 
 def own_words(side, crowd, number):
     """To each something of their own, all at once: likewise."""
-    text = text_of('{}')
-    return heard_by_all(side, crowd, lambda: side.say_each(text.replace('{}', f'{number}.{client}') for client in range(crowd.count)))
+    text = text_of(f'{number}.{{}}')
+    return heard_by_all(side, crowd, lambda: side.say_each(text), different=crowd.count)
 
 
-def heard_by_all(side, crowd, say, silent=0):
+def heard_by_all(side, crowd, say, silent=0, different=1):
     began = time.monotonic()
     say()
     time.sleep(silent)
     got = crowd.told(crowd.count)
     if len({one.client for one in got}) != crowd.count or len(got) != crowd.count:
         raise RuntimeError(f'{side.name}: {len(got)} events for {crowd.count} clients')
+    if (said := len({one.packet for one in got})) != different:
+        raise RuntimeError(f'{side.name}: {said} different events, not {different}')
     return [one.time - began for one in got]
 
 
@@ -374,6 +416,18 @@ def ten_thousand(bench, side):
             side.stop()
 
 
+def floor(bench):
+    work, bare = f'to {SOCKETS:,} sockets, {KINDS[False]}', Bare()
+    try:
+        with Crowd(bare.port(False), False, SOCKETS, bare.tokens) as crowd:
+            rounds_of(bench, bare, crowd, work)
+            rounds_of(bench, bare, crowd, own(work), own_words)
+    finally:
+        bare.stop()
+    for each in (work, own(work)):
+        bench.report.compare(each, OURS, BARE, 'server', f"server CPU of a delivered message to {BARE}'s")
+
+
 def peer(bench, system):
     for tls in (False, True):
         work = f'to {SOCKETS:,} sockets, {KINDS[tls]}'
@@ -390,6 +444,7 @@ def peer(bench, system):
         bench.report.figure(work, "Fastify's Socket.IO: until the last receipt", lasts, unit=' s')
         for each in (work, own(work)):
             bench.report.compare(each, OURS, FASTIFY, 'server', "server CPU of a delivered message to Fastify's", 0.2, most=True)
+            bench.report.compare(each, BARE, FASTIFY, 'server', f"{BARE}'s to Fastify's")  # plain: the least that a ratio can be
 
 
 def forty_thousand(bench):
@@ -423,6 +478,7 @@ def run(bench):
     if len(side.users) < SOCKETS:
         raise RuntimeError(f'{len(side.users)} users are too few')
     ten_thousand(bench, side)
+    floor(bench)
     peer(bench, system)
     bench.end(system)
     forty_thousand(bench)
