@@ -198,7 +198,7 @@ static bool begin_writing(call_t *call, const statement_t *statement, enum db_st
     job->wrote = true;
     if (!job->transaction)
         job->transaction = may_share(job, statement) ? transaction_share(context.lanes, call->deadline)
-                                                     : transaction_begin(context.lanes, call->deadline, status);
+                                                     : transaction_begin(context.lanes, call->deadline, job->system != NULL, status);
     return job->transaction != NULL;
 }
 

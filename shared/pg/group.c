@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP_MOST = 32, RESULTS_MOST = 4 + 2 * GROUP_MOST /* the commands, and each statement with its PREPARE */ };
+enum { GROUP_MOST = 32, RESULTS_MOST = WRITER_COMMANDS + 1 + 2 * GROUP_MOST /* the commands, BEGIN, and each statement with its PREPARE */ };
 
 struct group {
     group_t *next; /* of those that gather */

@@ -176,7 +176,10 @@ writer_t *writer_take(lanes_t *, int64_t deadline, enum db_status *status);
 void writer_give(writer_t *, bool clean);
 /* What is prepared on any of them is not to be used again. */
 void writers_renew(lanes_t *);
-/* BEGIN, COMMIT or ROLLBACK, once writer_prepare_commands was called. Both only send, and give how many results will come. */
+enum { WRITER_COMMANDS = 4 };
+/* What follows in this transaction may be planned for its values (without BEGIN as well, where SET LOCAL does nothing). */
+#define WRITER_PLANS "SELECT set_config('plan_cache_mode', 'auto', true)"
+/* BEGIN, COMMIT, ROLLBACK or WRITER_PLANS, once writer_prepare_commands was called. Both only send, and give how many results will come. */
 int writer_prepare_commands(writer_t *);
 int writer_command(writer_t *, const char *command);
 /* True when the statement was prepared with it: one result more. */
@@ -199,6 +202,7 @@ struct transaction {
     lanes_t *lanes;
     writer_t *writer;
     int64_t deadline;
+    bool plans; /* WRITER_PLANS follows BEGIN */
     bool begun, failed;
     bool shows;    /* something was answered: whoever looks sees that it is under way */
     bool prepares; /* what was sent and is not answered yet prepares a statement */

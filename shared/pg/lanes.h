@@ -49,8 +49,9 @@ lanes_t *lanes_open(loop_t *, process_t *, const char *url, const statement_t *c
 /* On the statement's lane, which must not be LANE_WRITE. `deadline` is clock_monotonic(). rows_free the answer. */
 rows_t *lanes_read(lanes_t *, const statement_t *, const param_t *, int count, int64_t deadline);
 
-/* BEGIN travels with the first statement. NULL when no connection came within the deadline (status says why). */
-transaction_t *transaction_begin(lanes_t *, int64_t deadline, enum db_status *status);
+/* BEGIN travels with the first statement. `plans`: its statements may be planned for their values, as batches of a size want it;
+ * otherwise one plan of each serves for all of them. NULL when no connection came within the deadline (status says why). */
+transaction_t *transaction_begin(lanes_t *, int64_t deadline, bool plans, enum db_status *status);
 /* One whose first statement is `write grouped` and whose caller has not run before: it may share a transaction with others. Should
  * that not come to a good end, any of these functions says DB_RETRY, and the caller runs again with transaction_begin. Never NULL. */
 transaction_t *transaction_share(lanes_t *, int64_t deadline);

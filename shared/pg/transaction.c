@@ -8,14 +8,14 @@
 
 /* --- transactions ------------------------------------------------------------------------------------------------- */
 
-transaction_t *transaction_begin(lanes_t *lanes, int64_t deadline, enum db_status *status)
+transaction_t *transaction_begin(lanes_t *lanes, int64_t deadline, bool plans, enum db_status *status)
 {
     *status = DB_OK;
     writer_t *writer = writer_take(lanes, deadline, status);
     if (!writer)
         return NULL;
     transaction_t *transaction = memory_zeroed(1, sizeof *transaction);
-    *transaction = (transaction_t){.lanes = lanes, .writer = writer, .deadline = deadline};
+    *transaction = (transaction_t){.lanes = lanes, .writer = writer, .deadline = deadline, .plans = plans};
     return transaction;
 }
 
@@ -48,8 +48,11 @@ static bool send(transaction_t *transaction, const statement_t *statement, const
 {
     writer_t *writer = transaction->writer;
     counter_add(transaction->lanes->counters.queries, 1);
-    if (!transaction->begun)
+    if (!transaction->begun) {
         transaction->answers = writer_prepare_commands(writer) + writer_command(writer, "BEGIN");
+        if (transaction->plans)
+            transaction->answers += writer_command(writer, WRITER_PLANS);
+    }
     transaction->begun = true;
     bool first = writer_send(writer, statement, params, count);
     transaction->answers += 1 + first;
@@ -301,6 +304,8 @@ rows_t *lanes_write(lanes_t *lanes, const statement_t *statement, const param_t 
     if (!writer)
         return rows_failed(statement, status);
     int64_t began = clock_monotonic();
+    writer_prepare_commands(writer);
+    writer_command(writer, WRITER_PLANS);
     bool first = writer_send(writer, statement, params, count);
     PGresult *result = writer_last(writer, deadline, true);
     lanes_count(lanes, LANE_WRITE, began);

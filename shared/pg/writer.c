@@ -112,12 +112,13 @@ static void watch_socket(writer_t *writer)
     writer->watched = 0;
 }
 
-/* Connects; suspends meanwhile. */
+/* Connects; suspends meanwhile. A call's statements go by keys, and one plan fits all of their values; PostgreSQL left to itself, it
+ * plans most of them anew each time once it has statistics, which takes longer than to run them. */
 static bool writer_connect(writer_t *writer, int64_t deadline)
 {
-    char options[160];
+    char options[200];
     snprintf(options, sizeof options,
-        "-c jit=off -c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld",
+        "-c jit=off -c plan_cache_mode=force_generic_plan -c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld",
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.http.request_timeout);
@@ -360,16 +361,16 @@ int writer_command(writer_t *writer, const char *command)
     return 1;
 }
 
-/* The three commands are statements, too: a name costs PostgreSQL less than a text. */
+/* The commands are statements, too: a name costs PostgreSQL less than a text. */
 int writer_prepare_commands(writer_t *writer)
 {
-    static const char *const commands[] = {"BEGIN", "COMMIT", "ROLLBACK"};
+    static const char *const commands[WRITER_COMMANDS] = {"BEGIN", "COMMIT", "ROLLBACK", WRITER_PLANS};
     if (writer->commands)
         return 0;
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+    for (int i = 0; i < WRITER_COMMANDS; i++)
         writer->unsent |= !PQsendPrepare(writer->pg, commands[i], commands[i], 0, NULL);
     writer->commands = true;
-    return (int)ARRAY_SIZE(commands);
+    return WRITER_COMMANDS;
 }
 
 bool writer_send(writer_t *writer, const statement_t *statement, const param_t *params, int count)

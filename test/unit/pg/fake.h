@@ -253,7 +253,7 @@ static void write_one(int number)
 {
     (void)number;
     enum db_status status;
-    transaction_t *transaction = transaction_begin(lanes, soon, &status);
+    transaction_t *transaction = transaction_begin(lanes, soon, false, &status);
     if (transaction) {
         status = status_of(transaction_run(transaction, &put, NULL, 0));
         if (status == DB_OK)

@@ -172,7 +172,7 @@ static void send_one(int number)
 {
     enum db_status status;
     rows_t *rows = NULL;
-    transaction_t *transaction = transaction_begin(lanes, soon, &status);
+    transaction_t *transaction = transaction_begin(lanes, soon, false, &status);
     assert_int_equal(transaction_send_kept(transaction, &put, NULL, 0, &rows), DB_OK);
     status = number % 2 ? transaction_commit(&transaction) : transaction_commit_after(&transaction, &put, NULL, 0);
     statuses[status]++;
@@ -211,7 +211,7 @@ static void write_soon(int number)
     (void)number;
     enum db_status status;
     int64_t begun = clock_monotonic();
-    transaction_t *transaction = transaction_begin(lanes, begun + 100 * CLOCK_MILLISECOND, &status);
+    transaction_t *transaction = transaction_begin(lanes, begun + 100 * CLOCK_MILLISECOND, false, &status);
     if (transaction) {
         status = status_of(transaction_run(transaction, &put, NULL, 0));
         transaction_rollback(&transaction);
@@ -270,7 +270,7 @@ static void hold_wait_or_give_up(int number)
 {
     enum db_status status;
     int64_t deadline = number == WRITERS ? clock_monotonic() + 30 * CLOCK_MILLISECOND : soon;
-    transaction_t *transaction = transaction_begin(lanes, deadline, &status);
+    transaction_t *transaction = transaction_begin(lanes, deadline, false, &status);
     if (number >= WRITERS)
         order[ordered++] = number;
     if (!transaction) {

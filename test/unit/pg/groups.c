@@ -282,7 +282,7 @@ static void hold_then_write(int number)
 {
     enum db_status status;
     if (number == 0) { /* not shared: holds the row for a while */
-        transaction_t *transaction = transaction_begin(lanes, soon, &status);
+        transaction_t *transaction = transaction_begin(lanes, soon, false, &status);
         assert_int_equal(status_of(run(transaction, &SQL_update, -1)), DB_OK);
         held = true;
         lanes_pause(lanes, 2000);

@@ -294,7 +294,7 @@ static void test_limits(void **state)
 static transaction_t *begin(void)
 {
     enum db_status status;
-    transaction_t *transaction = transaction_begin(lanes, soon, &status);
+    transaction_t *transaction = transaction_begin(lanes, soon, false, &status);
     assert_non_null(transaction);
     return transaction;
 }

@@ -80,7 +80,7 @@ static void write_together(int number)
 {
     (void)number;
     enum db_status status;
-    transaction_t *transaction = transaction_begin(lanes, soon, &status);
+    transaction_t *transaction = transaction_begin(lanes, soon, false, &status);
     assert_non_null(transaction);
     writing++;
     while (writing < WRITERS)
