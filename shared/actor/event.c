@@ -8,12 +8,13 @@
  * answer. No connection is held while a delivery travels. What is for a service without a ready instance is not taken: it lies
  * as it is, the log says so once, and it goes on its way when one is there.
  *
- * A direct event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself
- * behind its reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
+ * A direct event is taken by whoever emits it, from the beginning and for a moment only; its call sends the deliveries itself a
+ * millisecond behind its reply, and a round of the dispatcher settles what came of them: with those of other calls, SETTLE_MILLISECONDS
  * later, unless one of them failed. */
 #include "event.h"
 #include "erasure.h"
 #include "outgoing.h"
+#include "pause.h"
 #include "registry.h"
 #include "../base/clock.h"
 #include "../base/fault.h"
@@ -446,6 +447,7 @@ static void deliveries_fill(struct direct *one)
 
 void event_deliver(job_t *job)
 {
+    pause_shortly(); /* the answer is on its way through three threads, and its delivery would take the processors from them */
     int64_t until = clock_monotonic() + context.process.config.actor.event_wait * CLOCK_MILLISECOND;
     for (struct direct *one = job->direct; one; one = one->next) {
         deliveries_fill(one);
