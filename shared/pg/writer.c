@@ -112,13 +112,14 @@ static void watch_socket(writer_t *writer)
     writer->watched = 0;
 }
 
-/* Connects; suspends meanwhile. A call's statements go by keys, and one plan fits all of their values; PostgreSQL left to itself, it
- * plans most of them anew each time once it has statistics, which takes longer than to run them. */
+/* Connects; suspends meanwhile. A call's statements go by keys, and one plan fits all of their values; PostgreSQL left to itself plans
+ * most of them anew each time once it has statistics, which takes longer than to run them. A plan may be made while a table is almost
+ * empty, and be in use when it no longer is: so none reads a whole table that could go by an index. */
 static bool writer_connect(writer_t *writer, int64_t deadline)
 {
-    char options[200];
+    char options[240];
     snprintf(options, sizeof options,
-        "-c jit=off -c plan_cache_mode=force_generic_plan -c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld",
+        "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld",
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.http.request_timeout);
