@@ -177,7 +177,9 @@ b.id, b.role, b.title, b.message, b.title_en, b.message_en, b.link_url, b.total,
 
 -- broadcast_create: write -> broadcast
 INSERT INTO notifications.broadcasts AS b (id, created_by, role, title, message, title_en, message_en, link_url, total)
-SELECT $1, $2, $3::text, $4, $5, $6, $7, $8, (SELECT count(*) FROM accounts.recipients WHERE $3::text IN (role, 'all'))
+SELECT $1, $2, $3::text, $4, $5, $6, $7, $8,
+       CASE $3::text WHEN 'all' THEN (SELECT count(*) FROM accounts.recipients)
+                     ELSE (SELECT count(*) FROM accounts.recipients WHERE role = $3::text) END
 RETURNING {broadcast_columns};
 
 -- broadcast_get: read -> broadcast

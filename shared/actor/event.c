@@ -73,6 +73,10 @@ enum { LOCK, EMIT, EMIT_HELD, RELEASE, PEEK, TAKE, LOCK_DONE, DONE, FAILED, TIDY
     "(SELECT split_part(x, ':', 1) AS subscriber, split_part(x, ':', 2)::bigint AS position"                         \
     " FROM unnest(string_to_array($1::text, ' ')) AS x)"
 
+/* Something of the aggregate e is on its way to s. With OFFSET it is looked up: else PostgreSQL may read all of the table, once. */
+#define WAITS                                                                                                      \
+    "EXISTS (SELECT FROM %1$s.deliveries b WHERE b.subscriber = s AND b.aggregate = e.aggregate OFFSET 0)"
+
 static const struct {
     const char *name, *sql; /* %s: the actor's schema */
     const message_t *row;
@@ -82,15 +86,13 @@ static const struct {
     [EMIT] = {"event_emit", "WITH e AS (INSERT INTO %1$s.events (id, type, aggregate, body) VALUES ($1, $2, $3, $4)"
                             " RETURNING position, aggregate)"
                             " INSERT INTO %1$s.deliveries (subscriber, position, aggregate, waits)"
-                            " SELECT s, e.position, e.aggregate, EXISTS (SELECT FROM %1$s.deliveries b WHERE b.subscriber = s"
-                            " AND b.aggregate = e.aggregate) FROM e, unnest(string_to_array($5::text, ' ')) AS s",
+                            " SELECT s, e.position, e.aggregate, " WAITS " FROM e, unnest(string_to_array($5::text, ' ')) AS s",
         NULL, LANE_WRITE},
     /* The same, taken for $6 seconds. */
     [EMIT_HELD] = {"event_emit_held",
         "WITH e AS (INSERT INTO %1$s.events (id, type, aggregate, body) VALUES ($1, $2, $3, $4) RETURNING position, aggregate)"
         " INSERT INTO %1$s.deliveries (subscriber, position, aggregate, waits, next_at)"
-        " SELECT s, e.position, e.aggregate, EXISTS (SELECT FROM %1$s.deliveries b WHERE b.subscriber = s"
-        " AND b.aggregate = e.aggregate), aipoten.app_now() + $6::integer * interval '1 second'"
+        " SELECT s, e.position, e.aggregate, " WAITS ", aipoten.app_now() + $6::integer * interval '1 second'"
         " FROM e, unnest(string_to_array($5::text, ' ')) AS s RETURNING subscriber, position, waits",
         &held_message, LANE_WRITE},
     /* Due at once, for any dispatcher. */
