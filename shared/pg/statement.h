@@ -13,7 +13,10 @@
  *
  * A statement of the write lane says `write grouped` when it is mostly all that its call writes, waits for nobody's locks for long,
  * and has changed nothing when it gives no row and affects none: calls of one turn then share a transaction (group.c). A handler
- * that goes on to write something else runs again, alone. */
+ * that goes on to write something else runs again, alone.
+ *
+ * On the write lane a call's statement has one plan for all values, which goes by an index where there is one; so what is looked for by
+ * a parameter must not stand beside an OR that may take its place. A system job's may be planned for its values (writer.c). */
 #pragma once
 #include "../wire/message.h"
 

@@ -119,7 +119,8 @@ static bool writer_connect(writer_t *writer, int64_t deadline)
 {
     char options[240];
     snprintf(options, sizeof options,
-        "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c statement_timeout=%lld -c lock_timeout=%lld -c idle_in_transaction_session_timeout=%lld",
+        "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c statement_timeout=%lld -c lock_timeout=%lld"
+        " -c idle_in_transaction_session_timeout=%lld",
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.database.write_timeout,
         (long long)writer->lanes->process->config.http.request_timeout);

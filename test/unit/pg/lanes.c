@@ -42,6 +42,7 @@ STATEMENT(count, LANE_READ, &one_message, "SELECT count(*) AS value FROM lanes_t
 #define WORDS(FIELD) FIELD(text, kind)
 MESSAGE(words, WORDS);
 STATEMENT(rename, LANE_WRITE, &words_message, "UPDATE lanes_test.names SET kind = kind WHERE id = $1 RETURNING kind");
+STATEMENT(one_plan, LANE_WRITE, &one_message, "SELECT (current_setting('plan_cache_mode') = 'force_generic_plan')::integer::bigint AS value");
 STATEMENT(end_me, LANE_WRITE, NULL, "SELECT FROM pg_terminate_backend(pg_backend_pid())");
 BATCHED(series, &one_message, "SELECT v AS value FROM generate_series(1, $1::bigint) v WHERE $2::text IS NULL ORDER BY v DESC",
     "SELECT v AS value FROM generate_series(1, aipoten_batch.p1::bigint) v WHERE aipoten_batch.p2::text IS NULL ORDER BY v DESC");
@@ -49,7 +50,7 @@ BATCHED(share, &one_message, "SELECT 100 / $1::bigint AS value", "SELECT 100 / a
 BATCHED(wait, &one_message, "SELECT length(pg_sleep($1::bigint / 1000.0)::text)::bigint AS value",
     "SELECT length(pg_sleep(aipoten_batch.p1::bigint / 1000.0)::text)::bigint AS value");
 static const statement_t *const statements[] = {&SQL_series, &SQL_share, &SQL_wait, &SQL_echo, &SQL_divide, &SQL_sleep, &SQL_sleep_slow, &SQL_sneak,
-    &SQL_all_types, &SQL_late, &SQL_insert, &SQL_bump, &SQL_rename, &SQL_count, &SQL_end_me, &SQL_kind, &SQL_huge};
+    &SQL_all_types, &SQL_late, &SQL_insert, &SQL_bump, &SQL_rename, &SQL_count, &SQL_one_plan, &SQL_end_me, &SQL_kind, &SQL_huge};
 
 #define RUN(transaction, statement, ...)                                                                           \
     transaction_run(                                                                                               \
@@ -316,6 +317,22 @@ static void roll_back(int number)
     assert_int_equal(value_of(READ(count, bind_integer(1000 + number))), 0);
 }
 
+/* Who has its statements planned for their values leaves the connection as it was. */
+static void plans(int number)
+{
+    enum db_status status;
+    for (int i = 0; i < 3; i++) {
+        transaction_t *transaction = transaction_begin(lanes, soon, i == 1, &status);
+        assert_non_null(transaction);
+        assert_int_equal(value_of(transaction_run(transaction, &SQL_one_plan, NULL, 0)), i != 1);
+        if (number % 2)
+            transaction_rollback(&transaction);
+        else
+            assert_int_equal(transaction_commit(&transaction), DB_OK);
+        assert_int_equal(value_of(lanes_write(lanes, &SQL_one_plan, NULL, 0, soon)), 0);
+    }
+}
+
 static void violate(int number)
 {
     for (int i = 0; i < 3; i++) { /* also on a connection where the statement is prepared already */
@@ -428,6 +445,7 @@ static void test_transactions(void **state)
 {
     (void)state;
     run_all(commit_one, PARALLEL); /* more than there are connections: the rest waits its turn */
+    run_all(plans, PARALLEL);
     run_all(roll_back, 8);
     run_all(violate, 8);
     run_all(violate_ahead, 1);
