@@ -261,7 +261,7 @@ const config_row_t config_rows[] = {
         .meaning = "statement_timeout of the slow lane: exports, analytics"},
     {"database.slow_log", CONFIG_DURATION, AT(database.slow_log), "1s", 0, HOUR,
         .meaning = "statements that take longer are logged, with the request they belong to; 0: none is"},
-    {"database.idle_close", CONFIG_DURATION, AT(database.idle_close), "30s", SECOND, HOUR,
+    {"database.idle_close", CONFIG_DURATION, AT(database.idle_close), "10m", SECOND, HOUR,
         .meaning = "a write connection unused this long is closed"},
     {"database.demo", CONFIG_SWITCH, AT(database.demo), "false",
         .meaning = "tools/run loads demo data into an empty database: accounts whose password everybody knows"},
