@@ -29,11 +29,18 @@ FROM pg_stat_activity WHERE application_name LIKE 'aipoten % read' AND state = '
 
 live = []  # systems that were started and not destroyed
 
+given_ports = set()
+
 
 def free_port():
-    """At random, and below those that the kernel gives to outgoing connections: nobody takes it before we listen."""
+    """At random, below those that the kernel gives to outgoing connections, and of this worker's alone: nobody takes it before we
+    listen, nor while a system is down."""
+    workers, worker = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', 1)), int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])
     while True:
-        port = random.randrange(10000, 20000)
+        port = random.randrange(10000 + worker, 20000, workers)
+        if port in given_ports:
+            continue
+        given_ports.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(('0.0.0.0', port))
